@@ -1,0 +1,44 @@
+/** The one Prisma client, and what a feature's command is given to write with. */
+import type { PGlite } from '@electric-sql/pglite';
+import type { Prisma } from '../../prisma/generated/client/client.ts';
+import { PrismaClient } from '../../prisma/generated/client/client.ts';
+import { pgliteAdapter } from './adapter.ts';
+import { openEmbedded } from './embedded.ts';
+import { migrate } from './migrate.ts';
+
+export type Database = PrismaClient;
+
+/** A transaction of the caller's: what is written through it is kept or lost with the rest of it. */
+export type Tx = Prisma.TransactionClient;
+
+export type OpenDatabase = { prisma: Database; pglite: PGlite; close(): Promise<void> };
+
+/** Opens the embedded database of a data folder and brings it to this version. */
+export async function openDatabase(dataDir: string): Promise<OpenDatabase> {
+  const embedded = await openEmbedded(dataDir);
+  return connect(embedded.pglite, embedded.close);
+}
+
+/** Migrates an open PGlite and puts Prisma over it. `close` is called after Prisma has let go. */
+export async function connect(pglite: PGlite, close: () => Promise<void>): Promise<OpenDatabase> {
+  try {
+    await migrate({
+      async run(sql) {
+        await pglite.exec(sql);
+      },
+      query: (sql, values) => pglite.query(sql, values),
+    });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const prisma = new PrismaClient({ adapter: pgliteAdapter(pglite) });
+  return {
+    prisma,
+    pglite,
+    async close() {
+      await prisma.$disconnect();
+      await close();
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * PostgreSQL inside this process: PGlite in a folder, made as durable as a server's.
+ */
+import { existsSync, fsyncSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { lockFolder } from './lock.ts';
+
+export type EmbeddedDatabase = { pglite: PGlite; close(): Promise<void> };
+
+/**
+ * Without `-F`, PostgreSQL syncs its log at every commit; with `fsync` as the method it does so by a call that reaches
+ * NODEFS, which then really syncs. Left as PGlite starts it, a commit survives kill -9 but not a power cut.
+ */
+const startParams = [...PGlite.defaultStartParams.filter((param) => param !== '-F'), '-c', 'wal_sync_method=fsync'];
+
+/** Opens the database of a data folder, making it when it is not there. Throws DataFolderInUse when another process has it. */
+export async function openEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
+  mkdirSync(dataDir, { recursive: true });
+  const unlock = lockFolder(dataDir);
+  try {
+    const folder = join(dataDir, 'database');
+    // Present from before the first file of a new database until it is whole. A first start killed in between is begun anew.
+    const unfinished = join(dataDir, 'database.unfinished');
+    if (existsSync(unfinished)) rmSync(folder, { recursive: true, force: true });
+    const isNew = !existsSync(folder);
+    if (isNew) writeFileSync(unfinished, '');
+    const pglite = new PGlite({ dataDir: folder, startParams });
+    await pglite.waitReady;
+    syncForReal(pglite);
+    if (isNew) {
+      await pglite.exec('CHECKPOINT');
+      rmSync(unfinished);
+    }
+    return {
+      pglite,
+      async close() {
+        await pglite.close();
+        unlock();
+      },
+    };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+type NodeFs = { stream_ops: { fsync?: (stream: { nfd: number }) => number } };
+
+/** Emscripten's NODEFS has no fsync of its own: the call succeeds and syncs nothing. */
+function syncForReal(pglite: PGlite): void {
+  const { NODEFS } = pglite.Module as unknown as { NODEFS: NodeFs };
+  NODEFS.stream_ops.fsync = (stream) => {
+    fsyncSync(stream.nfd);
+    return 0;
+  };
+}

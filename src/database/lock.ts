@@ -1,0 +1,103 @@
+/**
+ * One process per data folder. PGlite takes no lock of its own: two processes on one folder silently lose rows.
+ * The lock is a file with its holder's pid and start time, so that a holder that died, even by kill -9 with its pid
+ * since reused, is recognised at once and its lock taken over.
+ */
+import { randomUUID } from 'node:crypto';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const holderSchema = z.object({ pid: z.int().positive(), startedAt: z.string(), token: z.string() });
+type Holder = z.infer<typeof holderSchema>;
+
+/** A takeover is three file operations; one that left its guard behind longer ago than this crashed in it. */
+const takeoverMs = 5_000;
+
+export class DataFolderInUse extends Error {
+  constructor(folder: string, pid: number | undefined) {
+    super(
+      `The data folder ${folder} is in use by another Likeness server${pid === undefined ? '' : ` (process ${pid})`}. ` +
+        'Stop that one first, or give this one a folder of its own with DATA_DIR.',
+    );
+  }
+}
+
+/** Takes the folder's lock, or throws DataFolderInUse. Returns what gives it back. */
+export function lockFolder(folder: string): () => void {
+  const path = join(folder, 'server.lock');
+  const me: Holder = { pid: process.pid, startedAt: startOf(process.pid) ?? '', token: randomUUID() };
+  if (!create(path, me)) takeOver(folder, path, me);
+  return () => {
+    if (read(path)?.token === me.token) rmSync(path, { force: true });
+  };
+}
+
+function takeOver(folder: string, path: string, me: Holder): void {
+  const guard = `${path}.takeover`;
+  const holder = read(path);
+  if (holder !== undefined && isAlive(holder)) throw new DataFolderInUse(folder, holder.pid);
+  if (!create(guard, me)) {
+    if (Date.now() - modifiedAt(guard) < takeoverMs) throw new DataFolderInUse(folder, undefined);
+    rmSync(guard, { force: true });
+    if (!create(guard, me)) throw new DataFolderInUse(folder, undefined);
+  }
+  try {
+    // Read again inside the guard: another process may have taken the stale lock over since.
+    const current = read(path);
+    if (current !== undefined && isAlive(current)) throw new DataFolderInUse(folder, current.pid);
+    rmSync(path, { force: true });
+    if (!create(path, me)) throw new DataFolderInUse(folder, undefined);
+  } finally {
+    rmSync(guard, { force: true });
+  }
+}
+
+function create(path: string, holder: Holder): boolean {
+  try {
+    writeFileSync(path, JSON.stringify(holder), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** The holder, or nothing when there is no lock or it is unreadable (its writer died while writing it). */
+function read(path: string): Holder | undefined {
+  try {
+    return holderSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(holder: Holder): boolean {
+  try {
+    process.kill(holder.pid, 0);
+  } catch (error) {
+    // EPERM: it lives, under another user.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+  const started = startOf(holder.pid);
+  return started === undefined || holder.startedAt === '' || started === holder.startedAt;
+}
+
+/** When a process started, as the kernel counts it; undefined where there is no /proc. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Field 22, counted behind the command name, which may hold spaces and parentheses.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function modifiedAt(path: string): number {
+  try {
+    return statSync(path).mtimeMs;
+  } catch {
+    return 0;
+  }
+}

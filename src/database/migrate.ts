@@ -1,0 +1,77 @@
+/**
+ * Brings a database to this version at start-up, without the Prisma CLI: the migrations in order, each in a
+ * transaction of its own under an advisory lock, recorded as the CLI records them, so that `prisma migrate status`
+ * and `deploy` agree with what was done here.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** One connection: what it is told, it is told in order. `run` takes several statements; `query` takes one, with values. */
+export type SqlSession = {
+  run(sql: string): Promise<void>;
+  query(sql: string, values: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
+};
+
+export const migrationsFolder = join(import.meta.dirname, '../../prisma/migrations');
+
+/** Any number that every version of Likeness agrees on, and nothing else in the database uses. */
+const advisoryLock = 7_305_822_514;
+
+/** Prisma CLI's own table, column for column. */
+const bookkeeping = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
+  id VARCHAR(36) PRIMARY KEY NOT NULL,
+  checksum VARCHAR(64) NOT NULL,
+  finished_at TIMESTAMPTZ,
+  migration_name VARCHAR(255) NOT NULL,
+  logs TEXT,
+  rolled_back_at TIMESTAMPTZ,
+  started_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  applied_steps_count INTEGER NOT NULL DEFAULT 0
+)`;
+
+/** Applies what is missing and returns the names of what it applied. Running it again applies nothing. */
+export async function migrate(session: SqlSession, folder: string = migrationsFolder): Promise<string[]> {
+  const applied: string[] = [];
+  const names = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+  await transaction(session, () => session.run(bookkeeping));
+  for (const name of names) {
+    const sql = readFileSync(join(folder, name, 'migration.sql'), 'utf8');
+    const checksum = createHash('sha256').update(sql).digest('hex');
+    await transaction(session, async () => {
+      const { rows } = await session.query(
+        'SELECT checksum FROM _prisma_migrations WHERE migration_name = $1 AND rolled_back_at IS NULL',
+        [name],
+      );
+      const recorded = rows[0]?.['checksum'];
+      if (recorded === checksum) return;
+      if (recorded !== undefined) {
+        throw new Error(
+          `Migration ${name} was changed after this database had applied it. Restore prisma/migrations from the release.`,
+        );
+      }
+      await session.run(sql);
+      await session.query(
+        `INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
+         VALUES ($1, $2, $3, now(), now(), 1)`,
+        [randomUUID(), checksum, name],
+      );
+      applied.push(name);
+    });
+  }
+  return applied;
+}
+
+async function transaction(session: SqlSession, work: () => Promise<void>): Promise<void> {
+  await session.run(`BEGIN; SELECT pg_advisory_xact_lock(${advisoryLock})`);
+  try {
+    await work();
+    await session.run('COMMIT');
+  } catch (error) {
+    await session.run('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,17 @@
+/** A database of a test file's own: empty, migrated, in memory. */
+import { readFileSync } from 'node:fs';
+import { PGlite } from '@electric-sql/pglite';
+import { inject } from 'vitest';
+import { connect, type OpenDatabase } from '../../src/database/client.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    databaseImage: string;
+  }
+}
+
+export async function openTestDatabase(): Promise<OpenDatabase> {
+  const pglite = new PGlite({ loadDataDir: new Blob([readFileSync(inject('databaseImage'))]) });
+  await pglite.waitReady;
+  return await connect(pglite, () => pglite.close());
+}
