@@ -1,0 +1,21 @@
+/** The parts that a running server is made of. main.ts makes them, the schema files hand them to commands. */
+import type { Logger } from 'pino';
+import type { Database } from './database/client.ts';
+import type { Events } from './event/events.ts';
+import type { Steps } from './job/steps.ts';
+import type { FileStore } from './storage/files.ts';
+import type { SignedUrls } from './storage/urls.ts';
+
+/** Who asks. Everything that is read or written is looked up by this id. */
+export type Viewer = { id: string };
+
+export type App = {
+  prisma: Database;
+  files: FileStore;
+  urls: SignedUrls;
+  steps: Steps;
+  events: Events;
+  falMode: 'LIVE' | 'SIMULATED';
+  log: Logger;
+  now: () => Date;
+};

@@ -1,0 +1,74 @@
+/** The Pothos builder: plugins, defaults, context. It defines no type of the API but the scalars and Node. */
+import SchemaBuilder from '@pothos/core';
+import ErrorsPlugin from '@pothos/plugin-errors';
+import PrismaPlugin from '@pothos/plugin-prisma';
+import RelayPlugin from '@pothos/plugin-relay';
+import SimpleObjectsPlugin from '@pothos/plugin-simple-objects';
+import { DateTimeResolver, URLResolver } from 'graphql-scalars';
+import type PrismaTypes from '../prisma/generated/pothos.ts';
+import { getDatamodel } from '../prisma/generated/pothos.ts';
+import type { App, Viewer } from './app.ts';
+import type { UploadedFile } from './upload.ts';
+
+/** What every resolver is given: who asks, and the parts of this server. */
+export type Context = { viewer: Viewer; app: App };
+
+/** A page holds 20 of a list unless `first` says otherwise, and 100 at most. */
+export const pageSize = { default: 20, max: 100 };
+
+export const builder = new SchemaBuilder<{
+  Context: Context;
+  PrismaTypes: PrismaTypes;
+  DefaultFieldNullability: false;
+  Scalars: {
+    ID: { Input: string; Output: string };
+    DateTime: { Input: Date; Output: Date };
+    URL: { Input: URL; Output: URL | string };
+    File: { Input: UploadedFile; Output: never };
+  };
+}>({
+  plugins: [ErrorsPlugin, RelayPlugin, PrismaPlugin, SimpleObjectsPlugin],
+  defaultFieldNullability: false,
+  errors: {
+    defaultUnionOptions: { name: ({ fieldName }) => `${fieldName.charAt(0).toUpperCase()}${fieldName.slice(1)}Result` },
+  },
+  prisma: {
+    client: (context) => context.app.prisma,
+    dmmf: getDatamodel(),
+    exposeDescriptions: true,
+    filterConnectionTotalCount: true,
+    defaultConnectionSize: pageSize.default,
+    maxConnectionSize: pageSize.max,
+    onUnusedQuery: process.env['NODE_ENV'] === 'production' ? null : 'warn',
+  },
+  relay: {
+    clientMutationId: 'omit',
+    cursorType: 'String',
+    nodeTypeOptions: { description: 'Whatever has a global id. `node(id)` and `nodes(ids)` serve every one of them.' },
+    nodeQueryOptions: {
+      description: 'The thing with this global id; null when it does not exist or belongs to somebody else.',
+    },
+    nodesQueryOptions: {
+      description: 'The things with these global ids, in their order, null for each that `node` would give null for.',
+    },
+    pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
+  },
+});
+
+builder.queryType({ description: 'What can be read.' });
+builder.mutationType({
+  description:
+    'What can be done. Each answers with a union: the thing it made, or a refusal that the caller can act on.',
+});
+builder.subscriptionType({
+  description: 'What can be followed live, over WebSocket (graphql-transport-ws) or server-sent events.',
+});
+
+builder.addScalarType('DateTime', DateTimeResolver);
+builder.addScalarType('URL', URLResolver);
+builder.scalarType('File', {
+  description: 'An uploaded file, sent by the GraphQL multipart request specification.',
+  serialize: () => {
+    throw new TypeError('A File is only ever input.');
+  },
+});

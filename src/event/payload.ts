@@ -1,0 +1,34 @@
+/** What each type of event carries, as it is written to the log and parsed from it. */
+import { z } from 'zod';
+
+const progress = z.object({
+  percent: z.int().min(0).max(100).nullable(),
+  step: z.int().nullable(),
+  totalSteps: z.int().nullable(),
+  source: z.enum(['MEASURED', 'ESTIMATED', 'UNKNOWN']),
+});
+
+export const payloads = {
+  QUEUED: z.object({}),
+  SUBMITTED: z.object({ requestId: z.string() }),
+  QUEUE_MOVED: z.object({ position: z.int().min(0) }),
+  STARTED: z.object({}),
+  LOGGED: z.object({ message: z.string(), loggedAt: z.string(), level: z.string().nullable() }),
+  PROGRESSED: progress,
+  FINALIZING: z.object({}),
+  SUCCEEDED: z.object({}),
+  FAILED: z.object({ code: z.string(), message: z.string(), field: z.string().nullable() }),
+  CANCELLED: z.object({}),
+} as const;
+
+export type EventType = keyof typeof payloads;
+
+/** An event as it is appended. */
+export type NewEvent = { [Type in EventType]: { type: Type; payload: z.input<(typeof payloads)[Type]> } }[EventType];
+
+const terminal: ReadonlySet<EventType> = new Set<EventType>(['SUCCEEDED', 'FAILED', 'CANCELLED']);
+
+/** Whether the event is its job's last. */
+export function isTerminalEvent(type: EventType): boolean {
+  return terminal.has(type);
+}

@@ -1,0 +1,58 @@
+/** GraphQL: what a job is. Training and Generation are declared here; each feature adds its own fields to its own. */
+import type { Job as JobRow } from '../../prisma/generated/client/client.ts';
+import { builder, type Context } from '../builder.ts';
+
+export const jobTypeName = (job: Pick<JobRow, 'kind'>) =>
+  job.kind === 'TRAINING' ? ('Training' as const) : ('Generation' as const);
+
+/** The jobs that this caller may know of. */
+export const ownJobs = ({ viewer }: Context) => ({ ownerId: viewer.id, avatar: { deletedAt: null } });
+
+export const JobStatus = builder.enumType('JobStatus', {
+  description: 'Where a job is in its life.',
+  values: {
+    QUEUED: { description: 'Recorded here, not yet accepted by fal.' },
+    IN_QUEUE: { description: 'In fal’s queue; queuePosition is known.' },
+    IN_PROGRESS: { description: 'fal is working.' },
+    FINALIZING: { description: 'fal is done; results are being copied into our own storage.' },
+    SUCCEEDED: { description: 'Ended: everything asked for is in our own storage.' },
+    FAILED: { description: 'Ended: `error` says why.' },
+    CANCELLED: { description: 'Ended: cancelled by its owner.' },
+  } as const,
+});
+
+export const Job = builder.prismaInterface('Job', {
+  name: 'Job',
+  description: 'Work that fal does for us, durable: a training or a generation. Once ended, it is never again changed.',
+  interfaces: [builder.nodeInterfaceRef()],
+  resolveType: jobTypeName,
+  select: { id: true, kind: true },
+  fields: (t) => ({
+    status: t.expose('status', { type: JobStatus }),
+    queuePosition: t.exposeInt('queuePosition', { nullable: true }),
+    endpoint: t.exposeString('endpoint'),
+    requestId: t.exposeString('requestId', { nullable: true }),
+    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    submittedAt: t.expose('submittedAt', { type: 'DateTime', nullable: true }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true }),
+  }),
+});
+
+export const Training = builder.prismaNode('Job', {
+  variant: 'Training',
+  description: 'Teaches fal an avatar from its photos; its success gives the avatar its model.',
+  interfaces: [Job],
+  nullable: true,
+  id: { field: 'id', description: 'Global id.' },
+  findUnique: (id, context) => ({ ...ownJobs(context), id, kind: 'TRAINING' }),
+});
+
+export const Generation = builder.prismaNode('Job', {
+  variant: 'Generation',
+  description: 'Draws 1 to 4 pictures of an avatar.',
+  interfaces: [Job],
+  nullable: true,
+  id: { field: 'id', description: 'Global id.' },
+  findUnique: (id, context) => ({ ...ownJobs(context), id, kind: 'GENERATION' }),
+});
