@@ -1,0 +1,48 @@
+/**
+ * Words in a prompt (or in a training's trigger or comment) that make the simulator misbehave as fal may, for a
+ * developer at a keyboard:
+ *
+ * - `[[nsfw]]`     the pictures come back black, each flagged in has_nsfw_concepts; `[[nsfw 2]]`: only the second
+ * - `[[blocked]]`  422 content_policy_violation at the result
+ * - `[[crash]]`    COMPLETED with error_type runner_disconnected, 503 at the result
+ * - `[[timeout]]`  504 generation_timeout at the result
+ * - `[[queued]]`   stays IN_QUEUE until cancelled, for a day at most
+ * - `[[stuck]]`    stays IN_PROGRESS until cancelled, for a day at most
+ */
+import type { FalRequest, Refusal } from './request.ts';
+import { textOf } from './request.ts';
+
+const fields = ['prompt', 'trigger_phrase', 'trigger_word', 'finetune_comment'];
+
+/** Whether the request asks to be held back, and where. */
+export function heldIn(request: FalRequest): 'IN_QUEUE' | 'IN_PROGRESS' | undefined {
+  if (mentions(request.input, 'queued')) return 'IN_QUEUE';
+  return mentions(request.input, 'stuck') ? 'IN_PROGRESS' : undefined;
+}
+
+/** Whether the picture of that number, from 1, is to be flagged. */
+export function isNsfw(prompt: string, number: number): boolean {
+  return prompt.includes('[[nsfw]]') || prompt.includes(`[[nsfw ${number}]]`);
+}
+
+/** The failure that the request asks for. */
+export function hookedRefusal(input: unknown): Refusal | undefined {
+  if (mentions(input, 'blocked')) {
+    return model(422, 'content_policy_violation', 'The content could not be processed because it was flagged.');
+  }
+  if (mentions(input, 'timeout')) return model(504, 'generation_timeout', 'Generation took too long to complete.');
+  if (mentions(input, 'crash')) {
+    return { status: 503, detail: 'Runner disconnected', errorType: 'runner_disconnected' };
+  }
+  return undefined;
+
+  function model(status: number, type: string, msg: string): Refusal {
+    const field = fields.find((name) => textOf(input, name).includes('[[')) ?? 'prompt';
+    const url = `https://docs.fal.ai/errors/#${type}`;
+    return { status, detail: [{ loc: ['body', field], msg, type, url, input: textOf(input, field) }] };
+  }
+}
+
+function mentions(input: unknown, word: string): boolean {
+  return fields.some((field) => textOf(input, field).includes(`[[${word}]]`));
+}

@@ -1,0 +1,131 @@
+/** fal's queue: takes requests, tells where each stands, cancels. Nothing ticks: see timeline.ts. */
+import { randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { type EndpointId, endpoints } from '../endpoints.ts';
+import type { Clock } from './clock.ts';
+import { openGate } from './gate.ts';
+import { hookedRefusal } from './hooks.ts';
+import { refusedInput } from './input.ts';
+import type { Ledger } from './ledger.ts';
+import { findAvatar } from './model.ts';
+import { planOf } from './plan.ts';
+import type { FalRequest, Refusal, Speed } from './request.ts';
+import type { Storage } from './storage.ts';
+import { type Moment, momentAt, nextChangeAt } from './timeline.ts';
+import type { Trainer } from './trainer.ts';
+
+export interface Queue {
+  submit(endpoint: EndpointId, input: unknown, webhookUrl: string | undefined): Promise<FalRequest>;
+  /** A request of that app (`fal-ai/flux-pro`: what its endpoint's id begins with), as it is now. */
+  find(app: string, id: string): FalRequest | undefined;
+  /** The request as it is now, and where it stands. A training is COMPLETED only when its archive has been read. */
+  look(id: string): Promise<{ request: FalRequest; moment: Moment }>;
+  cancel(request: FalRequest): Promise<'OK' | 'CANCELLATION_REQUESTED' | 'ALREADY_COMPLETED'>;
+  /** Ends when the request is due to change its status or position, has been cancelled, or `atMost` is over. */
+  change(id: string, atMostMs: number, signal: AbortSignal): Promise<void>;
+  /** Ends when nothing is being read or written any more. */
+  idle(): Promise<void>;
+}
+
+export type QueueParts = { ledger: Ledger; storage: Storage; clock: Clock; speed: Speed; train: Trainer };
+
+export function openQueue({ ledger, storage, clock, speed, train }: QueueParts): Queue {
+  const changes = new EventEmitter().setMaxListeners(0);
+  const gate = openGate(2);
+  const trainings = new Map<string, Promise<void>>();
+  for (const request of ledger.requests()) if (isUntrained(request)) void startTraining(request);
+
+  return {
+    async submit(endpoint, input, webhookUrl) {
+      const found = findAvatar(endpoint, input, ledger, storage);
+      const refusal = refusedInput(endpoint, input) ?? found?.refusal ?? hookedRefusal(input);
+      const request: FalRequest = {
+        id: randomUUID(),
+        endpoint,
+        input,
+        acceptedAt: clock.now(),
+        speed,
+        ...(webhookUrl !== undefined && { webhookUrl }),
+        ...(refusal !== undefined && { refusal }),
+        ...(found?.avatar !== undefined && { avatar: found.avatar }),
+      };
+      await ledger.putRequest(request);
+      if (isUntrained(request)) void startTraining(request);
+      return request;
+    },
+
+    find(app, id) {
+      const request = ledger.request(id);
+      return request?.endpoint.split('/').slice(0, 2).join('/') === app ? request : undefined;
+    },
+
+    async look(id) {
+      const request = current(id);
+      const moment = momentAt(request, planOf(request), clock.now());
+      if (moment.status !== 'COMPLETED' || moment.cancelled || !isUntrained(request)) return { request, moment };
+      await startTraining(request);
+      const trained = current(id);
+      return { request: trained, moment: momentAt(trained, planOf(trained), clock.now()) };
+    },
+
+    async cancel({ id }) {
+      const request = current(id);
+      const now = clock.now();
+      const moment = momentAt(request, planOf(request), now);
+      if (moment.status === 'COMPLETED') return 'ALREADY_COMPLETED';
+      if (request.cancelledAt === undefined) await update(id, { cancelledAt: now });
+      return moment.status === 'IN_QUEUE' ? 'OK' : 'CANCELLATION_REQUESTED';
+    },
+
+    async change(id, atMostMs, signal) {
+      const request = current(id);
+      const now = clock.now();
+      const due = nextChangeAt(request, planOf(request), now) ?? Infinity;
+      const woken = new AbortController();
+      const wake = () => woken.abort();
+      changes.once(id, wake);
+      await clock.wait(Math.min(due - now, atMostMs), AbortSignal.any([signal, woken.signal]));
+      changes.off(id, wake);
+    },
+
+    async idle() {
+      await Promise.all(trainings.values());
+    },
+  };
+
+  function current(id: string): FalRequest {
+    const request = ledger.request(id);
+    if (request === undefined) throw new Error(`request ${id} is forgotten`);
+    return request;
+  }
+
+  async function update(id: string, change: Partial<FalRequest>): Promise<void> {
+    await ledger.putRequest({ ...current(id), ...change });
+    changes.emit(id);
+  }
+
+  /** Reads the archive, once at a time; never rejects. */
+  function startTraining(request: FalRequest): Promise<void> {
+    const { id } = request;
+    const started = trainings.get(id);
+    if (started !== undefined) return started;
+    const training = gate(() => train(request))
+      .catch(() => ({ refusal: internalError }))
+      .then((trained) => update(id, { trained: { ...trained, at: clock.now() } }))
+      .catch(() => undefined)
+      .finally(() => trainings.delete(id));
+    trainings.set(id, training);
+    return training;
+  }
+}
+
+const internalError: Refusal = {
+  status: 500,
+  detail: [{ loc: ['body'], msg: 'Internal server error', type: 'internal_server_error' }],
+};
+
+/** Whether its archive is still to be read. */
+function isUntrained(request: FalRequest): boolean {
+  const isTraining = endpoints[request.endpoint].kind === 'TRAINING';
+  return isTraining && request.refusal === undefined && request.trained === undefined;
+}

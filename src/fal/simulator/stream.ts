@@ -1,0 +1,40 @@
+/**
+ * fal's status stream: one event for each change, with only the log lines that were not sent before; a comment every
+ * 15 seconds; the end after COMPLETED.
+ */
+import type { Clock } from './clock.ts';
+import { logsAt, nextLineMs } from './logs.ts';
+import type { Queue } from './queue.ts';
+import { statusBody } from './status.ts';
+
+const pingMs = 15_000;
+/** Log lines closer together than this go out in one event. */
+const gatherMs = 100;
+
+export async function* statusStream(
+  id: string,
+  options: { queue: Queue; clock: Clock; baseUrl: string; withLogs: boolean; signal: AbortSignal },
+): AsyncGenerator<string> {
+  const { queue, clock, baseUrl, withLogs, signal } = options;
+  const told = new Set<string>();
+  let last = '';
+  let pingAt = clock.now() + pingMs;
+  while (!signal.aborted) {
+    const { request, moment } = await queue.look(id);
+    const fresh = logsAt(request, moment).filter((log) => !told.has(log.timestamp));
+    for (const log of fresh) told.add(log.timestamp);
+    const head = JSON.stringify(statusBody(request, moment, baseUrl, null));
+    if (head !== last || fresh.length > 0) {
+      yield `data: ${JSON.stringify(statusBody(request, moment, baseUrl, withLogs ? fresh : null))}\n\n`;
+      last = head;
+      pingAt = clock.now() + pingMs;
+    } else if (clock.now() >= pingAt) {
+      yield ': ping\n\n';
+      pingAt = clock.now() + pingMs;
+    }
+    if (moment.status === 'COMPLETED') return;
+    const nextLine = moment.status === 'IN_PROGRESS' ? nextLineMs(request, moment.ranMs) : undefined;
+    const lineMs = nextLine === undefined || moment.status !== 'IN_PROGRESS' ? Infinity : nextLine - moment.ranMs;
+    await queue.change(id, Math.min(Math.max(lineMs, gatherMs), pingAt - clock.now()), signal);
+  }
+}
