@@ -4,11 +4,12 @@ import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
 import SimpleObjectsPlugin from '@pothos/plugin-simple-objects';
+import { GraphQLError, GraphQLScalarType } from 'graphql';
 import { DateTimeResolver, URLResolver } from 'graphql-scalars';
 import type PrismaTypes from '../prisma/generated/pothos.ts';
 import { getDatamodel } from '../prisma/generated/pothos.ts';
 import type { App, Viewer } from './app.ts';
-import type { UploadedFile } from './upload.ts';
+import { UploadedFile } from './upload.ts';
 
 /** What every resolver is given: who asks, and the parts of this server. */
 export type Context = { viewer: Viewer; app: App };
@@ -66,9 +67,21 @@ builder.subscriptionType({
 
 builder.addScalarType('DateTime', DateTimeResolver);
 builder.addScalarType('URL', URLResolver);
-builder.scalarType('File', {
+
+const fileRefusal = 'A File is sent by the GraphQL multipart request specification, with null in its place here.';
+
+export const FileScalar = new GraphQLScalarType<UploadedFile, never>({
+  name: 'File',
   description: 'An uploaded file, sent by the GraphQL multipart request specification.',
+  parseValue: (value) => {
+    if (value instanceof UploadedFile) return value;
+    throw new GraphQLError(fileRefusal);
+  },
+  parseLiteral: () => {
+    throw new GraphQLError(fileRefusal);
+  },
   serialize: () => {
     throw new TypeError('A File is only ever input.');
   },
 });
+builder.addScalarType('File', FileScalar);
