@@ -1,6 +1,12 @@
 /** GraphQL: what an avatar is. Other features add their own fields to it. */
+import { PothosValidationError } from '@pothos/core';
+import { queryFromInfo } from '@pothos/plugin-prisma';
+import { resolveCursorConnection } from '@pothos/plugin-relay';
 import type { Avatar as AvatarRow } from '../../prisma/generated/client/client.ts';
-import { builder, type Context } from '../builder.ts';
+import { builder, type Context, pageSize } from '../builder.ts';
+import { AvatarFinding } from './finding/schema.ts';
+import { findingsOf } from './findings.ts';
+import { cursorOf, isAfter, isBefore, newestFirst, oldestFirst, placeOf } from './page.ts';
 
 export const avatarTypeName = (avatar: Pick<AvatarRow, 'kind'>) =>
   avatar.kind === 'PORTRAIT' ? ('PortraitAvatar' as const) : ('StyleAvatar' as const);
@@ -42,6 +48,20 @@ export const AvatarProfile = builder.prismaInterface('Avatar', {
       resolve: (avatar) => avatar.triggerPhrase ?? avatar.triggerWord ?? '',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    findings: t.field({
+      type: [AvatarFinding],
+      description: 'The strict rules, checked on this avatar as it stands: empty when it is sound.',
+      select: {
+        kind: true,
+        status: true,
+        finetuneId: true,
+        diffusersLoraFileUrl: true,
+        configFileUrl: true,
+        loraFileHash: true,
+        configFileHash: true,
+      },
+      resolve: findingsOf,
+    }),
   }),
 });
 
@@ -94,3 +114,51 @@ export const Avatar = builder.unionType('Avatar', {
   resolveType: (avatar) => avatarTypeName(avatar),
   extensions: { pothosPrismaModel: 'Avatar', pothosIndirectInclude: { getType: () => 'AvatarProfile', path: [] } },
 }) as unknown as typeof AvatarProfile;
+
+builder.queryField('avatars', (t) =>
+  t.connection(
+    {
+      type: Avatar,
+      description:
+        'The viewer’s avatars, newest first. A page holds 20 unless `first` says otherwise, and 100 at most.',
+      args: {
+        kind: t.arg({ type: AvatarKind, description: 'Only portraits, or only styles.' }),
+        status: t.arg({ type: AvatarStatus, description: 'Only those that have come this far.' }),
+      },
+      resolve: async (_root, args, context, info) => {
+        // What is selected of each avatar, its relations too: one SQL statement for the whole page.
+        const query: object = queryFromInfo({
+          context,
+          info,
+          typeName: 'AvatarProfile',
+          paths: [['edges', 'node']],
+          select: { id: true, kind: true, createdAt: true },
+        });
+        const where = {
+          ...ownAvatars(context),
+          ...(args.kind && { kind: args.kind }),
+          ...(args.status && { status: args.status }),
+        };
+        const connection = await resolveCursorConnection<Promise<AvatarRow[]>>(
+          { args, defaultSize: pageSize.default, maxSize: pageSize.max, toCursor: cursorOf },
+          ({ after, before, limit, inverted }) =>
+            context.app.prisma.avatar.findMany({
+              ...query,
+              where: { ...where, AND: [after ? isAfter(place(after)) : {}, before ? isBefore(place(before)) : {}] },
+              orderBy: inverted ? oldestFirst : newestFirst,
+              take: limit,
+            }),
+        );
+        return connection;
+      },
+    },
+    { name: 'AvatarConnection', description: 'A page of avatars.' },
+    { name: 'AvatarEdge', description: 'An avatar in a page.' },
+  ),
+);
+
+function place(cursor: string) {
+  const found = placeOf(cursor);
+  if (found === undefined) throw new PothosValidationError(`Invalid cursor: ${cursor}`);
+  return found;
+}

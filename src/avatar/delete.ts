@@ -1,0 +1,32 @@
+/** Deleting an avatar: gone for every reader at once, from the disk as soon as fal has let go of it. */
+import type { App, Viewer } from '../app.ts';
+import { NotFound } from '../errors.ts';
+import { cancelInTransaction } from '../job/cancel.ts';
+import { ensureDefault } from './default.ts';
+import { type AvatarKey, ownAvatar } from './key.ts';
+import { lockOwner } from './lock.ts';
+import { purgeDeletedAvatars } from './purge.ts';
+
+/**
+ * Hides the avatar, cancels its unfinished jobs, removes its photos and pictures, and makes the owner's oldest other
+ * avatar the default when it was that, all in one transaction. Its row, its jobs and its files go when its last job has
+ * ended. Throws NotFound, also the second time.
+ */
+export async function deleteAvatar(app: App, viewer: Viewer, key: AvatarKey): Promise<void> {
+  await app.prisma.$transaction(async (tx) => {
+    await lockOwner(tx, viewer);
+    const avatar = await tx.avatar.findUnique({ where: ownAvatar(viewer, key) });
+    if (avatar === null) throw new NotFound('avatar');
+    const unfinished = await tx.job.findMany({
+      where: { avatarId: avatar.id, finishedAt: null },
+      orderBy: { id: 'asc' },
+    });
+    for (const job of unfinished) await cancelInTransaction(app, tx, job);
+    await tx.avatar.update({ where: { id: avatar.id }, data: { deletedAt: app.now(), isDefault: false } });
+    await tx.photo.deleteMany({ where: { avatarId: avatar.id } });
+    await tx.generatedImage.deleteMany({ where: { generation: { avatarId: avatar.id } } });
+    await ensureDefault(tx, viewer);
+  });
+  app.steps.wake();
+  await purgeDeletedAvatars(app);
+}

@@ -1,0 +1,22 @@
+/** Which avatar a caller means. */
+import type { AvatarKind } from '../../prisma/generated/client/client.ts';
+import type { Viewer } from '../app.ts';
+import { NotFound } from '../errors.ts';
+import { uuidOf } from '../global-id.ts';
+
+/** An avatar's uuid with the kind that its global id claims: a portrait's id under a style's name names nothing. */
+export type AvatarKey = { id: string; kind: AvatarKind };
+
+/** Reads a global id. Throws NotFound for the id of anything but an avatar. */
+export function avatarKey(globalId: string): AvatarKey {
+  const portrait = uuidOf(globalId, ['PortraitAvatar']);
+  if (portrait !== undefined) return { id: portrait, kind: 'PORTRAIT' };
+  const style = uuidOf(globalId, ['StyleAvatar']);
+  if (style !== undefined) return { id: style, kind: 'STYLE' };
+  throw new NotFound('avatar');
+}
+
+/** The viewer's own avatar of this key, for a unique `where`: somebody else's and a deleted one are not there. */
+export function ownAvatar(viewer: Viewer, { id, kind }: AvatarKey) {
+  return { id, kind, ownerId: viewer.id, deletedAt: null };
+}
