@@ -1,8 +1,10 @@
 /** The parts that a running server is made of. main.ts makes them, the schema files hand them to commands. */
 import type { Logger } from 'pino';
+import type { JobKind } from '../prisma/generated/client/client.ts';
 import type { Database } from './database/client.ts';
 import type { Events } from './event/events.ts';
 import type { Steps } from './job/steps.ts';
+import type { Task } from './job/task.ts';
 import type { FileStore } from './storage/files.ts';
 import type { SignedUrls } from './storage/urls.ts';
 
@@ -15,6 +17,7 @@ export type App = {
   urls: SignedUrls;
   steps: Steps;
   events: Events;
+  tasks: Record<JobKind, Task>;
   falMode: 'LIVE' | 'SIMULATED';
   log: Logger;
   now: () => Date;

@@ -1,18 +1,152 @@
 /** The log of what happens to jobs, and how to follow it. It knows no feature. */
-import type { JobEvent } from '../../prisma/generated/client/client.ts';
-import type { Tx } from '../database/client.ts';
+import type { Job, JobEvent, JobStatus } from '../../prisma/generated/client/client.ts';
+import type { Database, Tx } from '../database/client.ts';
+import { Feed } from './feed.ts';
+import { appendEvents, readEvents } from './log.ts';
+import type { Nudges } from './nudge.ts';
+import { OwnerFeed } from './owner-feed.ts';
 import type { NewEvent } from './payload.ts';
+import { Reader } from './reader.ts';
 
-export interface Events {
+/** A lost nudge delays what it told by this much at most. */
+const rereadMs = 2_000;
+
+export class Events {
+  readonly #prisma: Database;
+  readonly #nudges: Nudges;
+  readonly #feeds = new Map<string, Feed>();
+  readonly #owners = new Map<string, OwnerFeed>();
+  readonly #rereading: NodeJS.Timeout;
+
+  constructor(prisma: Database, nudges: Nudges) {
+    this.#prisma = prisma;
+    this.#nudges = nudges;
+    this.#rereading = setInterval(() => void this.reread().catch(() => undefined), rereadMs).unref();
+  }
+
   /**
-   * Adds events to a job's log, in the transaction of the change that they tell, which holds the job row's lock.
-   * A LOGGED event that the log already has is left out. Returns the newest sequence number.
+   * Adds events to a job's log, in the transaction of the change that they tell. A LOGGED event that the log already has
+   * is left out. Returns the newest sequence number.
    */
-  append(tx: Tx, jobId: string, events: NewEvent[]): Promise<number>;
+  async append(tx: Tx, jobId: string, events: NewEvent[]): Promise<number> {
+    return await appendEvents(tx, jobId, events);
+  }
+
   /** Tells followers to look, after the commit. A lost nudge costs a few seconds, never an event. */
-  nudge(job: { id: string; ownerId: string }): void;
-  /** Replays the log after a sequence number, then goes on live; ends after the terminal event. */
-  follow(jobId: string, after: number): AsyncIterableIterator<JobEvent>;
-  /** The id of each of an owner's jobs whenever it changed; one entry a job however often it changed since the last read. */
-  followOwner(ownerId: string): AsyncIterableIterator<string>;
+  nudge(job: Pick<Job, 'id' | 'ownerId' | 'lastSequence'>): void {
+    this.#nudges.send(`job:${job.id}`);
+    this.#nudges.send(`owner:${job.ownerId}`, `${job.id} ${job.lastSequence}`);
+  }
+
+  /** Tells the step that follows the job that its owner asked to cancel it. Lost, the next step finds it on the row. */
+  requestCancel(jobId: string): void {
+    this.#nudges.send(`cancel:${jobId}`);
+  }
+
+  /** Listens for requests to cancel the job, until the returned function is called. */
+  onCancelRequest(jobId: string, onRequest: () => void): () => void {
+    return this.#nudges.listen(`cancel:${jobId}`, onRequest);
+  }
+
+  /** Replays a job's log after a sequence number, then goes on live; ends after the terminal event. */
+  follow(jobId: string, after: number): AsyncIterableIterator<JobEvent> {
+    let feed: Reader<JobEvent> | undefined;
+    let isLeft = false;
+    return new Reader<JobEvent>(
+      async () => {
+        feed ??= await this.#join(jobId, after);
+        if (isLeft) await feed?.return();
+        const next = await feed?.next();
+        return next === undefined || next.done === true ? 'END' : next.value;
+      },
+      () => {
+        isLeft = true;
+        void feed?.return();
+      },
+    );
+  }
+
+  /**
+   * The id of each of an owner's jobs whenever it changed; one entry for a job however often it changed since it was
+   * last read.
+   */
+  followOwner(ownerId: string): AsyncIterableIterator<string> {
+    let feed = this.#owners.get(ownerId);
+    if (feed === undefined) {
+      const stop = this.#nudges.listen(`owner:${ownerId}`, (detail) => {
+        const [jobId = '', lastSequence] = detail.split(' ');
+        feed?.changed(jobId, Number(lastSequence));
+      });
+      feed = new OwnerFeed(() => {
+        this.#owners.delete(ownerId);
+        stop();
+      });
+      this.#owners.set(ownerId, feed);
+    }
+    return feed.follow();
+  }
+
+  /** Looks for what no nudge told of. Runs by itself every two seconds. */
+  async reread(): Promise<void> {
+    if (this.#feeds.size > 0) {
+      const jobs = await this.#prisma.job.findMany({
+        where: { id: { in: [...this.#feeds.keys()] } },
+        select: { id: true, lastSequence: true },
+      });
+      for (const { id, lastSequence } of jobs) {
+        const feed = this.#feeds.get(id);
+        if (feed !== undefined && lastSequence > feed.head) feed.nudge();
+      }
+    }
+    if (this.#owners.size > 0) {
+      const jobs = await this.#prisma.job.findMany({
+        where: {
+          ownerId: { in: [...this.#owners.keys()] },
+          OR: [{ finishedAt: null }, { finishedAt: { gt: new Date(Date.now() - 10 * rereadMs) } }],
+        },
+        select: { id: true, ownerId: true, lastSequence: true },
+      });
+      for (const [ownerId, feed] of this.#owners) feed.compare(jobs.filter((job) => job.ownerId === ownerId));
+    }
+  }
+
+  /** How many streams are open: what a leaving client must bring down again. */
+  get openFeeds(): number {
+    return this.#feeds.size + this.#owners.size;
+  }
+
+  close(): void {
+    clearInterval(this.#rereading);
+  }
+
+  /** Undefined when there is nothing to follow: the job has ended, and `after` is at or behind its end. */
+  async #join(jobId: string, after: number): Promise<Reader<JobEvent> | undefined> {
+    const job = await this.#prisma.job.findUnique({
+      where: { id: jobId },
+      select: { status: true, lastSequence: true },
+    });
+    if (job === null || (isTerminal(job.status) && after >= job.lastSequence)) return undefined;
+    // A number that was not given yet stands for the newest.
+    const from = Math.min(after, job.lastSequence);
+    return (this.#feeds.get(jobId) ?? this.#open(jobId, from)).follow(from);
+  }
+
+  #open(jobId: string, after: number): Feed {
+    const feed = new Feed(
+      after,
+      (from, limit) => readEvents(this.#prisma, jobId, from, limit),
+      () => {
+        this.#feeds.delete(jobId);
+        stop();
+      },
+    );
+    const stop = this.#nudges.listen(`job:${jobId}`, () => feed.nudge());
+    this.#feeds.set(jobId, feed);
+    return feed;
+  }
+}
+
+/** By name, and not from job/state.ts: the log knows what ends a stream, and no more of a job's life. */
+function isTerminal(status: JobStatus): boolean {
+  return status === 'SUCCEEDED' || status === 'FAILED' || status === 'CANCELLED';
 }

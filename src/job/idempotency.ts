@@ -1,18 +1,15 @@
-/** What makes two calls the same call. */
+/** What makes two calls with one idempotency key the same call. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { InvalidInput } from '../errors.ts';
 import type { Idempotency } from './start.ts';
 
-/** Opaque text of the caller's choice. */
-export const idempotencyKey = z
-  .string()
-  .min(1, 'An idempotency key has 1 to 200 characters.')
-  .max(200, 'An idempotency key has 1 to 200 characters.')
-  .regex(/^\P{Cc}*$/u, 'An idempotency key has no control characters.');
+// What PostgreSQL does not store has no place in a key.
+const idempotencyKey = z.string().refine((key) => key.length >= 1 && key.length <= 200 && !/[\0\p{Cs}]/u.test(key));
 
 /**
- * The key with a digest of what it came with: the mutation and its input without the key, defaults filled in. The order
- * of the input's fields does not matter, and a null is as if it were not there. Undefined when there is no key.
+ * The key with a digest of the mutation's name and its input: the order of fields does not matter, and null is the same
+ * as nothing. Undefined without a key. Throws InvalidInput.
  */
 export function idempotencyOf(
   mutation: string,
@@ -20,19 +17,18 @@ export function idempotencyOf(
   input: Record<string, unknown>,
 ): Idempotency | undefined {
   if (key === null || key === undefined) return undefined;
-  return {
-    key,
-    hash: createHash('sha256')
-      .update(canonical([mutation, input]))
-      .digest('hex'),
-  };
+  if (!idempotencyKey.safeParse(key).success) {
+    throw new InvalidInput([{ path: 'idempotencyKey', message: 'Takes 1 to 200 characters.' }]);
+  }
+  const hash = createHash('sha256').update(canonical({ mutation, input })).digest('hex');
+  return { key, hash };
 }
 
-/** JSON with the fields of each object in the order of their names, without those that are null. */
+/** JSON with sorted keys and without nulls. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_name, part: unknown) => {
-    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
-    const fields = Object.entries(part).filter(([, field]) => field !== null && field !== undefined);
-    return Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1)));
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (part === null) return undefined;
+    if (typeof part !== 'object' || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part as object).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
 }

@@ -1,0 +1,103 @@
+/**
+ * The live end of one job's log, shared by everyone who follows that job in this process: each event is read from the
+ * database once, however many follow. Every follower has a place of its own in it; one that falls behind what is held
+ * here reads the log itself, at its own pace.
+ */
+import type { JobEvent } from '../../prisma/generated/client/client.ts';
+import { isTerminalEvent } from './payload.ts';
+import { Reader } from './reader.ts';
+
+/** As many events are held as a follower can be behind before it reads the log on its own. */
+const heldEvents = 256;
+const pageOfEvents = 200;
+
+/** The events after a sequence number, oldest first. */
+export type ReadLog = (after: number, limit: number) => Promise<JobEvent[]>;
+
+export class Feed {
+  /** The newest events, without a gap; the last of them is number `#head`. */
+  #held: JobEvent[] = [];
+  #head: number;
+  /** Whether there may be events behind `#head`: from the start, and after every nudge until they are read. */
+  #isStale = true;
+  #reading: Promise<void> | undefined;
+  readonly #readers = new Set<Reader<JobEvent>>();
+  readonly #readLog: ReadLog;
+  readonly #onEmpty: () => void;
+
+  /** Begins behind event number `after`. `onEmpty` is called when the last follower has gone. */
+  constructor(after: number, readLog: ReadLog, onEmpty: () => void) {
+    this.#head = after;
+    this.#readLog = readLog;
+    this.#onEmpty = onEmpty;
+  }
+
+  /** The number of the newest event that was read here. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** Follows from behind event number `after`, to the terminal event. */
+  follow(after: number): Reader<JobEvent> {
+    let place = after;
+    let hasEnded = false;
+    let page: JobEvent[] = [];
+    const reader = new Reader<JobEvent>(
+      async () => {
+        while (!hasEnded) {
+          const event = eventIn(this.#held, place + 1) ?? eventIn(page, place + 1);
+          if (event !== undefined) {
+            place = event.sequence;
+            hasEnded = isTerminalEvent(event.type);
+            return event;
+          }
+          if (place < this.#head) {
+            page = await this.#readLog(place, pageOfEvents);
+            hasEnded = page.length === 0; // The job is gone, and its log with it.
+          } else if (this.#isStale || this.#reading !== undefined) await this.#readOn();
+          else return 'WAIT';
+        }
+        return 'END';
+      },
+      () => {
+        this.#readers.delete(reader);
+        if (this.#readers.size === 0) this.#onEmpty();
+      },
+    );
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  /** There may be new events: whoever waits for them looks. */
+  nudge(): void {
+    this.#isStale = true;
+    for (const reader of this.#readers) reader.nudge();
+  }
+
+  /** Reads what is new, once for all who ask at the same time. */
+  async #readOn(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    this.#isStale = false;
+    try {
+      const events = await this.#readLog(this.#head, pageOfEvents);
+      this.#held = [...this.#held, ...events].slice(-heldEvents);
+      this.#head = events.at(-1)?.sequence ?? this.#head;
+      if (events.length === pageOfEvents) this.#isStale = true;
+    } catch (error) {
+      this.#isStale = true;
+      throw error;
+    }
+  }
+}
+
+/** The event of that number in a run of events without a gap. */
+function eventIn(run: readonly JobEvent[], sequence: number): JobEvent | undefined {
+  const first = run[0]?.sequence;
+  return first === undefined ? undefined : run[sequence - first];
+}

@@ -1,0 +1,47 @@
+/** The two ends that are not success, and how a step comes to them. */
+import type { Job, JobErrorCode, Prisma } from '../../prisma/generated/client/client.ts';
+import type { NewEvent } from '../event/payload.ts';
+import type { Runner } from './runner.ts';
+import { type Claim, write } from './transition.ts';
+
+export type Failure = { code: JobErrorCode; message: string; field?: string | undefined };
+
+/** Ends the job and the step: FAILED for a reason, or CANCELLED. What starting did is undone in the same transaction. */
+export async function end(runner: Runner, claim: Claim, how: Failure | 'CANCELLED'): Promise<void> {
+  const { job } = claim;
+  const { data, event } = how === 'CANCELLED' ? cancelled(job, runner.now()) : failed(how, runner.now());
+  await write(runner, claim, {
+    data,
+    events: [event],
+    alongside: (tx) => runner.tasks[job.kind].release(tx, job, how === 'CANCELLED' ? 'CANCELLED' : 'FAILED'),
+    then: 'END',
+  });
+  runner.log.info(
+    { jobId: job.id, endpoint: job.endpoint, ...(how === 'CANCELLED' ? {} : { code: how.code }) },
+    how === 'CANCELLED' ? 'job cancelled' : 'job failed',
+  );
+}
+
+type Ending = { data: Prisma.JobUncheckedUpdateManyInput; event: NewEvent };
+
+/** A job's columns and its last event when it fails. */
+function failed({ code, message, field = undefined }: Failure, finishedAt: Date): Ending {
+  const errorField = field ?? null;
+  return {
+    data: { status: 'FAILED', errorCode: code, errorMessage: message, errorField, queuePosition: null, finishedAt },
+    event: { type: 'FAILED', payload: { code, message, field: errorField } },
+  };
+}
+
+/** A job's columns and its last event when it is cancelled. */
+export function cancelled(job: Job, finishedAt: Date): Ending {
+  return {
+    data: {
+      status: 'CANCELLED',
+      cancelRequestedAt: job.cancelRequestedAt ?? finishedAt,
+      queuePosition: null,
+      finishedAt,
+    },
+    event: { type: 'CANCELLED', payload: {} },
+  };
+}

@@ -1,0 +1,156 @@
+/**
+ * Writes down what fal tells while a step follows it: state, queue position, every log line, and progress at most four
+ * times a second. While one write is under way the next ones gather, so a burst costs a few statements and not one a line.
+ */
+import type { JobStatus, Prisma } from '../../prisma/generated/client/client.ts';
+import type { NewEvent } from '../event/payload.ts';
+import type { RequestStatus } from '../fal/port.ts';
+import { advance, estimate, type Progress, readProgress } from '../fal/progress.ts';
+import type { Runner } from './runner.ts';
+import { type Claim, write } from './transition.ts';
+
+const progressEveryMs = 250;
+const estimateEveryMs = 1_000;
+
+export class Recorder {
+  #failure: { error: unknown } | undefined;
+  readonly #onFailure: () => void;
+  readonly #runner: Runner;
+  readonly #claim: Claim;
+  readonly #typicalMs: number | undefined;
+  readonly #totalSteps: number | undefined;
+  readonly #estimating: NodeJS.Timeout;
+  #status: JobStatus;
+  #queuePosition: number | null;
+  #startedAt: Date | null;
+  #progress: Progress;
+  #written: Progress;
+  #progressAt = 0;
+  #pending: NewEvent[] = [];
+  #writing: Promise<void> | undefined;
+  #later: NodeJS.Timeout | undefined;
+
+  /** `onFailure` is called when a write failed: following is then over, and `flush` throws what went wrong. */
+  constructor(runner: Runner, claim: Claim, typicalMs: number | undefined, onFailure: () => void) {
+    const { job } = claim;
+    this.#runner = runner;
+    this.#claim = claim;
+    this.#typicalMs = typicalMs;
+    this.#totalSteps = runner.tasks[job.kind].totalSteps(job);
+    this.#status = job.status;
+    this.#queuePosition = job.queuePosition;
+    this.#startedAt = job.startedAt;
+    this.#progress = { percent: job.percent, step: job.step, totalSteps: job.totalSteps, source: job.progressSource };
+    this.#written = this.#progress;
+    this.#onFailure = onFailure;
+    this.#estimating = setInterval(() => this.#estimate(), estimateEveryMs);
+  }
+
+  /** Takes in one status, and writes what is new of it soon. */
+  see({ status, queuePosition, logs, error }: RequestStatus): void {
+    if (status === 'IN_QUEUE') this.#queued(queuePosition ?? null);
+    // A request that ended in an error may never have been worked on: it does not count as started by that.
+    else if (error === undefined) this.#started();
+    for (const { message, timestamp, level } of logs) {
+      this.#pending.push({ type: 'LOGGED', payload: { message, loggedAt: timestamp, level: level ?? null } });
+      const seen = readProgress(message, this.#totalSteps);
+      if (seen !== undefined) this.#progress = advance(this.#progress, seen);
+    }
+    this.#writeSoon();
+  }
+
+  /** Resolves when everything seen so far is written. */
+  async flush(): Promise<void> {
+    while (this.#failure === undefined && (this.#writing !== undefined || this.#hasNews(Infinity))) {
+      this.#startWriting(Infinity);
+      await this.#writing;
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  stop(): void {
+    clearInterval(this.#estimating);
+    clearTimeout(this.#later);
+  }
+
+  #queued(position: number | null): void {
+    // fal put the request back: its runner was lost, and it is run again.
+    this.#status = 'IN_QUEUE';
+    if (position === this.#queuePosition) return;
+    this.#queuePosition = position;
+    if (position !== null) this.#pending.push({ type: 'QUEUE_MOVED', payload: { position } });
+  }
+
+  #started(): void {
+    this.#status = 'IN_PROGRESS';
+    this.#queuePosition = null;
+    if (this.#startedAt !== null) return;
+    this.#startedAt = this.#runner.now();
+    this.#pending.push({ type: 'STARTED', payload: {} });
+  }
+
+  #estimate(): void {
+    if (this.#status !== 'IN_PROGRESS' || this.#startedAt === null || this.#typicalMs === undefined) return;
+    this.#progress = estimate(
+      this.#progress,
+      this.#runner.now().getTime() - this.#startedAt.getTime(),
+      this.#typicalMs,
+    );
+    this.#writeSoon();
+  }
+
+  #writeSoon(): void {
+    if (this.#writing !== undefined || this.#failure !== undefined) return;
+    const now = performance.now();
+    if (this.#hasNews(now)) this.#startWriting(now);
+    else if (this.#progress !== this.#written && this.#later === undefined) {
+      this.#later = setTimeout(
+        () => {
+          this.#later = undefined;
+          this.#writeSoon();
+        },
+        this.#progressAt + progressEveryMs - now,
+      );
+    }
+  }
+
+  /** Whether there is something to write at this moment: progress counts once its quarter second is over. */
+  #hasNews(now: number): boolean {
+    return (
+      this.#pending.length > 0 ||
+      this.#status !== this.#claim.job.status ||
+      (this.#progress !== this.#written && now >= this.#progressAt + progressEveryMs)
+    );
+  }
+
+  #startWriting(now: number): void {
+    this.#writing ??= this.#write(now)
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+        this.#onFailure();
+      })
+      .finally(() => {
+        this.#writing = undefined;
+        this.#writeSoon();
+      });
+  }
+
+  async #write(now: number): Promise<void> {
+    const events = this.#pending;
+    this.#pending = [];
+    const data: Prisma.JobUncheckedUpdateInput = {
+      status: this.#status,
+      queuePosition: this.#queuePosition,
+      startedAt: this.#startedAt,
+      failures: 0,
+    };
+    if (this.#progress !== this.#written && now >= this.#progressAt + progressEveryMs) {
+      const { percent, step, totalSteps, source } = this.#progress;
+      this.#written = this.#progress;
+      this.#progressAt = performance.now();
+      Object.assign(data, { percent, step, totalSteps, progressSource: source });
+      events.push({ type: 'PROGRESSED', payload: { percent, step, totalSteps, source } });
+    }
+    await write(this.#runner, this.#claim, { data, events });
+  }
+}
