@@ -1,16 +1,99 @@
 /** Files by the hash of their content. */
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { Tx } from '../database/client.ts';
+import type { Logger } from 'pino';
+import type { Database, Tx } from '../database/client.ts';
+import { createDisk } from './disk.ts';
+import type { Rendition } from './rendition.ts';
+import { createRenditions } from './renditions.ts';
+import { assertSpace, freeBytes } from './space.ts';
+import { removeUnused, sweep } from './sweep.ts';
 
 export interface FileStore {
-  /** Streams the bytes to disk, synced, under their SHA-256. Running twice gives the same file. Throws when they pass maxBytes. */
+  /**
+   * Streams the bytes to disk, synced, under their SHA-256. Running twice gives the same file. Throws FileTooLarge when
+   * they pass maxBytes. What is not recorded within the hour is swept.
+   */
   write(bytes: Readable | Uint8Array, options: { maxBytes: number }): Promise<WrittenFile>;
-  /** Records written files, in the transaction of the rows that refer to them. */
+  /**
+   * Records written files, in the transaction of the rows that refer to them. Throws FileGone when a file was removed
+   * since it was written: nothing referred to it yet. The caller then writes it again and begins anew.
+   */
   record(tx: Tx, files: (WrittenFile & { contentType: string })[]): Promise<void>;
   /** Where the bytes lie. */
   path(hash: string): string;
-  /** Removes files that nothing refers to. Only those whose last write is an hour ago: a newer one's user may still commit. */
+  /** Where a picture lies, resized and converted; made when it is not there yet. Two calls at once make it once. */
+  render(hash: string, rendition: Rendition): Promise<string>;
+  /**
+   * Removes what nothing refers to any more, of these files or of all: run it after the commit that dropped the last
+   * reference. Never throws; what it could not remove, the next sweep does.
+   */
+  removeUnused(hashes?: string[]): Promise<number>;
+  /**
+   * Removes every file that nothing refers to, and what crashes left behind: files that no row knows and temporary files,
+   * once they are an hour old; renditions once they are a week old, or at once when their picture is gone.
+   */
   sweep(): Promise<number>;
+  /** Refuses new work while the disk is almost full. Throws LimitReached. */
+  assertSpace(): Promise<void>;
 }
 
 export type WrittenFile = { hash: string; byteSize: number };
+
+/** The file of a hash is not on disk. */
+export class FileGone extends Error {
+  constructor(hash: string) {
+    super(`The file ${hash} is not on disk.`);
+  }
+}
+
+export function createFileStore({
+  folder,
+  prisma,
+  log,
+  free = () => freeBytes(folder),
+}: {
+  /** Holds nothing else. Made when it is not there. */
+  folder: string;
+  prisma: Database;
+  log: Logger;
+  /** Bytes that are free on its disk. */
+  free?: () => Promise<number>;
+}): FileStore {
+  const disk = createDisk(folder, free);
+  const renditions = createRenditions(disk);
+  return {
+    write: disk.write,
+    path: disk.path,
+    async record(tx, files) {
+      // In one order, so that two transactions that record the same files never wait for each other in a circle.
+      for (const file of files.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))) {
+        // Waits for a removal of the same row that is under way, and then finds the file missing.
+        await tx.$executeRaw`
+          INSERT INTO "StoredFile" ("hash", "byteSize", "contentType")
+          VALUES (${file.hash}, ${file.byteSize}, ${file.contentType})
+          ON CONFLICT ("hash") DO UPDATE SET "putAt" = CURRENT_TIMESTAMP, "contentType" = EXCLUDED."contentType"`;
+        if (!existsSync(disk.path(file.hash))) throw new FileGone(file.hash);
+      }
+    },
+    async render(hash, rendition) {
+      try {
+        return await renditions.render(hash, rendition);
+      } finally {
+        // Removed while it was drawn: the copy must not outlive it.
+        if (!existsSync(disk.path(hash))) await rm(disk.renditions(hash), { recursive: true, force: true });
+      }
+    },
+    async removeUnused(hashes) {
+      try {
+        return await removeUnused(prisma, disk, hashes);
+      } catch (error) {
+        log.warn({ err: error }, 'Unused files could not be removed now; the next sweep removes them.');
+        return 0;
+      }
+    },
+    sweep: () => sweep(prisma, disk),
+    assertSpace: () => assertSpace(free),
+  };
+}

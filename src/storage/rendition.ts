@@ -1,0 +1,45 @@
+/** A picture in another size or format, as it is asked for and as it stands in a URL's parameters. */
+import { z } from 'zod';
+import { parseInput } from '../errors.ts';
+
+export type ImageFormat = 'JPEG' | 'PNG' | 'WEBP' | 'AVIF';
+
+export type Rendition = { width?: number | undefined; format: ImageFormat; quality?: number | undefined };
+
+export const contentTypes = { JPEG: 'image/jpeg', PNG: 'image/png', WEBP: 'image/webp', AVIF: 'image/avif' } as const;
+
+const whole = (minimum: number, maximum: number) =>
+  z
+    .int(`must be a whole number from ${minimum} to ${maximum}`)
+    .min(minimum, `must be at least ${minimum}`)
+    .max(maximum, `must be at most ${maximum}`)
+    .nullish();
+
+const wish = z.strictObject({
+  width: whole(16, 4096),
+  format: z.enum(['JPEG', 'PNG', 'WEBP', 'AVIF']).nullish(),
+  quality: whole(1, 100),
+});
+
+/** The parameters of a URL for a picture; none of them asks for the original. Throws InvalidInput. */
+export function renditionParameters(asked: z.input<typeof wish>): Record<string, string> {
+  const entries = Object.entries(parseInput(wish, asked)).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+}
+
+/** Reads a URL's parameters; undefined asks for the original. Without a format it keeps its own. Throws InvalidInput. */
+export function parseRendition(parameters: Record<string, string>, contentType: string): Rendition | undefined {
+  const { width, format, quality } = parseInput(
+    wish,
+    Object.fromEntries(
+      Object.entries(parameters).map(([name, value]) => [name, /^\d{1,9}$/.test(value) ? Number(value) : value]),
+    ),
+  );
+  if (!width && !format && !quality) return undefined;
+  return { width: width ?? undefined, format: format ?? formatOf(contentType), quality: quality ?? undefined };
+}
+
+function formatOf(contentType: string): ImageFormat {
+  if (contentType === contentTypes.PNG) return 'PNG';
+  return contentType === contentTypes.WEBP ? 'WEBP' : 'JPEG';
+}

@@ -1,0 +1,250 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { OpenDatabase } from '../../src/database/client.ts';
+import { LimitReached } from '../../src/errors.ts';
+import { FileTooLarge } from '../../src/storage/disk.ts';
+import { FileGone, type WrittenFile } from '../../src/storage/files.ts';
+import { DiskFull, freeBytes } from '../../src/storage/space.ts';
+import { openTestDatabase } from '../support/database.ts';
+import { openTestFiles, type TestFiles } from '../support/files.ts';
+
+let database: OpenDatabase;
+let store: TestFiles;
+const ownerId = randomUUID();
+const avatarId = randomUUID();
+const maxBytes = 1_000_000;
+const text = { contentType: 'text/plain' };
+
+beforeAll(async () => {
+  database = await openTestDatabase();
+  await database.prisma.user.create({ data: { id: ownerId } });
+  await database.prisma.avatar.create({
+    data: { id: avatarId, ownerId, kind: 'PORTRAIT', name: 'Ada', triggerPhrase: 'TOK_1' },
+  });
+});
+afterAll(() => database.close());
+beforeEach(() => {
+  store = openTestFiles(database.prisma);
+});
+afterEach(async () => {
+  await database.prisma.photo.deleteMany();
+  await database.prisma.storedFile.deleteMany();
+  store.remove();
+});
+
+const record = (...written: WrittenFile[]) =>
+  database.prisma.$transaction((tx) =>
+    store.files.record(
+      tx,
+      written.map((file) => ({ ...file, ...text })),
+    ),
+  );
+
+const addPhoto = ({ hash }: WrittenFile, position = 1) =>
+  database.prisma.photo.create({
+    data: {
+      ownerId,
+      avatarId,
+      position,
+      fileHash: hash,
+      fileName: 'a.txt',
+      mimeType: 'image/png',
+      byteSize: 1,
+      width: 1,
+      height: 1,
+    },
+  });
+
+const hoursAgo = (path: string, hours: number) => {
+  const at = new Date(Date.now() - hours * 3_600_000);
+  utimesSync(path, at, at);
+};
+const unfinished = () => readdirSync(join(store.folder, 'temporary'));
+
+describe('write', () => {
+  test('keeps streamed bytes under their SHA-256, the same ones once', async () => {
+    const bytes = randomBytes(300_000);
+    const hash = createHash('sha256').update(bytes).digest('hex');
+    const written = await store.files.write(Readable.from([bytes.subarray(0, 7), bytes.subarray(7)]), { maxBytes });
+    expect(written).toEqual({ hash, byteSize: 300_000 });
+    expect(await store.files.write(bytes, { maxBytes })).toEqual(written);
+    expect(store.files.path(hash)).toBe(join(store.folder, hash.slice(0, 2), hash.slice(2, 4), hash));
+    expect(readFileSync(store.files.path(hash)).equals(bytes)).toBe(true);
+    expect(unfinished()).toEqual([]);
+  });
+
+  test('many at once of the same content give one whole file', async () => {
+    const bytes = randomBytes(100_000);
+    const all = await Promise.all(Array.from({ length: 20 }, () => store.files.write(bytes, { maxBytes })));
+    expect(new Set(all.map((file) => file.hash)).size).toBe(1);
+    expect(readFileSync(store.files.path(all[0]?.hash ?? '')).equals(bytes)).toBe(true);
+    expect(unfinished()).toEqual([]);
+  });
+
+  test('takes exactly the limit, and leaves nothing of what passes it or breaks off', async () => {
+    expect(await store.files.write(Buffer.alloc(10), { maxBytes: 10 })).toMatchObject({ byteSize: 10 });
+    await expect(store.files.write(Buffer.alloc(11), { maxBytes: 10 })).rejects.toThrow(FileTooLarge);
+    const broken = Readable.from(
+      (async function* () {
+        yield Buffer.alloc(5);
+        throw new Error('cut');
+      })(),
+    );
+    await expect(store.files.write(broken, { maxBytes: 10 })).rejects.toThrow('cut');
+    expect(unfinished()).toEqual([]);
+  });
+});
+
+describe('record', () => {
+  test('writes a row, and again only renews it', async () => {
+    const written = await store.files.write(Buffer.from('one'), { maxBytes });
+    await record(written);
+    const first = await database.prisma.storedFile.findUniqueOrThrow({ where: { hash: written.hash } });
+    expect(first).toMatchObject({ byteSize: 3n, contentType: 'text/plain' });
+    await record(written);
+    const second = await database.prisma.storedFile.findUniqueOrThrow({ where: { hash: written.hash } });
+    expect(second.putAt.getTime()).toBeGreaterThanOrEqual(first.putAt.getTime());
+  });
+
+  test('refuses a file that is not on disk, and the transaction leaves no row', async () => {
+    const gone = { hash: 'a'.repeat(64), byteSize: 1 };
+    await expect(record(gone)).rejects.toThrow(FileGone);
+    expect(await database.prisma.storedFile.count()).toBe(0);
+  });
+});
+
+describe('removeUnused', () => {
+  test('removes row, file and renditions of what nothing refers to, and nothing else', async () => {
+    const [used, unused, other] = await Promise.all(
+      ['used', 'unused', 'other'].map((bytes) => store.files.write(Buffer.from(bytes), { maxBytes })),
+    );
+    if (!used || !unused || !other) throw new Error('unreachable');
+    await record(used, unused, other);
+    await addPhoto(used);
+    const renditions = join(store.folder, 'renditions', unused.hash);
+    mkdirSync(renditions, { recursive: true });
+    expect(await store.files.removeUnused([used.hash, unused.hash])).toBe(1);
+    expect(existsSync(store.files.path(unused.hash))).toBe(false);
+    expect(existsSync(renditions)).toBe(false);
+    expect(existsSync(store.files.path(used.hash))).toBe(true);
+    expect(existsSync(store.files.path(other.hash))).toBe(true);
+    expect(await store.files.removeUnused()).toBe(1);
+    expect((await database.prisma.storedFile.findMany()).map((file) => file.hash)).toEqual([used.hash]);
+  });
+
+  test('removes more than one batch', async () => {
+    const written = await Promise.all(
+      Array.from({ length: 120 }, (_, index) => store.files.write(Buffer.from(`file ${index}`), { maxBytes })),
+    );
+    await record(...written);
+    expect(await store.files.removeUnused()).toBe(120);
+    expect(await database.prisma.storedFile.count()).toBe(0);
+  });
+
+  test('while others put the same content again: no row is left without its file', async () => {
+    const bytes = Buffer.from('contested');
+    const put = async (position: number): Promise<void> => {
+      const written = await store.files.write(bytes, { maxBytes });
+      try {
+        await database.prisma.$transaction(async (tx) => {
+          await store.files.record(tx, [{ ...written, ...text }]);
+          await tx.photo.deleteMany({ where: { fileHash: written.hash } });
+          if (position % 2 === 0)
+            await tx.photo.create({
+              data: {
+                ownerId,
+                avatarId,
+                position,
+                fileHash: written.hash,
+                fileName: 'a',
+                mimeType: 'image/png',
+                byteSize: 1,
+                width: 1,
+                height: 1,
+              },
+            });
+        });
+      } catch (error) {
+        if (!(error instanceof FileGone)) throw error;
+        await put(position);
+      }
+    };
+    await Promise.all(
+      Array.from({ length: 30 }, (_, index) => (index % 3 === 0 ? store.files.removeUnused() : put(index + 1))),
+    );
+    for (const { hash } of await database.prisma.storedFile.findMany()) {
+      expect(existsSync(store.files.path(hash))).toBe(true);
+    }
+    expect(await database.prisma.storedFile.count()).toBeGreaterThanOrEqual(await database.prisma.photo.count());
+  });
+});
+
+describe('sweep', () => {
+  test('removes what crashes left once it is an hour old: unknown files, temporary files, stale renditions', async () => {
+    const fresh = await store.files.write(Buffer.from('fresh orphan'), { maxBytes });
+    const stale = await store.files.write(Buffer.from('stale orphan'), { maxBytes });
+    const used = await store.files.write(Buffer.from('used'), { maxBytes });
+    await record(used);
+    await addPhoto(used);
+    hoursAgo(store.files.path(stale.hash), 2);
+    hoursAgo(store.files.path(used.hash), 2);
+    const lay = (path: string, hours: number) => {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, 'x');
+      hoursAgo(path, hours);
+      return path;
+    };
+    const kept = [
+      lay(join(store.folder, 'temporary', 'new'), 0.5),
+      lay(join(store.folder, 'renditions', used.hash, '64-80.webp'), 24),
+      store.files.path(fresh.hash),
+      store.files.path(used.hash),
+    ];
+    const removed = [
+      lay(join(store.folder, 'temporary', 'old'), 2),
+      lay(join(store.folder, 'renditions', used.hash, '65-80.webp'), 24 * 8),
+      lay(join(store.folder, 'renditions', 'f'.repeat(64), '64-80.webp'), 0),
+      store.files.path(stale.hash),
+    ];
+    expect(await store.files.sweep()).toBe(1);
+    expect(kept.filter((path) => !existsSync(path))).toEqual([]);
+    expect(removed.filter((path) => existsSync(path))).toEqual([]);
+    expect(await store.files.sweep()).toBe(0);
+  });
+
+  test('an old file that is written again counts as new', async () => {
+    const { hash } = await store.files.write(Buffer.from('again'), { maxBytes });
+    hoursAgo(store.files.path(hash), 2);
+    await store.files.write(Buffer.from('again'), { maxBytes });
+    expect(await store.files.sweep()).toBe(0);
+    expect(Date.now() - statSync(store.files.path(hash)).mtimeMs).toBeLessThan(60_000);
+  });
+});
+
+const megabytes = (count: number) => async () => count * 1024 * 1024;
+const outcome = (work: Promise<unknown>) =>
+  work.then(
+    () => 'taken',
+    (error: Error) => error.constructor,
+  );
+
+describe('space', () => {
+  test('is told for a folder that is not there yet', async () => {
+    expect(await freeBytes(join(store.folder, 'new'))).toBeGreaterThan(0);
+  });
+
+  test.each([
+    { free: 512, work: 'taken', file: 'taken' },
+    { free: 511, work: LimitReached, file: 'taken' },
+    { free: 128, work: LimitReached, file: 'taken' },
+    { free: 127, work: LimitReached, file: DiskFull },
+  ])('with $free MB free', async ({ free, work, file }) => {
+    const tight = openTestFiles(database.prisma, megabytes(free));
+    expect(await outcome(tight.files.assertSpace())).toBe(work);
+    expect(await outcome(tight.files.write(Buffer.from('x'), { maxBytes }))).toBe(file);
+    tight.remove();
+  });
+});
