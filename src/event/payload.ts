@@ -1,5 +1,6 @@
 /** What each type of event carries, as it is written to the log and parsed from it. */
 import { z } from 'zod';
+import { JobErrorCode } from '../../prisma/generated/client/enums.ts';
 
 const progress = z.object({
   percent: z.int().min(0).max(100).nullable(),
@@ -17,7 +18,7 @@ export const payloads = {
   PROGRESSED: progress,
   FINALIZING: z.object({}),
   SUCCEEDED: z.object({}),
-  FAILED: z.object({ code: z.string(), message: z.string(), field: z.string().nullable() }),
+  FAILED: z.object({ code: z.enum(JobErrorCode), message: z.string(), field: z.string().nullable() }),
   CANCELLED: z.object({}),
 } as const;
 
@@ -31,4 +32,9 @@ const terminal: ReadonlySet<EventType> = new Set<EventType>(['SUCCEEDED', 'FAILE
 /** Whether the event is its job's last. */
 export function isTerminalEvent(type: EventType): boolean {
   return terminal.has(type);
+}
+
+/** An event's payload, as the log has it. */
+export function readPayload<Type extends EventType>(type: Type, payload: unknown): z.output<(typeof payloads)[Type]> {
+  return payloads[type].parse(payload) as z.output<(typeof payloads)[Type]>;
 }

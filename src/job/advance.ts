@@ -27,7 +27,7 @@ export async function advance(runner: Runner, step: Step, signal: AbortSignal): 
   } catch (error) {
     if (error instanceof ClaimLost) return runner.log.debug({ jobId: step.jobId }, error.message);
     // Told to stop: the row is as it was, and the next step begins where this one stood.
-    if (signal.aborted) return await write(runner, claim, { then: { afterMs: 0 } });
+    if (signal.aborted) return await write(runner, claim, { next: { afterMs: 0 } });
     await recover(runner, claim, error);
   }
 }
@@ -58,7 +58,7 @@ async function dispatch(runner: Runner, claim: Claim, signal: AbortSignal): Prom
     case 'SUCCEEDED':
     case 'FAILED':
     case 'CANCELLED':
-      return await write(runner, claim, { then: 'END' });
+      return await write(runner, claim, { next: 'END' });
   }
 }
 
@@ -71,7 +71,7 @@ async function recover(runner: Runner, claim: Claim, error: unknown): Promise<vo
   if (!(error instanceof FalError)) {
     runner.log.error({ jobId: job.id, status: job.status, failures, err: error }, 'a step failed unforeseen');
     if (failures < unforeseenAtMost)
-      return await write(runner, claim, { data: { failures }, then: { afterMs: pause } });
+      return await write(runner, claim, { data: { failures }, next: { afterMs: pause } });
     return await end(runner, claim, {
       code: 'INTERNAL',
       message: 'This server could not go on with the job. Its log says why.',
@@ -85,7 +85,7 @@ async function recover(runner: Runner, claim: Claim, error: unknown): Promise<vo
   const mayPass = error.transient || (code === 'FAL_UNAUTHORIZED' && job.requestId !== null);
   const afterMs = Math.max(pause, error.retryAfterMs ?? 0);
   const isInTime = job.deadlineAt === null || runner.now().getTime() + afterMs < job.deadlineAt.getTime();
-  if (mayPass && isInTime) return await write(runner, claim, { data: { failures }, then: { afterMs } });
+  if (mayPass && isInTime) return await write(runner, claim, { data: { failures }, next: { afterMs } });
   const field = error.field === undefined ? undefined : runner.tasks[job.kind].fieldName(job, error.field);
   await end(runner, claim, { code, message, field });
 }

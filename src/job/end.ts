@@ -14,7 +14,7 @@ export async function end(runner: Runner, claim: Claim, how: Failure | 'CANCELLE
     data,
     events: [event],
     alongside: (tx) => runner.tasks[job.kind].release(tx, job, how === 'CANCELLED' ? 'CANCELLED' : 'FAILED'),
-    then: 'END',
+    next: 'END',
   });
   runner.log.info(
     { jobId: job.id, endpoint: job.endpoint, ...(how === 'CANCELLED' ? {} : { code: how.code }) },
@@ -25,7 +25,7 @@ export async function end(runner: Runner, claim: Claim, how: Failure | 'CANCELLE
 type Ending = { data: Prisma.JobUncheckedUpdateManyInput; event: NewEvent };
 
 /** A job's columns and its last event when it fails. */
-function failed({ code, message, field = undefined }: Failure, finishedAt: Date): Ending {
+function failed({ code, message, field }: Failure, finishedAt: Date): Ending {
   const errorField = field ?? null;
   return {
     data: { status: 'FAILED', errorCode: code, errorMessage: message, errorField, queuePosition: null, finishedAt },

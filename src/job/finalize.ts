@@ -23,7 +23,7 @@ export async function finalize(runner: Runner, claim: Claim, signal: AbortSignal
       return { ...data, ...(await task.keep(tx, job, kept)) };
     },
     events: [{ type: 'SUCCEEDED', payload: {} }],
-    then: 'END',
+    next: 'END',
   });
   runner.log.info({ jobId: job.id, endpoint: job.endpoint, ms: elapsedMs(claim) }, 'job succeeded');
 }

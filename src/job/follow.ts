@@ -37,12 +37,12 @@ export async function follow(runner: Runner, claim: Claim, signal: AbortSignal):
       last = status;
     }
     await recorder.flush();
-    if (last?.status !== 'COMPLETED') await write(runner, claim, { then: { afterMs: 0 } });
+    if (last?.status !== 'COMPLETED') await write(runner, claim, { next: { afterMs: 0 } });
     else if (last.error === undefined) {
       await write(runner, claim, {
         data: { status: 'FINALIZING', queuePosition: null, failures: 0 },
         events: [{ type: 'FINALIZING', payload: {} }],
-        then: { afterMs: 0 },
+        next: { afterMs: 0 },
       });
     } else await endWithError(runner, claim, last, signal);
   } finally {

@@ -1,9 +1,13 @@
 /** GraphQL: what a job is. Training and Generation are declared here; each feature adds its own fields to its own. */
 import type { Job as JobRow } from '../../prisma/generated/client/client.ts';
 import { builder, type Context } from '../builder.ts';
+import { JobError, jobError } from './error-schema.ts';
+import { etaSeconds, Progress } from './progress-schema.ts';
 
 export const jobTypeName = (job: Pick<JobRow, 'kind'>) =>
   job.kind === 'TRAINING' ? ('Training' as const) : ('Generation' as const);
+
+export const jobTypeNames = ['Training', 'Generation'] as const;
 
 /** The jobs that this caller may know of. */
 export const ownJobs = ({ viewer }: Context) => ({ ownerId: viewer.id, avatar: { deletedAt: null } });
@@ -30,8 +34,35 @@ export const Job = builder.prismaInterface('Job', {
   fields: (t) => ({
     status: t.expose('status', { type: JobStatus }),
     queuePosition: t.exposeInt('queuePosition', { nullable: true }),
+    progress: t.field({
+      type: Progress,
+      description: 'How far the job is.',
+      select: {
+        percent: true,
+        step: true,
+        totalSteps: true,
+        progressSource: true,
+        startedAt: true,
+        finishedAt: true,
+      },
+      resolve: (job, _args, { app }) => ({
+        percent: job.percent,
+        step: job.step,
+        totalSteps: job.totalSteps,
+        source: job.progressSource,
+        etaSeconds: etaSeconds(job, app.now()),
+      }),
+    }),
     endpoint: t.exposeString('endpoint'),
     requestId: t.exposeString('requestId', { nullable: true }),
+    error: t.field({
+      type: JobError,
+      nullable: true,
+      description: 'Why the job failed: set when FAILED.',
+      select: { errorCode: true, errorMessage: true, errorField: true },
+      resolve: (job) =>
+        job.errorCode === null ? null : jobError(job.errorCode, job.errorMessage ?? '', job.errorField),
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
     submittedAt: t.expose('submittedAt', { type: 'DateTime', nullable: true }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true }),
@@ -56,3 +87,27 @@ export const Generation = builder.prismaNode('Job', {
   id: { field: 'id', description: 'Global id.' },
   findUnique: (id, context) => ({ ...ownJobs(context), id, kind: 'GENERATION' }),
 });
+
+builder.queryField('jobs', (t) =>
+  t.prismaConnection(
+    {
+      type: Job,
+      cursor: 'id',
+      description: 'The viewer’s trainings and generations, newest first.',
+      args: {
+        active: t.arg.boolean({ description: 'true: only those that have not ended. false: only those that have.' }),
+      },
+      resolve: (query, _root, { active }, context) =>
+        context.app.prisma.job.findMany({
+          ...query,
+          where: {
+            ...ownJobs(context),
+            ...(active == null ? {} : { finishedAt: active ? null : { not: null } }),
+          },
+          orderBy: { id: 'desc' },
+        }),
+    },
+    { name: 'JobConnection', description: 'A page of jobs.' },
+    { name: 'JobEdge', description: 'A job in its list.' },
+  ),
+);

@@ -52,7 +52,7 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
       { type: 'SUBMITTED', payload: { requestId } },
       ...(queuePosition === undefined ? [] : [{ type: 'QUEUE_MOVED' as const, payload: { position: queuePosition } }]),
     ],
-    then: { afterMs: 0 },
+    next: { afterMs: 0 },
   });
 }
 

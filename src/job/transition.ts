@@ -22,7 +22,7 @@ export type Change = {
   /** What else belongs to the change. */
   alongside?: (tx: Tx) => Promise<void>;
   /** Ends the step with this change; a number schedules the next one after so many milliseconds. */
-  then?: { afterMs: number } | 'END';
+  next?: { afterMs: number } | 'END';
 };
 
 type Parts = Pick<App, 'prisma' | 'events' | 'steps'>;
@@ -43,9 +43,9 @@ export async function write(parts: Parts, claim: Claim, change: Change): Promise
     const data = typeof change.data === 'function' ? await change.data(tx) : change.data;
     await change.alongside?.(tx);
     if (events.length > 0) await parts.events.append(tx, id, events);
-    if (change.then !== undefined) await parts.steps.finish(tx, step, change.then === 'END' ? undefined : change.then);
+    if (change.next !== undefined) await parts.steps.finish(tx, step, change.next === 'END' ? undefined : change.next);
     return await tx.job.update({ where: { id }, data: data ?? {} });
   });
   if (events.length > 0) parts.events.nudge(claim.job);
-  if (change.then !== undefined && change.then !== 'END' && change.then.afterMs === 0) parts.steps.wake();
+  if (change.next !== undefined && change.next !== 'END' && change.next.afterMs === 0) parts.steps.wake();
 }

@@ -1,0 +1,50 @@
+/** GraphQL: cancelling a job, and the refusals that name a job. */
+import { builder } from '../builder.ts';
+import { NotFound } from '../errors.ts';
+import { uuidOf } from '../global-id.ts';
+import { ErrorInterface } from '../refusals.ts';
+import { cancelJob, JobFinished } from './cancel.ts';
+import { Generation, Job, jobTypeName, jobTypeNames, Training } from './schema.ts';
+import { IdempotencyConflict, JobActive } from './start.ts';
+
+builder.objectType(JobActive, {
+  name: 'JobActiveError',
+  description:
+    'A job stands in the way that has not ended: the avatar is being trained, or the job to retry still runs.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({ job: t.field({ type: Job, description: 'That job.', resolve: (error) => error.job }) }),
+});
+
+builder.objectType(IdempotencyConflict, {
+  name: 'IdempotencyConflictError',
+  description: 'The idempotency key came with another input before. Nothing was started.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    job: t.field({ type: Job, description: 'The job that the key started.', resolve: (error) => error.job }),
+  }),
+});
+
+builder.objectType(JobFinished, {
+  name: 'JobFinishedError',
+  description: 'The job has ended already: there is nothing left to cancel.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({ job: t.field({ type: Job, description: 'The job.', resolve: (error) => error.job }) }),
+});
+
+builder.mutationField('cancelJob', (t) =>
+  t.errorUnionField({
+    description:
+      'Cancels a job. One that fal does not have yet ends at once; for any other fal is asked to stop, and the job ends CANCELLED when it has, or SUCCEEDED when fal was done first. Asking twice is asking once.',
+    args: { jobId: t.arg.id({ required: true, description: 'The job.' }) },
+    types: [Training, Generation, NotFound, JobFinished],
+    union: {
+      description: 'The job, or why it cannot be cancelled.',
+      resolveType: (job) => jobTypeName(job as { kind: 'TRAINING' }),
+    },
+    resolve: async (_root, { jobId }, { app, viewer }) => {
+      const id = uuidOf(jobId, jobTypeNames);
+      if (id === undefined) throw new NotFound('job');
+      return await cancelJob(app, viewer, id);
+    },
+  }),
+);
