@@ -1,0 +1,180 @@
+/**
+ * HTTP to fal: sockets, timeouts and where fal's hosts are. What it throws tells one thing that matters: whether the
+ * request can have reached fal. It never repeats a request and follows no redirect.
+ */
+import { Agent, buildConnector, fetch, type RequestInit, type Response, request } from 'undici';
+import { isFalHost } from './hosts.ts';
+
+export type Call = { url: string; method: string; headers: Record<string, string>; body?: string | Blob | undefined };
+export type Answer = { status: number; headers: Headers; text: string };
+
+/**
+ * No whole answer came. Without a `code` or a `cause`: the fal client walks both to decide on sending again by itself.
+ */
+export class Unanswered extends Error {
+  override name = 'Unanswered';
+  /** False when no connection came about, so that nothing left this machine. */
+  readonly sent: boolean;
+
+  constructor(message: string, sent: boolean) {
+    super(message);
+    this.sent = sent;
+  }
+}
+
+class NotConnected extends Error {}
+
+/** Far more than any JSON that fal gives; a larger answer is cut off as a broken one. */
+const maxAnswerBytes = 16 * 1024 * 1024;
+
+export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefined; connectMs: number }) {
+  // Everything that fails before a connection stands (name, route, refusal, TLS) is branded, whatever its code.
+  const connector = buildConnector({ timeout: connectMs });
+  const connect: buildConnector.connector = (options, callback) => {
+    connector(options, (...[error, socket]) => {
+      if (error) callback(new NotConnected(codeOf(error)), null);
+      else callback(null, socket);
+    });
+  };
+  // The timeouts are per call, below; undici's own would cut a quiet stream.
+  const agent = (options: Agent.Options) => new Agent({ connect, headersTimeout: 0, bodyTimeout: 0, ...options });
+  const agents = {
+    // A connection for each: fal closing a kept one just as a submit leaves would make its fate unknown.
+    fresh: agent({ pipelining: 0, maxResponseSize: maxAnswerBytes }),
+    kept: agent({ maxResponseSize: maxAnswerBytes }),
+    long: agent({}),
+  };
+  const closing = new AbortController();
+
+  const route = ({ url, headers }: Call): { url: string; headers: Record<string, string> } => {
+    const target = new URL(url);
+    if (baseUrl === undefined || !isFalHost(target)) return { url, headers };
+    const base = new URL(baseUrl);
+    return {
+      url: `${base.origin}${target.pathname}${target.search}`,
+      headers: { ...headers, 'x-fal-sim-host': target.hostname },
+    };
+  };
+
+  const begin = async (call: Call, dispatcher: Agent, signal: AbortSignal): Promise<Response> => {
+    const { url, headers } = route(call);
+    // The client's Blob is Node's own, and undici's type asks for its own declaration of the same.
+    const body = (call.body ?? null) as NonNullable<RequestInit['body']> | null;
+    return fetch(url, { method: call.method, headers, body, redirect: 'manual', dispatcher, signal });
+  };
+
+  return {
+    closed: closing.signal,
+
+    /** The whole answer, of any HTTP status, within `timeoutMs`. Throws Unanswered, or the signal's reason. */
+    async send(
+      call: Call,
+      { timeoutMs, fresh = false, signal }: { timeoutMs: number; fresh?: boolean; signal?: AbortSignal | undefined },
+    ): Promise<Answer> {
+      const scope = abortScope([signal, closing.signal]);
+      const timer = setTimeout(
+        () => scope.abort(new Unanswered(`fal did not answer in ${timeoutMs} ms`, true)),
+        timeoutMs,
+      );
+      try {
+        const response = await begin(call, fresh ? agents.fresh : agents.kept, scope.signal);
+        const text = await response.text();
+        return { status: response.status, headers: new Headers([...response.headers]), text };
+      } catch (error) {
+        throw reasonOf(error, scope.signal, signal);
+      } finally {
+        clearTimeout(timer);
+        scope.release();
+      }
+    },
+
+    /**
+     * An answer whose body goes on. The headers must come within `openMs`. The caller calls `release` when done with
+     * it, which closes the connection; `abort` makes a pending read throw.
+     */
+    async open(call: Call, { openMs, signal }: { openMs: number; signal: AbortSignal }) {
+      const scope = abortScope([signal, closing.signal]);
+      const timer = setTimeout(() => scope.abort(new Unanswered(`fal did not answer in ${openMs} ms`, true)), openMs);
+      const release = (): void => {
+        scope.abort(new Unanswered('left', true));
+        scope.release();
+      };
+      try {
+        const response = await begin(call, agents.long, scope.signal);
+        return { response, release, abort: scope.abort };
+      } catch (error) {
+        const reason = reasonOf(error, scope.signal, signal);
+        release();
+        throw reason;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+
+    /** A file, without the key. `idleMs` bounds the wait for its headers and for each of its bytes. */
+    async fetchFile(url: string, { idleMs, signal }: { idleMs: number; signal?: AbortSignal | undefined }) {
+      const target = route({ url, method: 'GET', headers: {} });
+      try {
+        const { statusCode, headers, body } = await request(target.url, {
+          headers: target.headers,
+          dispatcher: agents.long,
+          headersTimeout: idleMs,
+          bodyTimeout: idleMs,
+          signal: signal ?? null,
+        });
+        return { status: statusCode, headers, body };
+      } catch (error) {
+        throw reasonOf(error, closing.signal, signal);
+      }
+    },
+
+    /** Whether a URL is on the origin that stands for all of fal's hosts. */
+    isBase: (url: URL): boolean => baseUrl !== undefined && url.origin === new URL(baseUrl).origin,
+
+    async close(): Promise<void> {
+      closing.abort(new Unanswered('the connection to fal was closed', true));
+      await Promise.all(Object.values(agents).map(async (agent) => agent.destroy()));
+    },
+  };
+}
+
+export type Transport = ReturnType<typeof openTransport>;
+
+/** One abort for several signals, which can let go of them: AbortSignal.any keeps hold in Node 20. */
+export function abortScope(signals: readonly (AbortSignal | undefined)[]) {
+  const controller = new AbortController();
+  const abort = (reason: unknown): void => controller.abort(reason);
+  const watched = signals
+    .filter((signal) => signal !== undefined)
+    .map((signal) => ({ signal, onAbort: (): void => abort(signal.reason) }));
+  for (const { signal, onAbort } of watched) {
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  }
+  return {
+    signal: controller.signal,
+    abort,
+    release(): void {
+      for (const { signal, onAbort } of watched) signal.removeEventListener('abort', onAbort);
+    },
+  };
+}
+
+/** The caller's own abort as it gave it; everything else as Unanswered. */
+function reasonOf(error: unknown, scope: AbortSignal, caller: AbortSignal | undefined): unknown {
+  if (caller?.aborted) return caller.reason;
+  if (scope.aborted) return scope.reason;
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    if (at instanceof NotConnected) return new Unanswered(`fal could not be reached (${at.message})`, false);
+  }
+  return new Unanswered(`the connection to fal broke (${codeOf(error)})`, true);
+}
+
+/** The name of what happened and nothing more: an error's own message may quote a header, and with it the key. */
+function codeOf(error: unknown): string {
+  let code = 'unknown';
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    code = 'code' in at && typeof at.code === 'string' ? at.code : code === 'unknown' ? at.name : code;
+  }
+  return code;
+}
