@@ -1,0 +1,76 @@
+/** What can be done with generations, one transaction each. */
+import type { Avatar, Job } from '../../prisma/generated/client/client.ts';
+import type { App, Viewer } from '../app.ts';
+import type { AvatarKey } from '../avatar/key.ts';
+import { lockAvatar } from '../avatar/lock.ts';
+import type { Tx } from '../database/client.ts';
+import { endpoints } from '../fal/endpoints.ts';
+import { idempotencyOf } from '../job/idempotency.ts';
+import { JobActive, startJob } from '../job/start.ts';
+import { isEnded } from '../job/state.ts';
+import { type GenerationInput, planGeneration } from './plan.ts';
+import { AvatarRule, assertMayGenerate } from './rules.ts';
+import { endpointOf } from './settings/settings.ts';
+import { falInput, readSettings } from './settings/wire.ts';
+
+type StartApp = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'log'>;
+
+export type StartGeneration = GenerationInput & { avatar: AvatarKey; idempotencyKey?: string | null | undefined };
+
+/** Throws InvalidInput, NotFound, AvatarNotReady, AvatarRule, IdempotencyConflict, LimitReached. */
+export async function startGeneration(app: StartApp, viewer: Viewer, input: StartGeneration): Promise<Job> {
+  const { idempotencyKey, ...asked } = input;
+  const idempotency = idempotencyOf('startGeneration', idempotencyKey, asked);
+  return await startJob(app, viewer, idempotency, async (tx) => {
+    const avatar = await drawableAvatar(app, tx, viewer, asked.avatar);
+    const plan = planGeneration(avatar, asked, app.falMode);
+    return { ...plan, avatarId: avatar.id, kind: 'GENERATION' };
+  });
+}
+
+/**
+ * A new generation with the input of an ended one: the same picture asked for, by the rules of now and with the model
+ * that the avatar has now. Throws JobActive, and what starting throws but InvalidInput and IdempotencyConflict.
+ */
+export async function retryGeneration(app: StartApp, viewer: Viewer, job: Job): Promise<Job> {
+  if (!isEnded(job.status)) throw new JobActive('This generation has not ended. Wait for it, or cancel it first.', job);
+  return await startJob(app, viewer, undefined, async (tx) => {
+    const { kind } = await tx.avatar.findUniqueOrThrow({ where: { id: job.avatarId }, select: { kind: true } });
+    const avatar = await drawableAvatar(app, tx, viewer, { id: job.avatarId, kind });
+    const settings = readSettings(job.endpoint, job.input);
+    const endpoint = endpointOf[settings.model];
+    const input = endpoints[endpoint].input.parse(falInput(settings, job.finalPrompt ?? '', avatar));
+    const { prompt, finalPrompt, generationPreset } = job;
+    return {
+      avatarId: avatar.id,
+      kind: 'GENERATION',
+      endpoint,
+      input,
+      prompt,
+      finalPrompt,
+      generationPreset,
+      retryOfId: job.id,
+    };
+  });
+}
+
+/** The viewer's avatar, held until the transaction ends, that may generate now. A broken rule is logged. */
+async function drawableAvatar(
+  app: Pick<App, 'files' | 'log'>,
+  tx: Tx,
+  viewer: Viewer,
+  key: AvatarKey,
+): Promise<Avatar> {
+  await app.files.assertSpace();
+  const avatar = await lockAvatar(tx, viewer, key);
+  try {
+    assertMayGenerate(avatar);
+  } catch (error) {
+    if (error instanceof AvatarRule) {
+      const codes = error.findings.map(({ code }) => code);
+      app.log.warn({ avatarId: avatar.id, codes }, 'an avatar breaks the strict rules and may not generate');
+    }
+    throw error;
+  }
+  return avatar;
+}

@@ -1,0 +1,115 @@
+/** GraphQL: what a generation is, and how its owner finds it again. */
+import { PothosValidationError } from '@pothos/core';
+import { queryFromInfo } from '@pothos/plugin-prisma';
+import { resolveCursorConnection } from '@pothos/plugin-relay';
+import type { Job as JobRow } from '../../prisma/generated/client/client.ts';
+import { Avatar, AvatarProfile } from '../avatar/schema.ts';
+import { builder, pageSize } from '../builder.ts';
+import { uuidOf } from '../global-id.ts';
+import { Generation, ownJobs } from '../job/schema.ts';
+import { GenerationPreset } from './preset/schema.ts';
+import { cursorOf, idOfCursor, promptHolds } from './search.ts';
+import { GenerationSettings } from './settings/schema.ts';
+import { readSettings } from './settings/wire.ts';
+
+builder.prismaObjectFields(Generation, (t) => ({
+  avatar: t.relation('avatar', { type: Avatar, description: 'Whom or what it draws.' }),
+  prompt: t.string({
+    description: 'The prompt as the user wrote it, without the blanks around it.',
+    select: { prompt: true },
+    resolve: ({ prompt }) => prompt ?? '',
+  }),
+  finalPrompt: t.string({
+    description: 'The prompt with the avatar’s trigger, as fal was sent it.',
+    select: { finalPrompt: true },
+    resolve: ({ finalPrompt }) => finalPrompt ?? '',
+  }),
+  preset: t.expose('generationPreset', {
+    type: GenerationPreset,
+    nullable: true,
+    description: 'The preset that was asked for.',
+  }),
+  settings: t.field({
+    type: GenerationSettings,
+    description: 'Exactly what fal was sent beside the prompt, defaults filled in.',
+    select: { endpoint: true, input: true },
+    resolve: ({ endpoint, input }) => readSettings(endpoint, input),
+  }),
+  seed: t.exposeString('seed', {
+    nullable: true,
+    description: 'The seed that fal drew with, once it has; can exceed 32 bits.',
+  }),
+}));
+
+const GenerationConnection = builder.connectionObject(
+  { type: Generation, name: 'GenerationConnection', description: 'A page of generations.' },
+  { name: 'GenerationEdge', description: 'A generation in a page.' },
+);
+
+builder.prismaInterfaceFields(AvatarProfile, (t) => ({
+  generations: t.relatedConnection(
+    'jobs',
+    {
+      type: Generation,
+      cursor: 'id',
+      description: 'What was drawn of this avatar, newest first.',
+      query: { where: { kind: 'GENERATION' }, orderBy: { id: 'desc' } },
+    },
+    GenerationConnection,
+  ),
+}));
+
+builder.queryField('generations', (t) =>
+  t.connection(
+    {
+      type: Generation,
+      description:
+        'The viewer’s generations, newest first. A page holds 20 unless `first` says otherwise, and 100 at most.',
+      args: {
+        avatarId: t.arg.id({ description: 'Only those of this avatar; none when there is no such avatar.' }),
+        search: t.arg.string({ description: 'Only those whose prompt holds this text, in any case.' }),
+      },
+      resolve: async (_root, args, context, info) => {
+        // What is selected of each generation, its avatar and images too: one SQL statement for the whole page.
+        const query: object = queryFromInfo({
+          context,
+          info,
+          typeName: 'Generation',
+          paths: [['edges', 'node']],
+          select: { id: true, kind: true },
+        });
+        const avatarId = args.avatarId && (uuidOf(args.avatarId, ['PortraitAvatar', 'StyleAvatar']) ?? { in: [] });
+        const where = {
+          ...ownJobs(context),
+          kind: 'GENERATION' as const,
+          ...(avatarId && { avatarId }),
+        };
+        const connection = await resolveCursorConnection<Promise<JobRow[]>>(
+          { args, defaultSize: pageSize.default, maxSize: pageSize.max, toCursor: cursorOf },
+          ({ after, before, limit, inverted }) =>
+            context.app.prisma.job.findMany({
+              ...query,
+              where: {
+                ...where,
+                AND: [
+                  promptHolds(args.search),
+                  after ? { id: { lt: place(after) } } : {},
+                  before ? { id: { gt: place(before) } } : {},
+                ],
+              },
+              orderBy: { id: inverted ? 'asc' : 'desc' },
+              take: limit,
+            }),
+        );
+        return connection;
+      },
+    },
+    GenerationConnection,
+  ),
+);
+
+function place(cursor: string): string {
+  const id = idOfCursor(cursor);
+  if (id === undefined) throw new PothosValidationError(`Invalid cursor: ${cursor}`);
+  return id;
+}

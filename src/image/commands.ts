@@ -1,0 +1,38 @@
+/** What can be done with a generated image. */
+import type { GeneratedImage } from '../../prisma/generated/client/client.ts';
+import type { App, Viewer } from '../app.ts';
+import { NotFound } from '../errors.ts';
+import { uuidOf } from '../global-id.ts';
+
+/** Marks an image, or takes the mark away. Running it twice changes nothing more. Throws NotFound. */
+export async function favoriteImage(
+  app: Pick<App, 'prisma'>,
+  viewer: Viewer,
+  { imageId, favorite }: { imageId: string; favorite: boolean },
+): Promise<GeneratedImage> {
+  const [image] = await app.prisma.generatedImage.updateManyAndReturn({
+    where: ownImage(viewer, imageId),
+    data: { isFavorite: favorite },
+  });
+  if (image === undefined) throw new NotFound('image');
+  return image;
+}
+
+/**
+ * Deletes an image, and its file when no other image is the same picture. Its generation stays as it ended. Throws
+ * NotFound, also the second time.
+ */
+export async function deleteImage(app: Pick<App, 'prisma' | 'files'>, viewer: Viewer, imageId: string): Promise<void> {
+  const where = ownImage(viewer, imageId);
+  const image = await app.prisma.generatedImage.findFirst({ where, select: { fileHash: true } });
+  const { count } = await app.prisma.generatedImage.deleteMany({ where });
+  if (image === null || count === 0) throw new NotFound('image');
+  await app.files.removeUnused([image.fileHash]);
+}
+
+/** The viewer's own image of a global id: somebody else's is not there, nor one of a deleted avatar. */
+function ownImage(viewer: Viewer, imageId: string) {
+  const id = uuidOf(imageId, ['GeneratedImage']);
+  if (id === undefined) throw new NotFound('image');
+  return { id, ownerId: viewer.id, generation: { avatar: { deletedAt: null } } };
+}
