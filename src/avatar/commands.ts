@@ -50,6 +50,7 @@ async function addAvatar(
   viewer: Viewer,
   data: Omit<Prisma.AvatarUncheckedCreateInput, 'ownerId'>,
 ): Promise<Avatar> {
+  await app.files.assertSpace();
   return app.prisma.$transaction(async (tx) => {
     await lockOwner(tx, viewer);
     const isDefault = (await tx.avatar.count({ where: { ownerId: viewer.id, isDefault: true } })) === 0;

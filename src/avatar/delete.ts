@@ -1,7 +1,9 @@
 /** Deleting an avatar: gone for every reader at once, from the disk as soon as fal has let go of it. */
+import type { Job } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app.ts';
+import type { Tx } from '../database/client.ts';
 import { NotFound } from '../errors.ts';
-import { cancelInTransaction } from '../job/cancel.ts';
+import { announceCancel, cancelInTransaction, JobFinished } from '../job/cancel.ts';
 import { ensureDefault } from './default.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
 import { lockOwner } from './lock.ts';
@@ -13,20 +15,31 @@ import { purgeDeletedAvatars } from './purge.ts';
  * ended. Throws NotFound, also the second time.
  */
 export async function deleteAvatar(app: App, viewer: Viewer, key: AvatarKey): Promise<void> {
-  await app.prisma.$transaction(async (tx) => {
+  const cancelled = await app.prisma.$transaction(async (tx) => {
     await lockOwner(tx, viewer);
     const avatar = await tx.avatar.findUnique({ where: ownAvatar(viewer, key) });
     if (avatar === null) throw new NotFound('avatar');
-    const unfinished = await tx.job.findMany({
-      where: { avatarId: avatar.id, finishedAt: null },
-      orderBy: { id: 'asc' },
-    });
-    for (const job of unfinished) await cancelInTransaction(app, tx, job);
+    const cancelled = await cancelJobs(app, tx, avatar.id);
     await tx.avatar.update({ where: { id: avatar.id }, data: { deletedAt: app.now(), isDefault: false } });
     await tx.photo.deleteMany({ where: { avatarId: avatar.id } });
     await tx.generatedImage.deleteMany({ where: { generation: { avatarId: avatar.id } } });
     await ensureDefault(tx, viewer);
+    return cancelled;
   });
-  app.steps.wake();
+  for (const job of cancelled) announceCancel(app, job);
   await purgeDeletedAvatars(app);
+}
+
+async function cancelJobs(app: App, tx: Tx, avatarId: string): Promise<Job[]> {
+  const unfinished = await tx.job.findMany({ where: { avatarId, finishedAt: null }, orderBy: { id: 'asc' } });
+  const cancelled: Job[] = [];
+  for (const { id } of unfinished) {
+    try {
+      cancelled.push(await cancelInTransaction(app, tx, id));
+    } catch (error) {
+      // It ended since it was read.
+      if (!(error instanceof JobFinished)) throw error;
+    }
+  }
+  return cancelled;
 }

@@ -4,11 +4,11 @@ import type { Viewer } from '../app.ts';
 import { NotFound } from '../errors.ts';
 import { uuidOf } from '../global-id.ts';
 
-/** An avatar's uuid with the kind that its global id claims: a portrait's id under a style's name names nothing. */
-export type AvatarKey = { id: string; kind: AvatarKind };
+/** An avatar's uuid, with the kind that its global id claims: a portrait's id under a style's name names nothing. */
+export type AvatarKey = { id: string; kind?: AvatarKind };
 
 /** Reads a global id. Throws NotFound for the id of anything but an avatar. */
-export function avatarKey(globalId: string): AvatarKey {
+export function avatarKey(globalId: string): Required<AvatarKey> {
   const portrait = uuidOf(globalId, ['PortraitAvatar']);
   if (portrait !== undefined) return { id: portrait, kind: 'PORTRAIT' };
   const style = uuidOf(globalId, ['StyleAvatar']);
@@ -17,6 +17,6 @@ export function avatarKey(globalId: string): AvatarKey {
 }
 
 /** The viewer's own avatar of this key, for a unique `where`: somebody else's and a deleted one are not there. */
-export function ownAvatar(viewer: Viewer, { id, kind }: AvatarKey) {
-  return { id, kind, ownerId: viewer.id, deletedAt: null };
+export function ownAvatar(viewer: Viewer, key: AvatarKey) {
+  return { ...key, ownerId: viewer.id, deletedAt: null };
 }

@@ -10,7 +10,7 @@ export function line(what: string, min: number, max: number) {
   return z
     .string()
     .trim()
-    .refine((text) => isBetween(min, [...text].length, max), `${what} has ${min} to ${max} characters.`)
+    .refine((text) => isBetween(min, Array.from(text).length, max), `${what} has ${min} to ${max} characters.`)
     .refine((text) => !unprintable.test(text), `${what} has no line breaks or other control characters.`);
 }
 

@@ -65,8 +65,10 @@ export async function startJob(
     app.events.nudge(job);
     return job;
   } catch (error) {
-    // Two calls with one key at once: the database let one in, and that one's job is the answer to both.
-    const winner = idempotency && isUniqueViolation(error) ? await findStarted(app, viewer, idempotency) : null;
+    // Two calls with one key at once: the database let one in, and that one's job is the answer to both. The other may
+    // also have waited for the first's locks, and then met the rule that the first's job is in the way.
+    const isLate = error instanceof Refusal || isUniqueViolation(error);
+    const winner = idempotency && isLate ? await findStarted(app, viewer, idempotency) : null;
     if (winner) return winner;
     throw error;
   }

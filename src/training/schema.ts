@@ -1,16 +1,41 @@
+/** GraphQL: what a training is, and how its owner finds it again. */
 import { Avatar, AvatarProfile } from '../avatar/schema.ts';
 import { builder } from '../builder.ts';
 import { Training } from '../job/schema.ts';
+import { TrainingPreset } from './preset/schema.ts';
+import { TrainingSettings } from './settings/schema.ts';
+import { readSettings } from './settings/wire.ts';
+
+builder.prismaObjectFields(Training, (t) => ({
+  avatar: t.relation('avatar', { type: Avatar, description: 'Whom or what it learns.' }),
+  photoCount: t.int({
+    description: 'How many photos it learns from; 0 with a dataset of the caller’s own.',
+    select: { photoCount: true },
+    resolve: ({ photoCount }) => photoCount ?? 0,
+  }),
+  preset: t.expose('trainingPreset', {
+    type: TrainingPreset,
+    nullable: true,
+    description: 'The preset that was asked for.',
+  }),
+  settings: t.field({
+    type: TrainingSettings,
+    description: 'Exactly what fal was sent beside the photos, defaults filled in.',
+    select: { endpoint: true, input: true },
+    resolve: ({ endpoint, input }) => readSettings(endpoint, input),
+  }),
+}));
 
 builder.prismaInterfaceFields(AvatarProfile, (t) => ({
   trainings: t.relatedConnection(
     'jobs',
-    { type: Training, cursor: 'id', query: { where: { kind: 'TRAINING' }, orderBy: { id: 'desc' } } },
-    { name: 'TrainingConnection' },
-    { name: 'TrainingEdge' },
+    {
+      type: Training,
+      cursor: 'id',
+      description: 'How this avatar was trained, newest first.',
+      query: { where: { kind: 'TRAINING' }, orderBy: { id: 'desc' } },
+    },
+    { name: 'TrainingConnection', description: 'A page of trainings.' },
+    { name: 'TrainingEdge', description: 'A training in a page.' },
   ),
-}));
-
-builder.prismaObjectFields(Training, (t) => ({
-  avatar: t.relation('avatar', { type: Avatar }),
 }));

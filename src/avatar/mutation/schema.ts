@@ -12,7 +12,7 @@ const nameHelp = '2 to 50 characters after trimming, none of `<>:"/\\|?*`.';
 const triggerHelp = '1 to 100 characters on one line.';
 const defaultTriggerHelp = 'Default: `TOK_` and the first 8 hex digits of the avatar’s uuid.';
 
-const typeOfMade = (made: object) => ('kind' in made ? avatarTypeName(made as AvatarKey) : undefined);
+const typeOfMade = (made: object) => ('kind' in made ? avatarTypeName(made as Required<AvatarKey>) : undefined);
 
 const CreatePortraitInput = builder.inputType('CreatePortraitInput', {
   description: 'A new person.',

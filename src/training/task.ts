@@ -1,0 +1,52 @@
+/** What a training asks of fal, how its answer is read, and what is kept of it. */
+import type { Job } from '../../prisma/generated/client/client.ts';
+import type { App } from '../app.ts';
+import type { Fal } from '../fal/port.ts';
+import type { Task } from '../job/task.ts';
+import { packDataset } from './dataset.ts';
+import { copyLora, type KeptModel, readFinetune } from './model.ts';
+import { fieldName } from './settings/names.ts';
+import { archiveField, inputOf, readSettings, trainerOfEndpoint } from './settings/wire.ts';
+
+export function trainingTask(parts: Pick<App, 'prisma' | 'files'> & { fal: Fal }): Task<KeptModel> {
+  return {
+    kind: 'TRAINING',
+
+    async prepare(job, signal) {
+      const trainer = trainerOfEndpoint(job.endpoint);
+      const datasetUrl = job.datasetUrl ?? (await uploadPhotos(job, signal));
+      return { input: { ...inputOf[trainer].parse(job.input), [archiveField[trainer]]: datasetUrl }, datasetUrl };
+    },
+
+    totalSteps(job) {
+      const settings = readSettings(job.endpoint, job.input);
+      return settings.trainer === 'fluxProTrainer' ? settings.iterations : settings.steps;
+    },
+
+    async copy(job, result, signal) {
+      const trainer = trainerOfEndpoint(job.endpoint);
+      return trainer === 'fluxProTrainer' ? readFinetune(result) : await copyLora(parts, result, signal);
+    },
+
+    // A retrained avatar has its new model from here on; the old one's file goes with the next sweep.
+    async keep(tx, job, kept) {
+      await tx.avatar.update({ where: { id: job.avatarId }, data: { status: 'READY', ...kept.columns } });
+      return { output: kept.output };
+    },
+
+    async release(tx, job, end) {
+      await tx.avatar.updateMany({
+        where: { id: job.avatarId, status: 'TRAINING' },
+        data: { status: end === 'FAILED' ? 'FAILED' : 'DRAFT' },
+      });
+    },
+
+    fieldName: (job, falField) =>
+      fieldName(trainerOfEndpoint(job.endpoint), falField, job.photoCount === 0 ? 'datasetUrl' : 'photos'),
+  };
+
+  async function uploadPhotos(job: Job, signal: AbortSignal): Promise<string> {
+    const archive = await packDataset(parts, job.avatarId, signal);
+    return parts.fal.upload(archive, { fileName: 'photos.zip', signal });
+  }
+}
