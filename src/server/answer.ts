@@ -1,0 +1,70 @@
+/** Sends what Yoga answers: a text at once, a stream as fast as the client reads and no faster. */
+import type { ServerResponse } from 'node:http';
+
+/**
+ * A stream is asked for its next chunk only when the client has taken the last: what it follows keeps its own bounded
+ * queue, and nothing piles up here. It ends early when the client leaves or `closing` comes, without the `complete` that
+ * a whole stream ends with, so that a client knows to come back. Either way the subscription behind it is let go.
+ */
+export async function sendAnswer(answer: Response, response: ServerResponse, closing: AbortSignal): Promise<void> {
+  const headers = Object.fromEntries(answer.headers);
+  const { body } = answer;
+  if (response.destroyed) {
+    await body?.cancel();
+    return;
+  }
+  if (!isStream(headers['content-type'])) {
+    const text = await answer.text();
+    response.writeHead(answer.status, {
+      'cache-control': 'no-store',
+      ...headers,
+      'content-length': Buffer.byteLength(text),
+    });
+    response.end(text);
+    return;
+  }
+  delete headers['content-encoding'];
+  // Proxies hold answers back to fill their buffers, unless told.
+  response.writeHead(answer.status, { ...headers, 'x-accel-buffering': 'no' });
+  if (body !== null) await sendStream(body, response, closing);
+  response.end();
+}
+
+async function sendStream(
+  body: ReadableStream<Uint8Array>,
+  response: ServerResponse,
+  closing: AbortSignal,
+): Promise<void> {
+  let isLeft = closing.aborted;
+  const leave = () => {
+    isLeft = true;
+    void body.cancel().catch(() => undefined);
+  };
+  response.once('close', leave);
+  closing.addEventListener('abort', leave);
+  try {
+    for await (const chunk of body) {
+      if (isLeft) break;
+      if (!response.write(chunk)) await drained(response);
+    }
+  } catch (error) {
+    if (!isLeft) throw error;
+  } finally {
+    response.off('close', leave);
+    closing.removeEventListener('abort', leave);
+  }
+}
+
+/** Also when there is nobody left to drain it. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.once('drain', done).once('close', done);
+  });
+}
+
+const isStream = (contentType = '') =>
+  contentType.startsWith('text/event-stream') || contentType.startsWith('multipart/mixed');

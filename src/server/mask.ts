@@ -1,0 +1,62 @@
+/** What of an error leaves the server: all of a foreseen one, and of any other that there was one. */
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { Logger } from 'pino';
+import { InvalidInput, Refusal } from '../errors.ts';
+
+export const unexpectedMessage = 'Unexpected error.';
+
+export type MaskError = (error: unknown) => GraphQLError;
+
+/**
+ * Foreseen are GraphQL's own errors; a refusal where no union carries it, as in a subscription; and the end of a
+ * subscriber that did not keep up. Everything else is logged whole, here only, and the client is told nothing of it.
+ */
+export function maskErrorsInto(log: Logger): MaskError {
+  return (error) => {
+    const cause = causeOf(error);
+    if (cause === null) return error as GraphQLError;
+    const place = error instanceof GraphQLError ? { nodes: error.nodes ?? null, path: error.path ?? null } : {};
+    const extensions = foreseen(cause);
+    if (extensions !== null) return new GraphQLError((cause as Error).message, { ...place, extensions });
+    log.error({ err: cause, path: place.path?.join('.') }, 'unforeseen error');
+    // Yoga reads `unexpected` for the status of the answer, and takes it out of what it sends.
+    return new GraphQLError(unexpectedMessage, {
+      ...place,
+      extensions: { code: 'INTERNAL_SERVER_ERROR', unexpected: true },
+    });
+  };
+}
+
+/** As a client is sent it: without what was meant for the HTTP answer. */
+export function formatError(error: GraphQLError): GraphQLFormattedError {
+  const { extensions = {}, ...rest } = error.toJSON();
+  const { http: _http, unexpected: _unexpected, ...shown } = extensions;
+  return Object.keys(shown).length > 0 ? { ...rest, extensions: shown } : rest;
+}
+
+/** What was thrown beneath the wrappings that GraphQL adds; null when GraphQL itself speaks. */
+function causeOf(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof GraphQLError) {
+    if (cause.originalError === undefined) return null;
+    cause = cause.originalError;
+  }
+  return cause;
+}
+
+function foreseen(cause: unknown): Record<string, unknown> | null {
+  if (cause instanceof InvalidInput) return { code: codeOf(cause), issues: cause.issues };
+  if (cause instanceof Refusal) return { code: codeOf(cause) };
+  if (cause instanceof Error && 'extensions' in cause) {
+    const { code } = cause.extensions as { code?: unknown };
+    if (code === 'SUBSCRIBER_TOO_SLOW') return { code };
+  }
+  return null;
+}
+
+/** NotFoundError is NOT_FOUND. */
+const codeOf = (refusal: Refusal) =>
+  refusal.name
+    .replace(/Error$/, '')
+    .replace(/(?<=[a-z])(?=[A-Z])/g, '_')
+    .toUpperCase();

@@ -1,0 +1,57 @@
+/** One line for each request and each operation of a socket: at debug, and at warn when it failed. Never a variable. */
+import type { ServerResponse } from 'node:http';
+import type { GraphQLError } from 'graphql';
+import { isAsyncIterable, type Plugin } from 'graphql-yoga';
+import type { Logger } from 'pino';
+
+/** What came of an operation, for its line. */
+type Outcome = { operation: string | undefined; errors: readonly GraphQLError[] };
+
+export class RequestLog {
+  readonly #log: Logger;
+  readonly #outcomes = new WeakMap<Request, Outcome>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Hears what came of each operation over HTTP. */
+  readonly plugin: Plugin = {
+    onExecutionResult: ({ request, context, result }) => {
+      const isOne = result !== undefined && !isAsyncIterable(result) && !Array.isArray(result);
+      const operation = (context as { params?: { operationName?: string } }).params?.operationName;
+      this.#outcomes.set(request, { operation, errors: (isOne && result.errors) || [] });
+    },
+  };
+
+  /** Writes the line when the answer is sent or the client has left. Returns how to say which operation it was. */
+  watch(response: ServerResponse, path: string): (request: Request) => void {
+    const startedAt = performance.now();
+    let request: Request | undefined;
+    response.once('close', () => {
+      const outcome = request && this.#outcomes.get(request);
+      const answer = {
+        method: response.req.method,
+        path,
+        status: response.statusCode,
+        sent: response.writableFinished,
+      };
+      this.#write(response.statusCode >= 400, answer, outcome, startedAt);
+    });
+    return (graphqlRequest) => {
+      request = graphqlRequest;
+    };
+  }
+
+  /** An operation of a socket: at its end, or when it has become a stream. */
+  operation(outcome: Outcome, startedAt: number): void {
+    this.#write(false, { transport: 'websocket' }, outcome, startedAt);
+  }
+
+  #write(isFailed: boolean, answer: object, outcome: Outcome | undefined, startedAt: number): void {
+    const codes = outcome?.errors.map((error) => error.extensions['code'] ?? 'GRAPHQL_ERROR') ?? [];
+    const level = isFailed || codes.length > 0 ? 'warn' : 'debug';
+    const fields = { ...answer, operation: outcome?.operation, ms: Math.round(performance.now() - startedAt) };
+    this.#log[level](codes.length > 0 ? { ...fields, codes } : fields, 'request');
+  }
+}

@@ -1,0 +1,93 @@
+/** Which path is whose, on the one port. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import { answerFile, type ServeFile } from './files.ts';
+import { serveGraphiQL, wantsPage } from './graphiql.ts';
+import type { GraphQLOverHttp } from './graphql-over-http.ts';
+import { answerAlive, answerReady, type Health } from './health.ts';
+import { answerError, HttpError } from './http-error.ts';
+import { isCrossSite } from './origin.ts';
+import type { RequestLog } from './request-log.ts';
+import { graphqlPath } from './yoga.ts';
+
+export class Routes {
+  readonly #parts: RoutesParts;
+
+  constructor(parts: RoutesParts) {
+    this.#parts = parts;
+  }
+
+  /** Answers in any case, and never throws. */
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { log, requestLog, closing } = this.#parts;
+    if (closing.aborted) response.setHeader('connection', 'close');
+    const path = request.url?.split('?')[0] ?? '/';
+    const line = requestLog.watch(response, path);
+    try {
+      await this.#route(path, request, response, line);
+    } catch (error) {
+      if (response.destroyed || response.headersSent) {
+        // Either the client left, or the answer broke off: then so does the connection, for the client to notice.
+        if (!response.destroyed) log.error({ err: error, path }, 'an answer broke off');
+        response.destroy();
+        return;
+      }
+      if (!(error instanceof HttpError)) log.error({ err: error, path }, 'unforeseen error');
+      await answerError(response, error instanceof HttpError ? error : unforeseen());
+    }
+  }
+
+  /** For both the requests and the WebSockets of GraphQL; see origin.ts. */
+  assertOwnSite(request: IncomingMessage): void {
+    if (!this.#parts.isOwnHost(request.headers.host)) {
+      const message = 'This server does not go by that name. If it should, set PUBLIC_URL.';
+      throw new HttpError(421, 'MISDIRECTED_REQUEST', message);
+    }
+    if (isCrossSite(request.headers)) {
+      throw new HttpError(403, 'CROSS_SITE_REQUEST', 'Pages of other sites may not use this server.');
+    }
+  }
+
+  async #route(
+    path: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    line: ReturnType<RequestLog['watch']>,
+  ): Promise<void> {
+    const { graphql, health, serveFile, closing, log } = this.#parts;
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    if (path === graphqlPath && wantsPage(request)) return serveGraphiQL(request, response);
+    if (path === graphqlPath) {
+      this.assertOwnSite(request);
+      return graphql.answer(request, response, urlOf(request), line);
+    }
+    if (path === '/health' && isRead) return answerAlive(response);
+    if (path === '/ready' && isRead) return answerReady(response, health, closing.aborted, log);
+    if (path.startsWith('/files/') && isRead && serveFile)
+      return answerFile(request, response, urlOf(request), serveFile);
+    if (path === '/' && wantsPage(request)) {
+      response.writeHead(302, { location: graphqlPath }).end();
+      return undefined;
+    }
+    throw new HttpError(404, 'NOT_FOUND', `There is nothing here. GraphQL is at ${graphqlPath}.`);
+  }
+}
+
+export type RoutesParts = {
+  graphql: GraphQLOverHttp;
+  health: () => Promise<Health>;
+  serveFile: ServeFile | undefined;
+  isOwnHost: (host: string | undefined) => boolean;
+  /** From then on each answer is its connection's last. */
+  closing: AbortSignal;
+  log: Logger;
+  requestLog: RequestLog;
+};
+
+function urlOf(request: IncomingMessage): URL {
+  const href = `http://${request.headers.host ?? 'localhost'}${request.url ?? '/'}`;
+  if (URL.canParse(href)) return new URL(href);
+  throw new HttpError(400, 'BAD_REQUEST', 'The request target or the Host header is malformed.');
+}
+
+const unforeseen = () => new HttpError(500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.');

@@ -1,0 +1,71 @@
+/** A source of events as ours are: each follower has a bounded queue of its own, and can be let go while it waits. */
+
+export class Channel<Value> {
+  readonly #followers = new Set<Follower<Value>>();
+
+  get open(): number {
+    return this.#followers.size;
+  }
+
+  put(value: Value): void {
+    for (const follower of this.#followers) follower.put(value);
+  }
+
+  end(): void {
+    for (const follower of this.#followers) void follower.return();
+  }
+
+  follow(): AsyncIterableIterator<Value> {
+    const follower = new Follower<Value>((left) => this.#followers.delete(left));
+    this.#followers.add(follower);
+    return follower;
+  }
+}
+
+class Follower<Value> implements AsyncIterableIterator<Value> {
+  readonly #leave: (follower: Follower<Value>) => void;
+  #queue: Value[] = [];
+  #wake: (() => void) | undefined;
+  #isEnded = false;
+  #isTooSlow = false;
+
+  constructor(leave: (follower: Follower<Value>) => void) {
+    this.#leave = leave;
+  }
+
+  put(value: Value): void {
+    if (this.#queue.length >= 100) {
+      this.#queue = [];
+      this.#isTooSlow = true;
+      this.#leave(this);
+    } else {
+      this.#queue.push(value);
+    }
+    this.#wake?.();
+  }
+
+  async next(): Promise<IteratorResult<Value>> {
+    for (;;) {
+      if (this.#isTooSlow) {
+        throw Object.assign(new Error('Too slow.'), { extensions: { code: 'SUBSCRIBER_TOO_SLOW' } });
+      }
+      const value = this.#queue.shift();
+      if (value !== undefined) return { done: false, value };
+      if (this.#isEnded) return { done: true, value: undefined };
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  async return(): Promise<IteratorResult<Value>> {
+    this.#isEnded = true;
+    this.#leave(this);
+    this.#wake?.();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

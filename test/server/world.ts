@@ -1,0 +1,169 @@
+/** A server on a schema of its own, small and in the test's hands. */
+import { createHash } from 'node:crypto';
+import { createReadStream, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSchema } from 'graphql-yoga';
+import { type Logger, pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import { FileScalar } from '../../src/builder.ts';
+import { NotFound } from '../../src/errors.ts';
+import { createServer, type Server, type ServerOptions } from '../../src/server.ts';
+import type { UploadedFile } from '../../src/upload.ts';
+import { Channel } from './channel.ts';
+
+const typeDefs = /* GraphQL */ `
+  scalar File
+  type Query {
+    hello(name: String = "world"): String!
+    caller: String!
+    nested: Nested!
+    "Throws what nobody foresaw."
+    boom: String
+    "Waits until the test lets go."
+    wait: String!
+    bytes(count: Int!): String!
+  }
+  type Nested { nested: Nested!  name: String! }
+  type Mutation {
+    count: Int!
+    save(file: File!): Saved!
+    saveAll(files: [File!]!): [Saved!]!
+    saveNested(input: SaveInput!): [Saved!]!
+    "Holds the upload until the test lets go."
+    hold(file: File!): Saved!
+  }
+  input SaveInput { title: String  files: [File!]! }
+  type Saved { fileName: String!  byteSize: Int!  isCutOff: Boolean!  sha256: String! }
+  type Subscription {
+    "What the test puts on the channel."
+    follow: String!
+    "Up to a number, at once, and the end."
+    countTo(last: Int!): Int!
+    "As many texts as are read."
+    endless(bytes: Int!): String!
+    boomAfter(values: Int!): Int!
+    tooSlow: Int!
+    missing: Int!
+  }
+`;
+
+class TooSlow extends Error {
+  readonly extensions = { code: 'SUBSCRIBER_TOO_SLOW' };
+}
+
+export type World = Awaited<ReturnType<typeof openWorld>>;
+
+/** Closed at the end of the test, or of the file when opened outside one. */
+export async function openWorld(options: Partial<ServerOptions> = {}) {
+  const channel = new Channel<string>();
+  const endless = { open: 0, pulled: 0 };
+  const gate = { waiting: 0, open: Promise.resolve() };
+  const lines: Record<string, unknown>[] = [];
+  const log: Logger = pino({ level: 'debug' }, { write: (line) => lines.push(JSON.parse(line)) });
+  const uploadsFolder = join(mkdtempSync(join(tmpdir(), 'likeness-server-')), 'uploads');
+
+  const held = async () => {
+    gate.waiting += 1;
+    await gate.open;
+    gate.waiting -= 1;
+  };
+  let count = 0;
+  const schema = createSchema<{ caller?: string }>({
+    typeDefs,
+    resolvers: {
+      File: FileScalar,
+      Query: {
+        hello: (_root, { name }: { name: string }) => `hello ${name}`,
+        caller: (_root, _args, { caller }) => caller ?? 'nobody',
+        nested: () => ({}),
+        boom: () => {
+          throw new Error('the password is hunter2');
+        },
+        wait: async () => {
+          await held();
+          return 'waited';
+        },
+        bytes: (_root, { count }: { count: number }) => 'x'.repeat(count),
+      },
+      Nested: { nested: () => ({}), name: () => 'name' },
+      Mutation: {
+        count: () => (count += 1),
+        save: (_root, { file }: { file: UploadedFile }) => saved(file),
+        saveAll: (_root, { files }: { files: UploadedFile[] }) => Promise.all(files.map(saved)),
+        saveNested: (_root, { input }: { input: { files: UploadedFile[] } }) => Promise.all(input.files.map(saved)),
+        hold: async (_root, { file }: { file: UploadedFile }) => {
+          await held();
+          return await saved(file);
+        },
+      },
+      Subscription: {
+        follow: { subscribe: () => channel.follow(), resolve: (text: string) => text },
+        countTo: {
+          async *subscribe(_root, { last }: { last: number }) {
+            for (let number = 1; number <= last; number += 1) yield number;
+          },
+          resolve: (number: number) => number,
+        },
+        endless: {
+          async *subscribe(_root, { bytes }: { bytes: number }) {
+            endless.open += 1;
+            try {
+              for (;;) {
+                endless.pulled += 1;
+                yield 'x'.repeat(bytes);
+              }
+            } finally {
+              endless.open -= 1;
+            }
+          },
+          resolve: (text: string) => text,
+        },
+        boomAfter: {
+          async *subscribe(_root, { values }: { values: number }) {
+            for (let number = 1; number <= values; number += 1) yield number;
+            throw new Error('the password is hunter2');
+          },
+          resolve: (number: number) => number,
+        },
+        tooSlow: {
+          async *subscribe() {
+            yield 1;
+            throw new TooSlow('This subscriber did not keep up.');
+          },
+          resolve: (number: number) => number,
+        },
+        missing: {
+          subscribe: () => {
+            throw new NotFound('job');
+          },
+        },
+      },
+    },
+  });
+
+  const server: Server = createServer({
+    schema,
+    context: ({ transport }) => ({ caller: transport }),
+    host: '127.0.0.1',
+    port: 0,
+    log,
+    health: async () => ({ ready: true, parts: { database: true } }),
+    uploadsFolder,
+    ...options,
+  });
+  const { url } = await server.listen();
+  const close = () => server.close(0);
+  try {
+    onTestFinished(close);
+  } catch {
+    // Outside a test: whoever opened it closes it.
+  }
+  return { server, url, channel, endless, gate, lines, uploadsFolder, close };
+}
+
+async function saved({ fileName, path, byteSize, isCutOff }: UploadedFile) {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return { fileName, byteSize, isCutOff, sha256: hash.digest('hex') };
+}
