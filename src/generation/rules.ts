@@ -69,7 +69,7 @@ export function routeGeneration(
   return { issue: { path: `settings.${named}`, message } };
 }
 
-const maxPromptLength = 1000;
+export const maxPromptLength = 1000;
 
 /** The prompt as the user wrote it, and as sent. Lengths are in characters as people count them in a text field: an emoji is one. */
 export function promptIssues(prompt: string, finalPrompt: string): InputIssue[] {

@@ -1,8 +1,8 @@
 /** GraphQL: what a job is. Training and Generation are declared here; each feature adds its own fields to its own. */
 import type { Job as JobRow } from '../../prisma/generated/client/client.ts';
 import { builder, type Context } from '../builder.ts';
-import { JobError, jobError } from './error-schema.ts';
-import { etaSeconds, Progress } from './progress-schema.ts';
+import { JobError, jobError } from './error/schema.ts';
+import { etaSeconds, Progress } from './progress/schema.ts';
 
 export const jobTypeName = (job: Pick<JobRow, 'kind'>) =>
   job.kind === 'TRAINING' ? ('Training' as const) : ('Generation' as const);

@@ -1,12 +1,12 @@
 /** GraphQL: what happens to a job, as a history and as a live stream. */
 import { GraphQLError } from 'graphql';
-import type { JobEvent as EventRow } from '../../prisma/generated/client/client.ts';
-import { builder, type Context, pageSize } from '../builder.ts';
-import { type EventType, readPayload } from '../event/payload.ts';
-import { uuidOf } from '../global-id.ts';
-import { JobError, jobError } from './error-schema.ts';
-import { Progress } from './progress-schema.ts';
-import { Job, jobTypeNames, ownJobs } from './schema.ts';
+import type { JobEvent as EventRow } from '../../../prisma/generated/client/client.ts';
+import { builder, type Context, pageSize } from '../../builder.ts';
+import { type EventType, readPayload } from '../../event/payload.ts';
+import { uuidOf } from '../../global-id.ts';
+import { JobError, jobError } from '../error/schema.ts';
+import { Progress } from '../progress/schema.ts';
+import { Job, jobTypeNames, ownJobs } from '../schema.ts';
 
 const typeNames = {
   QUEUED: 'JobQueued',

@@ -1,11 +1,11 @@
 /** GraphQL: cancelling a job, and the refusals that name a job. */
-import { builder } from '../builder.ts';
-import { NotFound } from '../errors.ts';
-import { uuidOf } from '../global-id.ts';
-import { ErrorInterface } from '../refusals.ts';
-import { cancelJob, JobFinished } from './cancel.ts';
-import { Generation, Job, jobTypeName, jobTypeNames, Training } from './schema.ts';
-import { IdempotencyConflict, JobActive } from './start.ts';
+import { builder } from '../../builder.ts';
+import { NotFound } from '../../errors.ts';
+import { uuidOf } from '../../global-id.ts';
+import { ErrorInterface } from '../../refusals.ts';
+import { cancelJob, JobFinished } from '../cancel.ts';
+import { Generation, Job, jobTypeName, jobTypeNames, Training } from '../schema.ts';
+import { IdempotencyConflict, JobActive } from '../start.ts';
 
 builder.objectType(JobActive, {
   name: 'JobActiveError',

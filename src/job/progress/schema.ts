@@ -1,6 +1,6 @@
 /** GraphQL: how far a job is. */
-import type { Job } from '../../prisma/generated/client/client.ts';
-import { builder } from '../builder.ts';
+import type { Job } from '../../../prisma/generated/client/client.ts';
+import { builder } from '../../builder.ts';
 
 const ProgressSource = builder.enumType('ProgressSource', {
   description: 'Where a percentage comes from.',

@@ -1,7 +1,7 @@
 /** GraphQL: why a job failed. */
-import type { JobErrorCode as Code } from '../../prisma/generated/client/client.ts';
-import { builder } from '../builder.ts';
-import { isRetryable } from './state.ts';
+import type { JobErrorCode as Code } from '../../../prisma/generated/client/client.ts';
+import { builder } from '../../builder.ts';
+import { isRetryable } from '../state.ts';
 
 const JobErrorCode = builder.enumType('JobErrorCode', {
   description: 'Why a job failed.',

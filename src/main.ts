@@ -1,0 +1,64 @@
+/** The entry: settings, the server, and an ordered end. */
+import { relative } from 'node:path';
+import { DataFolderInUse } from './database/lock.ts';
+import { loadDotEnv, readSettings, WrongSettings } from './env.ts';
+import { createLog } from './log.ts';
+import { type Likeness, start } from './start.ts';
+
+/** Whoever has not ended by then is left behind; every job goes on at the next start. */
+const shutdownMs = 10_000;
+
+async function main(): Promise<void> {
+  loadDotEnv();
+  const settings = readSettings();
+  const log = createLog(settings);
+  const likeness = await start({ settings, log });
+  endOnSignal(likeness);
+  const fal =
+    settings.FAL_MODE === 'live'
+      ? 'fal is live: trainings and pictures are billed to your key.'
+      : 'fal is simulated: made-up pictures, no cost. To go live, set FAL_KEY (https://fal.ai/dashboard/keys).';
+  const folder = relative(process.cwd(), settings.DATA_DIR) || '.';
+  say(
+    `GraphiQL is at ${likeness.url}/graphql`,
+    fal,
+    `Data lies in ${folder}. Ctrl-C stops; every job goes on at the next start.`,
+  );
+}
+
+function endOnSignal(likeness: Likeness): void {
+  let isEnding = false;
+  const end = () => {
+    // Pressed again: at once. Nothing is lost by it.
+    if (isEnding) process.exit(1);
+    isEnding = true;
+    setTimeout(() => process.exit(1), shutdownMs).unref();
+    likeness.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`${String(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGINT', end);
+  process.on('SIGTERM', end);
+}
+
+function say(...lines: string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** What the user can mend, in a sentence; anything else whole. */
+function explain(error: unknown): string {
+  if (error instanceof WrongSettings || error instanceof DataFolderInUse) return error.message;
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+    return 'PORT: another program listens there already. Stop it, or choose another PORT.';
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${explain(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,37 @@
+/** GraphQL: starting an ended job anew. */
+import { builder } from '../builder.ts';
+import { InvalidInput, LimitReached, NotFound } from '../errors.ts';
+import { AvatarNotReady, AvatarRule } from '../generation/rules.ts';
+import { uuidOf } from '../global-id.ts';
+import { Generation, jobTypeName, jobTypeNames, Training } from '../job/schema.ts';
+import { JobActive } from '../job/start.ts';
+import { DatasetNotReady } from '../training/rules.ts';
+import { retryJob } from './commands.ts';
+
+builder.mutationField('retryJob', (t) =>
+  t.errorUnionField({
+    types: [
+      Training,
+      Generation,
+      InvalidInput,
+      NotFound,
+      JobActive,
+      AvatarNotReady,
+      AvatarRule,
+      DatasetNotReady,
+      LimitReached,
+    ],
+    description:
+      'Starts a new job with the input of an ended one, whatever its end was, by the rules of now. The ended job stays as it is.',
+    union: {
+      description: 'The new job, or why there is none.',
+      resolveType: (job) => jobTypeName(job as { kind: 'TRAINING' | 'GENERATION' }),
+    },
+    args: { jobId: t.arg.id({ required: true, description: 'The ended job.' }) },
+    resolve: async (_root, { jobId }, { app, viewer }) => {
+      const id = uuidOf(jobId, jobTypeNames);
+      if (id === undefined) throw new NotFound('job');
+      return await retryJob(app, viewer, id);
+    },
+  }),
+);

@@ -1,0 +1,27 @@
+/** The whole API: imports each feature's schema, and prints itself when run. It defines no type. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
+import './avatar/schema.ts';
+import './avatar/mutation/schema.ts';
+import './photo/schema.ts';
+import './training/schema.ts';
+import './generation/schema.ts';
+import './generation/mutation/schema.ts';
+import './image/schema.ts';
+import './job/schema.ts';
+import './job/history/schema.ts';
+import './job/mutation/schema.ts';
+import './retry/schema.ts';
+import './user/schema.ts';
+import './instance/schema.ts';
+import { builder } from './builder.ts';
+
+export const schema: GraphQLSchema = builder.toSchema();
+
+/** What schema.graphql holds. */
+export const printedSchema = (): string => `${printSchema(lexicographicSortSchema(schema))}\n`;
+
+if (process.argv[1] === import.meta.filename) {
+  writeFileSync(join(import.meta.dirname, '../schema.graphql'), printedSchema());
+}

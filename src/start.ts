@@ -1,0 +1,168 @@
+/** A whole Likeness: the parts, made in order, and taken down in the reverse. main.ts and the tests start it alike. */
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fromPglite, PgBoss } from 'pg-boss';
+import type { Logger } from 'pino';
+import type { App, Viewer } from './app.ts';
+import { purgeDeletedAvatars } from './avatar/purge.ts';
+import { openDatabase } from './database/client.ts';
+import type { Settings } from './env.ts';
+import { Events } from './event/events.ts';
+import { Nudges } from './event/nudge.ts';
+import { createFal } from './fal/client.ts';
+import { endpoints } from './fal/endpoints.ts';
+import { simulatorKey, startSimulator } from './fal/simulator/server.ts';
+import { generationTask } from './generation/task.ts';
+import type { Runner } from './job/runner.ts';
+import { Steps } from './job/steps.ts';
+import { Worker, type WorkerOptions } from './job/worker.ts';
+import { schema } from './schema.ts';
+import { serveFile } from './serve.ts';
+import { createServer } from './server.ts';
+import { createFileStore } from './storage/files.ts';
+import { freeBytes } from './storage/space.ts';
+import { openSignedUrls } from './storage/urls.ts';
+import { trainingTask } from './training/task.ts';
+
+/** The one user of this server. */
+export const localViewer: Viewer = { id: '00000000-0000-4000-8000-000000000001' };
+
+/** A step follows fal this long before the next takes over. */
+const followMs = 25_000;
+/** Requests and steps that are under way when the server stops have this long. */
+const graceMs = 5_000;
+
+export type Likeness = {
+  url: string;
+  app: App;
+  worker: Worker;
+  /** Drains and closes, in order. Running twice waits for the first. */
+  close(): Promise<void>;
+};
+
+export type StartOptions = {
+  settings: Settings;
+  log: Logger;
+  /** For tests: the worker's pace, and whether it works by itself or is stepped by hand. */
+  worker?: Partial<WorkerOptions> & { manual?: boolean };
+  runner?: Partial<Pick<Runner, 'fal' | 'now' | 'random' | 'followMs' | 'deadlineMs'>>;
+};
+
+/** Throws DataFolderInUse, and whatever keeps the port from being listened on. */
+export async function start({ settings, log, ...options }: StartOptions): Promise<Likeness> {
+  const dataDir = resolve(settings.DATA_DIR);
+  const closing: (() => Promise<void> | void)[] = [];
+  /** Takes down what was made so far, the last first. */
+  const takeDown = async () => {
+    for (const close of closing.splice(0).toReversed()) await close();
+  };
+  try {
+    const database = await openDatabase(dataDir);
+    closing.push(() => database.close());
+    const { prisma } = database;
+    await prisma.user.upsert({ where: localViewer, create: localViewer, update: {} });
+
+    const { key, baseUrl } = await openFal(settings, dataDir, log, closing);
+    const fal = createFal({ key, baseUrl, log });
+    closing.push(() => fal.close());
+
+    const events = new Events(prisma, new Nudges());
+    closing.push(() => events.close());
+    const files = createFileStore({ folder: join(dataDir, 'files'), prisma, log });
+    const boss = await startBoss(database.pglite, log);
+    closing.push(() => boss.stop({ graceful: false }));
+    const steps = new Steps(boss);
+    await steps.open();
+
+    const now = options.runner?.now ?? (() => new Date());
+    const parts = { prisma, events, files, steps, log, now, fal: options.runner?.fal ?? fal };
+    const tasks = { TRAINING: trainingTask(parts), GENERATION: generationTask(parts) };
+    const runner: Runner = {
+      ...parts,
+      tasks,
+      followMs,
+      random: Math.random,
+      deadlineMs: (endpoint) =>
+        1000 *
+        (endpoints[endpoint].kind === 'TRAINING'
+          ? settings.TRAINING_DEADLINE_SECONDS
+          : settings.GENERATION_DEADLINE_SECONDS),
+      ...options.runner,
+    };
+    const baseUrlOfFiles = () => settings.PUBLIC_URL?.replace(/\/$/, '') ?? server.url();
+    const urls = await openSignedUrls({ prisma, baseUrl: baseUrlOfFiles, now });
+    const falMode = settings.FAL_MODE === 'live' ? 'LIVE' : 'SIMULATED';
+    const app: App = { prisma, files, urls, steps, events, tasks, falMode, log, now };
+
+    const worker = new Worker(runner, {
+      ...options.worker,
+      alsoSweep: async () => {
+        await purgeDeletedAvatars(app);
+        await files.sweep();
+      },
+    });
+    // This process is the only one on its folder: every lease in it is a dead process's. Each job goes on where it stood.
+    await steps.forgetAll();
+    await worker.sweep();
+    closing.push(() => worker.stop());
+
+    const server = createServer({
+      schema,
+      context: () => ({ viewer: localViewer, app }),
+      host: settings.HOST,
+      port: settings.PORT,
+      ...(settings.PUBLIC_URL === undefined ? {} : { publicUrl: new URL(settings.PUBLIC_URL) }),
+      log,
+      health: () => health(app, dataDir),
+      uploadsFolder: join(dataDir, 'uploads'),
+      serveFile: (request) => serveFile(app, request),
+    });
+    const { url } = await server.listen();
+    closing.push(() => server.close(graceMs));
+    if (options.worker?.manual !== true) worker.start();
+
+    let closed: Promise<void> | undefined;
+    return { url, app, worker, close: () => (closed ??= takeDown()) };
+  } catch (error) {
+    await takeDown();
+    throw error;
+  }
+}
+
+/** Live: the key as it is set. Simulated: a fal of this process's own, on the port that it had before when that is free. */
+async function openFal(settings: Settings, dataDir: string, log: Logger, closing: (() => Promise<void> | void)[]) {
+  if (settings.FAL_MODE === 'live') return { key: settings.FAL_KEY ?? '', baseUrl: settings.FAL_BASE_URL };
+  const folder = join(dataDir, 'simulated-fal');
+  mkdirSync(folder, { recursive: true });
+  const simulator = await startSimulator({
+    dataDir: folder,
+    speed: settings.FAL_SIMULATOR_SPEED,
+    log: (line) => log.debug(line, 'simulated fal'),
+  });
+  closing.push(() => simulator.close());
+  return { key: simulatorKey, baseUrl: simulator.url };
+}
+
+async function startBoss(pglite: Parameters<typeof fromPglite>[0], log: Logger): Promise<PgBoss> {
+  const boss = new PgBoss({
+    db: fromPglite(pglite),
+    backend: 'pglite',
+    schedule: false,
+    superviseIntervalSeconds: 5,
+    // One small database of our own: nothing to watch for, and a reading is a query that everyone else waits behind.
+    monitorVacuum: false,
+    reindex: false,
+  });
+  boss.on('error', (error) => log.error({ err: error }, 'pg-boss'));
+  boss.on('warning', (warning) => log.warn({ warning }, 'pg-boss'));
+  return await boss.start();
+}
+
+/** Under this many bytes free, new work is refused. */
+const roomForWork = 512 * 1024 * 1024;
+
+async function health({ prisma }: App, dataDir: string) {
+  const database = await prisma.$queryRaw`SELECT 1`.then(() => true).catch(() => 'does not answer');
+  const disk = (await freeBytes(dataDir)) >= roomForWork || 'almost full';
+  return { ready: database === true && disk === true, parts: { database, disk } };
+}
