@@ -5,6 +5,7 @@ import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphq
 import './avatar/schema.ts';
 import './avatar/mutation/schema.ts';
 import './photo/schema.ts';
+import './photo/mutation/schema.ts';
 import './training/schema.ts';
 import './generation/schema.ts';
 import './generation/mutation/schema.ts';

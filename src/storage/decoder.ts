@@ -2,8 +2,8 @@
 import sharp, { type Sharp } from 'sharp';
 import { gate } from './gate.ts';
 
-/** The most pixels that are ever decoded. */
-export const maxPixels = 50_000_000;
+/** The most pixels that are ever decoded: as many as a photo may have, and far more than fal draws. */
+const maxPixels = 50_000_000;
 
 // libvips reads dozens of formats, SVG with its references among them. What users send is opened as a file, and only as
 // one of these three, whatever its bytes claim. From memory, only this server's own pictures are read.
@@ -21,9 +21,11 @@ sharp.cache(false);
 
 /**
  * A picture in a file. Decoding it fails when it is damaged or cut off: libjpeg decodes a picture with a hole and only
- * warns, so a warning counts. Run what decodes within `decoding`.
+ * warns, so a warning counts. So does what would take a minute: a JPEG can ask to be drawn over thousands of times.
+ * Run what decodes within `decoding`.
  */
-export const picture = (path: string): Sharp => sharp(path, { failOn: 'warning', limitInputPixels: maxPixels });
+export const picture = (path: string): Sharp =>
+  sharp(path, { failOn: 'warning', limitInputPixels: maxPixels }).timeout({ seconds: 60 });
 
 /** Only the header of a picture, however many pixels it claims: takes a millisecond and no memory. */
 export const header = (path: string) => sharp(path, { limitInputPixels: false }).metadata();

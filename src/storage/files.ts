@@ -8,7 +8,7 @@ import { createDisk } from './disk.ts';
 import type { Rendition } from './rendition.ts';
 import { createRenditions } from './renditions.ts';
 import { assertSpace, freeBytes } from './space.ts';
-import { removeUnused, sweep } from './sweep.ts';
+import { adopt, removeUnused, sweep } from './sweep.ts';
 
 export interface FileStore {
   /**
@@ -26,8 +26,8 @@ export interface FileStore {
   /** Where a picture lies, resized and converted; made when it is not there yet. Two calls at once make it once. */
   render(hash: string, rendition: Rendition): Promise<string>;
   /**
-   * Removes what nothing refers to any more, of these files or of all: run it after the commit that dropped the last
-   * reference. Never throws; what it could not remove, the next sweep does.
+   * Removes what nothing refers to, of these files or of all: run it after the commit that dropped the last reference,
+   * or with files that were written and are not wanted after all. Never throws; what it could not remove, a sweep does.
    */
   removeUnused(hashes?: string[]): Promise<number>;
   /**
@@ -87,6 +87,7 @@ export function createFileStore({
     },
     async removeUnused(hashes) {
       try {
+        if (hashes) await adopt(prisma, disk, hashes);
         return await removeUnused(prisma, disk, hashes);
       } catch (error) {
         log.warn({ err: error }, 'Unused files could not be removed now; the next sweep removes them.');

@@ -46,28 +46,38 @@ async function removeBatch(prisma: Database, disk: Disk, hashes: string[] | unde
   });
 }
 
-/** Removes all unused files, and what crashes left on the disk. Returns the number of files, renditions not counted. */
-export async function sweep(prisma: Database, disk: Disk): Promise<number> {
-  for await (const paths of disk.paths()) await adopt(prisma, await olderThan(hourMs, paths));
-  const removed = await removeUnused(prisma, disk);
-  const temporary = (await namesIn(disk.temporary, /./)).map((name) => join(disk.temporary, name));
-  for (const path of await olderThan(hourMs, temporary)) await rm(path, { recursive: true, force: true });
-  await sweepRenditions(disk);
-  return removed;
-}
-
-/** Gives files that no row knows a row that nobody uses: removing them is then the same as removing any other. */
-async function adopt(prisma: Database, paths: string[]): Promise<void> {
-  if (paths.length === 0) return;
-  const hashes = paths.map((path) => basename(path));
-  const known = await prisma.storedFile.findMany({ where: { hash: { in: hashes } }, select: { hash: true } });
-  const orphans = new Set(hashes);
+/**
+ * Gives files that no row knows a row that nobody uses: removing them is then the same as removing any other. Whoever
+ * just wrote one of them, to record it in a moment, then writes it again.
+ */
+export async function adopt(prisma: Database, disk: Disk, hashes: string[]): Promise<void> {
+  const found = hashes.filter((hash) => existsSync(disk.path(hash)));
+  if (found.length === 0) return;
+  const known = await prisma.storedFile.findMany({ where: { hash: { in: found } }, select: { hash: true } });
+  const orphans = new Set(found);
   for (const { hash } of known) orphans.delete(hash);
   if (orphans.size === 0) return;
   await prisma.storedFile.createMany({
     data: Array.from(orphans, (hash) => ({ hash, byteSize: 0, contentType: 'application/octet-stream' })),
     skipDuplicates: true,
   });
+}
+
+/** Removes all unused files, and what crashes left on the disk. Returns the number of files, renditions not counted. */
+export async function sweep(prisma: Database, disk: Disk): Promise<number> {
+  for await (const paths of disk.paths()) {
+    const old = await olderThan(hourMs, paths);
+    await adopt(
+      prisma,
+      disk,
+      old.map((path) => basename(path)),
+    );
+  }
+  const removed = await removeUnused(prisma, disk);
+  const temporary = (await namesIn(disk.temporary, /./)).map((name) => join(disk.temporary, name));
+  for (const path of await olderThan(hourMs, temporary)) await rm(path, { recursive: true, force: true });
+  await sweepRenditions(disk);
+  return removed;
 }
 
 async function sweepRenditions(disk: Disk): Promise<void> {
