@@ -23,7 +23,12 @@ export interface FileStore {
   record(tx: Tx, files: (WrittenFile & { contentType: string })[]): Promise<void>;
   /** Where the bytes lie. */
   path(hash: string): string;
-  /** Where a picture lies, resized and converted; made when it is not there yet. Two calls at once make it once. */
+  /** A path for a temporary file of the caller's, who removes it; what a crash leaves there is swept. */
+  temporary(): Promise<string>;
+  /**
+   * Where a picture lies, resized and converted; made when it is not there yet. Two calls at once make it once. Throws
+   * FileGone.
+   */
   render(hash: string, rendition: Rendition): Promise<string>;
   /**
    * Removes what nothing refers to, of these files or of all: run it after the commit that dropped the last reference,
@@ -77,9 +82,12 @@ export function createFileStore({
         if (!existsSync(disk.path(file.hash))) throw new FileGone(file.hash);
       }
     },
+    temporary: disk.newPath,
     async render(hash, rendition) {
       try {
         return await renditions.render(hash, rendition);
+      } catch (error) {
+        throw existsSync(disk.path(hash)) ? error : new FileGone(hash);
       } finally {
         // Removed while it was drawn: the copy must not outlive it.
         if (!existsSync(disk.path(hash))) await rm(disk.renditions(hash), { recursive: true, force: true });

@@ -1,0 +1,138 @@
+/** Answering a request for one of our files by a signed URL. It knows neither whose file it is nor Node's server. */
+import { type FileHandle, open } from 'node:fs/promises';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { InvalidInput } from '../errors.ts';
+import { FileGone, type FileStore } from './files.ts';
+import { parseRange } from './range.ts';
+import { contentTypes, parseRendition, type Rendition } from './rendition.ts';
+import { renditionKey } from './renditions.ts';
+import { expiresAt, type SignedUrls } from './urls.ts';
+
+export type FileRequest = { method?: string | undefined; url: URL; headers: IncomingHttpHeaders };
+
+/** Whoever takes it reads the stream to its end or destroys it. A HEAD request's has none. */
+export type FileResponse = {
+  status: number;
+  headers: Record<string, string | number>;
+  body: Readable | Uint8Array | null;
+};
+
+/** A file that somebody may read. The name is only what a browser saves it under. */
+export type ServedFile = { hash: string; contentType: string; fileName: string };
+
+type Parts = { files: FileStore; urls: SignedUrls; now: () => Date };
+
+/** `find` is asked only when the signature is right. */
+export async function serveSigned(
+  { files, urls, now }: Parts,
+  request: FileRequest,
+  find: () => Promise<ServedFile | null>,
+): Promise<FileResponse> {
+  const { url, method = 'GET', headers } = request;
+  if (method !== 'GET' && method !== 'HEAD') return refuse(405, 'Only GET and HEAD.', { allow: 'GET, HEAD' });
+  const signature = urls.verify(url);
+  if (signature === 'FORGED') return refuse(403, 'This URL was not signed by this server.');
+  if (signature === 'EXPIRED') return refuse(403, 'This URL has expired. Ask the API for a new one.');
+  const file = await find();
+  if (file === null) return refuse(404, 'There is no such file any more.');
+  const { expires: _expires, signature: _signature, ...parameters } = Object.fromEntries(url.searchParams);
+  try {
+    const rendition = parseRendition(parameters, file.contentType);
+    const common = commonHeaders(file, rendition, expiresAt(url).getTime() - now().getTime());
+    if (isFresh(headers, common.etag)) return { status: 304, headers: common, body: null };
+    const handle = await openFile(files, file.hash, rendition);
+    return await answer(handle, method === 'HEAD', rendition ? {} : headers, common);
+  } catch (error) {
+    if (error instanceof InvalidInput) return refuse(400, error.message);
+    // Removed since its row was read.
+    if (error instanceof FileGone) return refuse(404, 'There is no such file any more.');
+    throw error;
+  }
+}
+
+/** A JSON body of one line, for people; the status is for programs. */
+export function refuse(status: number, error: string, headers: Record<string, string> = {}): FileResponse {
+  const body = Buffer.from(`${JSON.stringify({ error })}\n`);
+  return {
+    status,
+    headers: {
+      'content-type': 'application/json',
+      'content-length': body.length,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...headers,
+    },
+    body,
+  };
+}
+
+type CommonHeaders = ReturnType<typeof commonHeaders>;
+
+/** What a user sent is shown as a picture and nothing else, on its own, whatever a browser would make of it. */
+function commonHeaders(file: ServedFile, rendition: Rendition | undefined, freshMs: number) {
+  const contentType = rendition ? contentTypes[rendition.format] : file.contentType;
+  return {
+    'content-type': contentType,
+    'content-disposition': inline(file.fileName, contentType),
+    etag: rendition ? `"${file.hash}-${renditionKey(rendition)}"` : `"${file.hash}"`,
+    // The same URL always leads to the same bytes, and to none once it has expired.
+    'cache-control': `private, max-age=${Math.max(0, Math.floor(freshMs / 1000))}, immutable`,
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "sandbox; default-src 'none'",
+    'cross-origin-resource-policy': 'cross-origin',
+  };
+}
+
+/** The name with the ending of what is served, in ASCII for old clients and whole for the others: RFC 6266. */
+function inline(fileName: string, contentType: string): string {
+  const ending = contentType.replace('image/', '').replace('jpeg', 'jpg');
+  const name = `${fileName.replace(/\.[^.]*$/, '') || 'picture'}.${ending}`;
+  const ascii = name.replaceAll(/[^\w .-]/g, '_');
+  const whole = encodeURIComponent(name).replaceAll(/['()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16)}`);
+  return `inline; filename="${ascii}"; filename*=UTF-8''${whole}`;
+}
+
+function isFresh(headers: IncomingHttpHeaders, etag: string): boolean {
+  const known = (headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return known.includes(etag) || known.includes('*');
+}
+
+/** Open from here on, so that a removal in between no longer matters. Throws FileGone. */
+async function openFile(files: FileStore, hash: string, rendition: Rendition | undefined): Promise<FileHandle> {
+  const path = rendition ? await files.render(hash, rendition) : files.path(hash);
+  try {
+    return await open(path);
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? new FileGone(hash) : error;
+  }
+}
+
+/** Without headers of a request it is always the whole file. Closes the handle, at the latest with its stream. */
+async function answer(
+  handle: FileHandle,
+  isHead: boolean,
+  headers: IncomingHttpHeaders,
+  common: CommonHeaders,
+): Promise<FileResponse> {
+  const { size } = await handle.stat();
+  const isSame = headers['if-range'] === undefined || headers['if-range'] === common.etag;
+  const range = isSame && !isHead ? parseRange(headers.range, size) : undefined;
+  if (range === 'UNSATISFIABLE') {
+    await handle.close();
+    return refuse(416, 'The file has no such bytes.', { 'content-range': `bytes */${size}` });
+  }
+  const { start, end } = range ?? { start: 0, end: size - 1 };
+  const body = isHead || size === 0 ? null : handle.createReadStream({ start, end });
+  if (body === null) await handle.close();
+  return {
+    status: range ? 206 : 200,
+    headers: {
+      ...common,
+      'content-length': end - start + 1,
+      'accept-ranges': 'bytes',
+      ...(range && { 'content-range': `bytes ${start}-${end}/${size}` }),
+    },
+    body,
+  };
+}
