@@ -144,7 +144,10 @@ builder.mutationField('deleteAvatar', (t) =>
     types: [DeleteAvatarPayload, NotFound],
     description:
       'Deletes an avatar with its photos, its jobs and their pictures. Unfinished jobs are cancelled at fal. The oldest other avatar becomes the default when this was it.',
-    union: { description: 'What was deleted, or that there is no such avatar.' },
+    union: {
+      description: 'What was deleted, or that there is no such avatar.',
+      resolveType: () => 'DeleteAvatarPayload',
+    },
     args: { avatarId: t.arg.id({ required: true, description: 'The avatar.' }) },
     resolve: async (_root, { avatarId }, { app, viewer }) => {
       const key = avatarKey(avatarId);

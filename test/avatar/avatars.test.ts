@@ -1,0 +1,266 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Api, globalId, openApi, uuidIn } from '../support/api.ts';
+
+let api: Api;
+beforeAll(async () => {
+  api = await openApi();
+});
+afterAll(() => api.close());
+
+type Avatar = {
+  __typename: string;
+  id: string;
+  name: string;
+  status: string;
+  isDefault: boolean;
+  trigger: string;
+  triggerPhrase?: string;
+  triggerWord?: string;
+  message?: string;
+  issues?: { path: string; message: string }[];
+};
+
+const create = async (input: object, as = api.viewer) =>
+  (await api.call<{ createAvatar: Avatar }>('CreateAvatar', { input }, as)).createAvatar;
+const importOf = async (input: object, as = api.viewer) =>
+  (await api.call<{ importAvatar: Avatar }>('ImportAvatar', { input }, as)).importAvatar;
+const list = async (as = api.viewer) =>
+  (await api.call<{ avatars: { edges: { node: Avatar }[] } }>('Avatars', {}, as)).avatars.edges.map(({ node }) => node);
+const remove = async (avatarId: string, as = api.viewer) =>
+  (
+    await api.call<{ deleteAvatar: { __typename: string; deletedId?: string; message?: string } }>(
+      'DeleteAvatar',
+      { avatarId },
+      as,
+    )
+  ).deleteAvatar;
+
+describe('createAvatar', () => {
+  it('makes a portrait with a trigger of its own, the first one as the default', async () => {
+    const viewer = await api.addViewer();
+    const first = await create({ portrait: { name: '  Ada  ' } }, viewer);
+    const trigger = `TOK_${uuidIn(first.id).slice(0, 8)}`;
+    expect(first).toEqual({
+      __typename: 'PortraitAvatar',
+      id: expect.any(String),
+      name: 'Ada',
+      status: 'DRAFT',
+      isDefault: true,
+      trigger,
+      triggerPhrase: trigger,
+      createdAt: expect.any(String),
+      readiness: {
+        ready: false,
+        photoCount: 0,
+        minPhotos: 10,
+        maxPhotos: 20,
+        missing: ['Add 10 more photos: it takes at least 10.'],
+      },
+      findings: [],
+      diffusersLoraFileUrl: null,
+      configFileUrl: null,
+    });
+    expect(await create({ style: { name: 'Ink', triggerWord: ' INKY ' } }, viewer)).toMatchObject({
+      __typename: 'StyleAvatar',
+      isDefault: false,
+      trigger: 'INKY',
+      triggerWord: 'INKY',
+      finetuneId: null,
+    });
+  });
+
+  it('names every value that it does not take', async () => {
+    expect(await create({ portrait: { name: 'a/', triggerPhrase: '' } })).toEqual({
+      __typename: 'InvalidInputError',
+      issues: [
+        { path: 'portrait.name', message: 'A name has none of the characters <>:"/\\|?*.' },
+        { path: 'portrait.triggerPhrase', message: 'A trigger has 1 to 100 characters.' },
+      ],
+      message: expect.stringContaining('portrait.name'),
+    });
+  });
+
+  it('takes one of the two, not both and not none', async () => {
+    for (const input of [{}, { portrait: { name: 'Ada' }, style: { name: 'Ink' } }, { portrait: null }]) {
+      await expect(create(input)).rejects.toThrow(/"\$input" got invalid value/);
+    }
+  });
+
+  it('makes one default of two that are created at once', async () => {
+    const viewer = await api.addViewer();
+    await Promise.all(['Ada', 'Bea', 'Cleo'].map((name) => create({ portrait: { name } }, viewer)));
+    expect((await list(viewer)).filter(({ isDefault }) => isDefault)).toHaveLength(1);
+  });
+
+  it('is refused while the disk is almost full', async () => {
+    const full = await openApi({ free: async () => 1 });
+    const { createAvatar } = await full.call<{ createAvatar: Avatar }>('CreateAvatar', {
+      input: { style: { name: 'Ink' } },
+    });
+    expect(createAvatar).toMatchObject({ __typename: 'LimitReachedError', message: expect.stringContaining('512 MB') });
+    expect(await full.prisma.avatar.count()).toBe(0);
+    await full.close();
+  });
+});
+
+describe('importAvatar', () => {
+  it('makes a ready portrait and a ready style', async () => {
+    const portrait = {
+      name: 'Ada',
+      diffusersLoraFileUrl: 'https://example.com/ada.safetensors',
+      triggerPhrase: 'a photo of ADA',
+    };
+    expect(await importOf({ portrait })).toMatchObject({
+      __typename: 'PortraitAvatar',
+      status: 'READY',
+      findings: [],
+      configFileUrl: null,
+      ...portrait,
+    });
+    const style = { name: 'Ink', finetuneId: 'ft/1 ½', triggerWord: 'INK' };
+    expect(await importOf({ style })).toMatchObject({
+      __typename: 'StyleAvatar',
+      status: 'READY',
+      findings: [],
+      ...style,
+    });
+  });
+
+  it('takes https only, but for the simulator, whose files are on loopback', async () => {
+    const portrait = { name: 'Ada', diffusersLoraFileUrl: 'http://127.0.0.1/ada.safetensors', triggerPhrase: 'ADA' };
+    expect(await importOf({ portrait })).toMatchObject({
+      issues: [{ path: 'portrait.diffusersLoraFileUrl', message: 'fal reads https URLs only.' }],
+    });
+    const simulated = await openApi({ falMode: 'SIMULATED' });
+    expect(await simulated.call('ImportAvatar', { input: { portrait } })).toMatchObject({
+      importAvatar: { status: 'READY' },
+    });
+    await simulated.close();
+  });
+});
+
+describe('renameAvatar', () => {
+  const rename = async (avatarId: string, name: string, as = api.viewer) =>
+    (await api.call<{ renameAvatar: Avatar }>('RenameAvatar', { input: { avatarId, name } }, as)).renameAvatar;
+
+  it('gives another name and keeps the trigger', async () => {
+    const { id, trigger } = await create({ portrait: { name: 'Ada' } });
+    expect(await rename(id, ' Bea ')).toEqual({ __typename: 'PortraitAvatar', id, name: 'Bea' });
+    expect((await list()).find((avatar) => avatar.id === id)).toMatchObject({ name: 'Bea', trigger });
+  });
+
+  it('refuses a name, an unknown avatar, somebody else’s, and an id of the other kind alike', async () => {
+    const { id } = await create({ portrait: { name: 'Ada' } });
+    expect(await rename(id, '?')).toMatchObject({ __typename: 'InvalidInputError' });
+    const missing = { __typename: 'NotFoundError', message: 'There is no such avatar.' };
+    expect(await rename(id, 'Bea', await api.addViewer())).toEqual(missing);
+    for (const strange of [globalId('StyleAvatar', uuidIn(id)), globalId('Photo', uuidIn(id)), uuidIn(id), '', '💥']) {
+      expect(await rename(strange, 'Bea')).toEqual(missing);
+    }
+  });
+});
+
+describe('setDefaultAvatar', () => {
+  it('makes this one the default, and no other', async () => {
+    const viewer = await api.addViewer();
+    await create({ portrait: { name: 'Ada' } }, viewer);
+    const { id } = await create({ style: { name: 'Ink' } }, viewer);
+    for (const _twice of [1, 2]) {
+      expect(await api.call('SetDefaultAvatar', { avatarId: id }, viewer)).toEqual({
+        setDefaultAvatar: { __typename: 'StyleAvatar', id, isDefault: true },
+      });
+    }
+    expect((await list(viewer)).map(({ name, isDefault }) => [name, isDefault])).toEqual([
+      ['Ink', true],
+      ['Ada', false],
+    ]);
+    expect(await api.call('SetDefaultAvatar', { avatarId: id })).toMatchObject({
+      setDefaultAvatar: { __typename: 'NotFoundError' },
+    });
+  });
+});
+
+describe('deleteAvatar', () => {
+  it('passes the default on to the oldest that is left', async () => {
+    const viewer = await api.addViewer();
+    const [ada, bea, cleo] = [
+      await create({ portrait: { name: 'Ada' } }, viewer),
+      await create({ portrait: { name: 'Bea' } }, viewer),
+      await create({ portrait: { name: 'Cleo' } }, viewer),
+    ];
+    await remove(cleo.id, viewer);
+    expect((await list(viewer)).map(({ name, isDefault }) => [name, isDefault])).toEqual([
+      ['Bea', false],
+      ['Ada', true],
+    ]);
+    expect(await remove(ada.id, viewer)).toEqual({ __typename: 'DeleteAvatarPayload', deletedId: ada.id });
+    expect(await list(viewer)).toMatchObject([{ name: 'Bea', isDefault: true }]);
+    await remove(bea.id, viewer);
+    expect(await list(viewer)).toEqual([]);
+    expect(await create({ portrait: { name: 'Dora' } }, viewer)).toMatchObject({ isDefault: true });
+  });
+
+  it('is NotFound the second time, and for somebody else', async () => {
+    const { id } = await create({ portrait: { name: 'Ada' } });
+    expect(await remove(id, await api.addViewer())).toMatchObject({ __typename: 'NotFoundError' });
+    await remove(id);
+    expect(await remove(id)).toEqual({ __typename: 'NotFoundError', message: 'There is no such avatar.' });
+    expect(await api.call('AvatarById', { id })).toEqual({ node: null });
+  });
+
+  it('takes photos, pictures and ended jobs with it at once', async () => {
+    const { id } = await importOf({ style: { name: 'Ink', finetuneId: 'ft', triggerWord: 'INK' } });
+    const avatarId = uuidIn(id);
+    await api.addPhotos(avatarId, 2);
+    await api.prisma.job.create({ data: { ...generation(avatarId), status: 'CANCELLED', finishedAt: new Date() } });
+    await remove(id);
+    expect(await api.prisma.avatar.count({ where: { id: avatarId } })).toBe(0);
+    expect(await api.prisma.job.count({ where: { avatarId } })).toBe(0);
+    expect(await api.prisma.photo.count({ where: { avatarId } })).toBe(0);
+  });
+
+  it('hides an avatar whose job is at fal, asks to cancel it, and removes the rows when it has ended', async () => {
+    const { id } = await importOf({ style: { name: 'Ink', finetuneId: 'ft', triggerWord: 'INK' } });
+    const avatarId = uuidIn(id);
+    await api.addPhotos(avatarId, 1);
+    const { id: jobId } = await api.prisma.job.create({ data: generation(avatarId) });
+    await api.move({ id: jobId }, 'IN_QUEUE', 'IN_PROGRESS');
+    await remove(id);
+    expect((await list()).some((avatar) => avatar.id === id)).toBe(false);
+    expect(await api.prisma.job.findUniqueOrThrow({ where: { id: jobId } })).toMatchObject({
+      status: 'IN_PROGRESS',
+      cancelRequestedAt: expect.any(Date),
+    });
+    expect(await api.prisma.photo.count({ where: { avatarId } })).toBe(0);
+    expect(await api.prisma.avatar.count({ where: { id: avatarId } })).toBe(1);
+
+    await api.move({ id: jobId }, 'CANCELLED');
+    const other = await create({ style: { name: 'Other' } });
+    await remove(other.id);
+    expect(await api.prisma.avatar.count({ where: { id: avatarId } })).toBe(0);
+    expect(await api.prisma.job.count({ where: { id: jobId } })).toBe(0);
+  });
+
+  it('ends a job that fal does not have yet, with its event', async () => {
+    const { id } = await importOf({ style: { name: 'Ink', finetuneId: 'ft', triggerWord: 'INK' } });
+    const avatarId = uuidIn(id);
+    const still = await api.prisma.job.create({ data: generation(avatarId) });
+    await api.move(still, 'IN_QUEUE');
+    const { id: jobId } = await api.prisma.job.create({ data: generation(avatarId) });
+    await remove(id);
+    expect(await api.prisma.job.findUniqueOrThrow({ where: { id: jobId }, include: { events: true } })).toMatchObject({
+      status: 'CANCELLED',
+      events: [{ type: 'CANCELLED' }],
+    });
+  });
+
+  const generation = (avatarId: string) => ({
+    ownerId: api.viewer.id,
+    avatarId,
+    kind: 'GENERATION' as const,
+    endpoint: 'fal-ai/flux-pro/finetuned',
+    input: {},
+    prompt: 'a fox',
+    finalPrompt: 'INK a fox',
+  });
+});
