@@ -7,6 +7,7 @@ import './avatar/mutation/schema.ts';
 import './photo/schema.ts';
 import './photo/mutation/schema.ts';
 import './training/schema.ts';
+import './training/mutation/schema.ts';
 import './generation/schema.ts';
 import './generation/mutation/schema.ts';
 import './image/schema.ts';

@@ -46,7 +46,11 @@ export function trainingTask(parts: Pick<App, 'prisma' | 'files'> & { fal: Fal }
   };
 
   async function uploadPhotos(job: Job, signal: AbortSignal): Promise<string> {
-    const archive = await packDataset(parts, job.avatarId, signal);
-    return parts.fal.upload(archive, { fileName: 'photos.zip', signal });
+    const dataset = await packDataset(parts, job.avatarId, signal);
+    try {
+      return await parts.fal.upload(dataset.blob, { fileName: 'photos.zip', signal });
+    } finally {
+      await dataset.remove();
+    }
   }
 }

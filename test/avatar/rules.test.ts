@@ -24,15 +24,19 @@ describe('a name', () => {
     ['one character between blanks', '  a  ', 'A name has 2 to 50 characters.'],
     ['blank', '   ', 'A name has 2 to 50 characters.'],
     ['fifty-one', 'a'.repeat(51), 'A name has 2 to 50 characters.'],
-    ...[...'<>:"/\\|?*'].map(
-      (sign) => [`with ${sign}`, `a${sign}b`, 'A name has none of the characters <>:"/\\|?*.'] as const,
-    ),
     ['with a line break', 'a\nb', 'A name has no line breaks or other control characters.'],
     ['with a NUL, which PostgreSQL cannot hold', 'a\0b', 'A name has no line breaks or other control characters.'],
     ['with half an emoji', 'ab\ud83e', 'A name has no line breaks or other control characters.'],
     ['with a line separator', 'a\u2028b', 'A name has no line breaks or other control characters.'],
   ])('is not %s', (_what, name, message) => {
     expect(() => parseInput(newName, { name })).toThrow(new InvalidInput([{ path: 'name', message }]));
+  });
+});
+
+describe('a name with a character that no file name holds', () => {
+  it.each(['<', '>', ':', '"', '/', '\\', '|', '?', '*'])('%s is refused', (sign) => {
+    const message = 'A name has none of the characters <>:"/\\|?*.';
+    expect(() => parseInput(newName, { name: `a${sign}b` })).toThrow(new InvalidInput([{ path: 'name', message }]));
   });
 });
 

@@ -133,7 +133,9 @@ function columnsOf({ kind, endpoint }: Job, status: JobStatus): Prisma.JobUnchec
       return { errorCode: 'INTERNAL', errorMessage: 'No.', finishedAt: now };
     case 'CANCELLED':
       return { finishedAt: now };
-    default:
+    case 'QUEUED':
+    case 'IN_PROGRESS':
+    case 'FINALIZING':
       return {};
   }
 }
