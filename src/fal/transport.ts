@@ -42,7 +42,8 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
     // A connection for each: fal closing a kept one just as a submit leaves would make its fate unknown.
     fresh: agent({ pipelining: 0, maxResponseSize: maxAnswerBytes }),
     kept: agent({ maxResponseSize: maxAnswerBytes }),
-    long: agent({}),
+    // Streams and files, of any size. Their connection goes when they are left or done.
+    long: agent({ pipelining: 0 }),
   };
   const closing = new AbortController();
 
@@ -71,6 +72,7 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
       call: Call,
       { timeoutMs, fresh = false, signal }: { timeoutMs: number; fresh?: boolean; signal?: AbortSignal | undefined },
     ): Promise<Answer> {
+      if (closing.signal.aborted) throw new Unanswered('the connection to fal was closed', false);
       const scope = abortScope([signal, closing.signal]);
       const timer = setTimeout(
         () => scope.abort(new Unanswered(`fal did not answer in ${timeoutMs} ms`, true)),

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advance, estimate, type Progress, readProgress } from '../../src/fal/progress.ts';
 
@@ -35,12 +35,10 @@ describe('readProgress', () => {
     expect(readProgress(message, totalSteps)).toEqual(step === undefined ? undefined : { step, totalSteps });
   });
 
-  it('reads a megabyte of anything quickly', () => {
-    for (const unit of ['36%|', 'step ', 'step 1', '1/', 'progress ', '█', '\r']) {
-      const startedAt = performance.now();
-      readProgress(unit.repeat(1_000_000 / unit.length), 28);
-      expect(performance.now() - startedAt, unit).toBeLessThan(2000);
-    }
+  it.each(['36%|', 'step ', 'step 1', '1/', 'progress ', '█', '\r'])('reads a megabyte of %j quickly', (unit) => {
+    const startedAt = performance.now();
+    readProgress(unit.repeat(1_000_000 / unit.length), 28);
+    expect(performance.now() - startedAt).toBeLessThan(2000);
   });
 });
 
@@ -106,7 +104,8 @@ it('never decreases, never says 100, and never goes back from measured to estima
             : estimate(current, sighting.elapsedMs, 30_000);
         expect(next.percent).toBeGreaterThanOrEqual(current.percent ?? 0);
         expect(next.percent).toBeLessThan(100);
-        if (current.source === 'MEASURED') expect(next.source).toBe('MEASURED');
+        expect([current.source, next.source]).not.toEqual(['MEASURED', 'ESTIMATED']);
+        expect(next.source).not.toBe('UNKNOWN');
         current = next;
       }
     }),
