@@ -1,37 +1,28 @@
 /** Generations as a client of the API sees them: the schema over a database of the test's own, with nobody to run the jobs. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { PGlite } from '@electric-sql/pglite';
 import { type ExecutionResult, graphql } from 'graphql';
 import { fromPglite, PgBoss } from 'pg-boss';
 import { pino } from 'pino';
-import type { Avatar, AvatarKind, Job, Prisma } from '../../prisma/generated/client/client.ts';
+import { vi } from 'vitest';
+import type { Avatar, AvatarKind, GeneratedImage, Job, Prisma } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../../src/app.ts';
-import { builder } from '../../src/builder.ts';
 import { Events } from '../../src/event/events.ts';
 import { Nudges } from '../../src/event/nudge.ts';
 import { Steps } from '../../src/job/steps.ts';
+import { schema } from '../../src/schema.ts';
 import { openSignedUrls } from '../../src/storage/urls.ts';
-import '../../src/avatar/mutation/schema.ts';
-import '../../src/generation/mutation/schema.ts';
-import '../../src/generation/preset/schema.ts';
-import '../../src/generation/schema.ts';
-import '../../src/image/schema.ts';
-import '../../src/job/cancel-schema.ts';
-import '../../src/job/event-schema.ts';
-import '../../src/refusals.ts';
-import '../../src/training/schema.ts';
-import '../../src/user/schema.ts';
 import { openTestDatabase } from './database.ts';
 import { openTestFiles } from './files.ts';
 
 /** The client documents of API.md, as they are. */
 export const operations = readFileSync(new URL('../operations/generation.graphql', import.meta.url), 'utf8');
 
-const schema = builder.toSchema();
-
 export type Generations = Awaited<ReturnType<typeof openGenerations>>;
 
-export async function openGenerations() {
+/** `free` tells how many bytes are free on the disk of the files. */
+export async function openGenerations({ free }: { free?: () => Promise<number> } = {}) {
   const database = await openTestDatabase();
   const { prisma, pglite } = database;
   const boss = new PgBoss({ db: fromPglite(pglite), schedule: false, supervise: false });
@@ -39,7 +30,7 @@ export async function openGenerations() {
   const steps = new Steps(boss);
   await steps.open();
   const events = new Events(prisma, new Nudges());
-  const files = openTestFiles(prisma);
+  const files = openTestFiles(prisma, free);
   const lines: Record<string, unknown>[] = [];
   const app: App = {
     prisma,
@@ -126,6 +117,25 @@ export async function openGenerations() {
       }
     },
 
+    /** Gives each generation so many images, all of one little picture. */
+    async addImages(jobs: Pick<Job, 'id' | 'ownerId'>[], count: number): Promise<GeneratedImage[]> {
+      const written = await app.files.write(dot, { maxBytes: dot.length });
+      const file = { contentType: 'image/png', byteSize: written.byteSize };
+      await prisma.$transaction((tx) => app.files.record(tx, [{ ...written, ...file }]));
+      const drawn = {
+        ...file,
+        fileHash: written.hash,
+        width: 1,
+        height: 1,
+        blurhash: 'L00000fQ',
+        hasNsfwConcepts: false,
+      };
+      const data = jobs.flatMap(({ id, ownerId }) =>
+        Array.from({ length: count }, (_, position) => ({ ...drawn, position, generationId: id, ownerId })),
+      );
+      return await prisma.generatedImage.createManyAndReturn({ data });
+    },
+
     async close() {
       events.close();
       await boss.stop({ graceful: false });
@@ -134,6 +144,23 @@ export async function openGenerations() {
     },
   };
 }
+
+/** How many SQL statements reach the database meanwhile. */
+export async function countStatements(pglite: PGlite, work: () => Promise<void>): Promise<number> {
+  const spies = [vi.spyOn(pglite, 'query'), vi.spyOn(pglite, 'exec')];
+  try {
+    await work();
+    return spies.reduce((count, spy) => count + spy.mock.calls.length, 0);
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+/** One pixel. */
+const dot = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
 
 export const globalId = (typeName: string, id: string) => Buffer.from(`${typeName}:${id}`).toString('base64');
 export const uuidIn = (id: string) => Buffer.from(id, 'base64').toString().split(':')[1] ?? '';
