@@ -9,31 +9,32 @@ import { pipeline } from 'node:stream/promises';
 export type Reply = {
   status: number;
   headers?: Record<string, string | number>;
-  /** An object is sent as JSON; a string as JSON too, unless the headers name another type. */
-  body?: object | string | Readable | AsyncIterable<string>;
+  /** An object is sent as JSON; so is a string, which holds JSON already. */
+  body?: object | string | Buffer | Readable | AsyncIterable<string>;
 };
 
 /** Sends it whole, or stops when the caller leaves. Never rejects. */
 export async function send(reply: Reply, response: ServerResponse, withBody: boolean): Promise<void> {
   const { status, headers = {}, body } = reply;
-  const stream = body instanceof Readable ? body : undefined;
-  if (body === undefined || !withBody) {
-    stream?.destroy();
-    response.writeHead(status, body === undefined ? { ...headers, 'content-length': 0 } : headers).end();
+  const source = body instanceof Readable ? body : isAsync(body) ? Readable.from(body) : undefined;
+  if (source !== undefined && withBody) {
+    response.writeHead(status, headers);
+    response.flushHeaders();
+    await pipeline(source, response).catch(() => undefined);
     return;
   }
-  const source = stream ?? (isAsync(body) ? Readable.from(body) : undefined);
-  if (source === undefined) {
-    const text = typeof body === 'string' ? body : JSON.stringify(body);
-    const length = Buffer.byteLength(text);
-    response.writeHead(status, { 'content-type': 'application/json', ...headers, 'content-length': length }).end(text);
-    return;
-  }
-  response.writeHead(status, headers);
-  response.flushHeaders();
-  await pipeline(source, response).catch(() => undefined);
+  source?.destroy();
+  const json = body instanceof Buffer || body === undefined ? {} : { 'content-type': 'application/json' };
+  const bytes = source === undefined ? bytesOf(body) : undefined;
+  response.writeHead(status, { ...json, ...(bytes && { 'content-length': bytes.length }), ...headers });
+  response.end(withBody ? bytes : undefined);
 }
 
-function isAsync(body: object | string): body is AsyncIterable<string> {
+function bytesOf(body: object | string | undefined): Buffer {
+  if (body instanceof Buffer) return body;
+  return Buffer.from(typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body));
+}
+
+function isAsync(body: object | string | undefined): body is AsyncIterable<string> {
   return typeof body === 'object' && Symbol.asyncIterator in body;
 }

@@ -42,7 +42,7 @@ export interface Simulator {
   /** The FAL_KEY that it accepts. */
   key: string;
   record: {
-    /** The last calls, oldest first. */
+    /** The last 10,000 calls, oldest first; not those to /__simulator. */
     calls(): readonly SeenCall[];
     /** Every request that was accepted in the last seven days. */
     requests(): FalRequest[];
@@ -61,6 +61,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const closing = new AbortController();
   const calls: SeenCall[] = [];
   let routes: Routes | undefined;
+  let closed: Promise<void> | undefined;
 
   const server = createServer((message, response) => void answer(message, response));
   await new Promise<void>((resolve, reject) => {
@@ -88,26 +89,34 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     url: baseUrl,
     key: simulatorKey,
     record: { calls: () => calls, requests: () => [...ledger.requests()] },
-    async close() {
-      closing.abort();
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-      await webhooks.idle();
-      await queue.idle();
-      await ledger.close();
-      if (dataDir === undefined) await rm(folder, { recursive: true, force: true });
+    close() {
+      closed ??= close();
+      return closed;
     },
   };
+
+  async function close(): Promise<void> {
+    closing.abort();
+    const ended = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await ended;
+    await webhooks.idle();
+    await queue.idle();
+    await ledger.close();
+    if (dataDir === undefined) await rm(folder, { recursive: true, force: true });
+  }
 
   async function answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const left = new AbortController();
     response.once('close', () => left.abort());
     const call = readCall(message, AbortSignal.any([left.signal, closing.signal]));
     const reply = await replyTo(message, async () => (await routes?.(call)) ?? starting);
-    const seen = { at: clock.now(), method: call.method, host: call.host, path: call.path, status: reply.status };
-    if (calls.push(seen) > mostCalls) calls.shift();
-    log(seen);
+    if (call.host !== 'simulator') {
+      const { method, host, path } = call;
+      const seen = { at: clock.now(), method, host, path, status: reply.status };
+      if (calls.push(seen) > mostCalls) calls.shift();
+      log(seen);
+    }
     if (!response.destroyed) await send(reply, response, call.method !== 'HEAD');
   }
 }

@@ -81,10 +81,11 @@ export function drawFace(person: Person, { smile, look, lightFromLeft }: Express
   draw(`<path d="${outline(person)}" fill="${skin}"/><clipPath id="face"><path d="${outline(person)}"/></clipPath>`);
   draw('<g clip-path="url(#face)">');
   draw(
-    `<path d="M${side * 3.2}-30C${side * 6}-12 ${side * 1.6}-3 ${side * 2.6} 6C${side * 3.4} 12 ${side * 2} 16 ${side * 3.4} 30H${side * 40}V-30Z" fill="${shade}" opacity=".3"/>`,
+    `<path d="M${side * 3.2}-30C${side * 6}-12 ${side * 1.6}-3 ${side * 2.6} 6C${side * 3.4} 12 ${side * 2} 16 ${side * 3.4} 30H${side * 40}V-30Z" fill="${shade}" fill-opacity=".3"/>`,
   );
-  draw(`<ellipse cx="${-side * 7.2}" cy="4.9" rx="3.4" ry="2" fill="${bright}" opacity=".22"/>`);
-  for (const at of [-1, 1]) draw(`<ellipse cx="${at * 8.6}" cy="7.4" rx="3.9" ry="2.6" fill="#d8404f" opacity=".12"/>`);
+  draw(`<ellipse cx="${-side * 7.2}" cy="4.9" rx="3.4" ry="2" fill="${bright}" fill-opacity=".22"/>`);
+  for (const at of [-1, 1])
+    draw(`<ellipse cx="${at * 8.6}" cy="7.4" rx="3.9" ry="2.6" fill="#d8404f" fill-opacity=".12"/>`);
   draw('</g>');
   if (person.freckles) draw(freckles(shade));
 
@@ -96,7 +97,7 @@ export function drawFace(person: Person, { smile, look, lightFromLeft }: Express
     draw(
       `<circle cx="${x + look}" cy="-.3" r="1.75" fill="${iris}"/><circle cx="${x + look}" cy="-.3" r=".85" fill="#15100f"/>`,
     );
-    draw(`<rect x="${x - w}" y="-4" width="${2 * w}" height="2.9" fill="#000" opacity=".14"/></g>`);
+    draw(`<rect x="${x - w}" y="-4" width="${2 * w}" height="2.9" fill="#000" fill-opacity=".14"/></g>`);
     draw(`<circle cx="${x + look - side * 0.6}" cy="-.9" r=".45" fill="#fff"/>`);
     draw(`<path d="${lid}" fill="none" stroke="${line}" stroke-width=".75" stroke-linecap="round"/>`);
     const high = -4.6 - smile * 0.5;
@@ -108,7 +109,7 @@ export function drawFace(person: Person, { smile, look, lightFromLeft }: Express
   draw(
     `<path d="M${side * 1.1}-1.5C${side * 1.5} 3 ${side * 2.8 * nose} 5.6 ${side * 2.3 * nose} 6.9Q${side * 1.2} 8.3 ${-side * 1.6 * nose} 7.4" fill="none" stroke="${shade}" stroke-width=".85" stroke-linecap="round" stroke-linejoin="round"/>`,
   );
-  draw(`<ellipse cx="${-side * 0.5}" cy="4.8" rx=".7" ry="1.5" fill="${bright}" opacity=".5"/>`);
+  draw(`<ellipse cx="${-side * 0.5}" cy="4.8" rx=".7" ry="1.5" fill="${bright}" fill-opacity=".5"/>`);
   draw(drawMouth(smile, lips, lip, line));
   return parts.join('');
 }
@@ -138,5 +139,5 @@ function freckles(colour: string): string {
     [8.2, 6.8],
     [3.4, 5.6],
   ];
-  return spots.map(([x, y]) => `<circle cx="${x}" cy="${y}" r=".38" fill="${colour}" opacity=".65"/>`).join('');
+  return spots.map(([x, y]) => `<circle cx="${x}" cy="${y}" r=".38" fill="${colour}" fill-opacity=".65"/>`).join('');
 }

@@ -41,13 +41,13 @@ function drawSun({ width, height, palette, random }: Canvas): string {
   return [0.62, 0.5, 0.39]
     .map((share, i) => {
       const colour = [palette[4], palette[3], mix(palette[3], palette[4], 0.6)][i];
-      return `<circle cx="${x}" cy="${y}" r="${size * share}" fill="${colour}" opacity="${[0.25, 0.4, 0.85][i]}"/>`;
+      return `<circle cx="${x}" cy="${y}" r="${size * share}" fill="${colour}" fill-opacity="${[0.25, 0.4, 0.85][i]}"/>`;
     })
     .join('');
 }
 
 function drawHills({ width, height, palette, random }: Canvas): string {
-  const moon = `<circle cx="${width * random.between(0.15, 0.85)}" cy="${height * 0.22}" r="${Math.min(width, height) * 0.1}" fill="${palette[4]}" opacity=".9"/>`;
+  const moon = `<circle cx="${width * random.between(0.15, 0.85)}" cy="${height * 0.22}" r="${Math.min(width, height) * 0.1}" fill="${palette[4]}" fill-opacity=".9"/>`;
   const ridges = [0.45, 0.55, 0.66, 0.78].map((share, i) => {
     const steps = 7;
     const points = Array.from({ length: steps + 1 }, (_, k) => {
@@ -67,7 +67,7 @@ function drawArches({ width, height, palette, random }: Canvas): string {
       const half = Math.min(width, height * 0.9) * share;
       const top = height * (0.09 + i * 0.055) + half;
       const colour = mix(palette[1], palette[4], 0.2 + i * 0.24);
-      return `<path d="M${x - half} ${height}V${top}A${half} ${half} 0 0 1 ${x + half} ${top}V${height}Z" fill="${colour}" opacity=".8"/>`;
+      return `<path d="M${x - half} ${height}V${top}A${half} ${half} 0 0 1 ${x + half} ${top}V${height}Z" fill="${colour}" fill-opacity=".8"/>`;
     })
     .join('');
 }
@@ -81,8 +81,8 @@ function drawRays({ width, height, palette, random }: Canvas): string {
     return `${(x + far * Math.cos(angle)).toFixed(0)} ${(y + far * Math.sin(angle)).toFixed(0)}`;
   };
   const rays = Array.from({ length: count / 2 }, (_, i) => `M${x} ${y}L${point(2 * i)}L${point(2 * i + 1)}Z`).join('');
-  const disc = `<circle cx="${x}" cy="${y}" r="${Math.min(width, height) * 0.33}" fill="${palette[4]}" opacity=".75"/>`;
-  return `<path d="${rays}" fill="${palette[2]}" opacity=".5"/>${disc}`;
+  const disc = `<circle cx="${x}" cy="${y}" r="${Math.min(width, height) * 0.33}" fill="${palette[4]}" fill-opacity=".75"/>`;
+  return `<path d="${rays}" fill="${palette[2]}" fill-opacity=".5"/>${disc}`;
 }
 
 function drawNight({ width, height, palette, random }: Canvas): string {
@@ -97,7 +97,7 @@ function drawNight({ width, height, palette, random }: Canvas): string {
     height * random.between(0.2, 0.3),
     size * random.between(0.14, 0.24),
   ];
-  const planet = `<circle cx="${x}" cy="${y}" r="${r}" fill="${palette[3]}"/><circle cx="${x - r * 0.25}" cy="${y - r * 0.2}" r="${r * 0.72}" fill="${palette[4]}" opacity=".35"/>`;
+  const planet = `<circle cx="${x}" cy="${y}" r="${r}" fill="${palette[3]}"/><circle cx="${x - r * 0.25}" cy="${y - r * 0.2}" r="${r * 0.72}" fill="${palette[4]}" fill-opacity=".35"/>`;
   const ring = `<ellipse cx="${x}" cy="${y}" rx="${r * 1.75}" ry="${r * 0.32}" fill="none" stroke="${palette[4]}" stroke-width="${size * 0.008}" opacity=".75" transform="rotate(-18 ${x} ${y})"/>`;
   return `${veil}<g fill="#fffbe8">${stars.join('')}</g>${planet}${random.chance(0.6) ? ring : ''}`;
 }
@@ -114,21 +114,21 @@ function drawLeaves({ width, height, palette, random }: Canvas): string {
     const half = length * 0.2;
     const shape = `M0 0C${length * 0.3} ${-half} ${length * 0.7} ${-half} ${length} 0C${length * 0.7} ${half} ${length * 0.3} ${half} 0 0Z`;
     const vein = `<path d="M${length * 0.05} 0H${length * 0.92}" stroke="${palette[4]}" stroke-width="${size * 0.003}" opacity=".4"/>`;
-    return `<g transform="translate(${x} ${y}) rotate(${turn.toFixed(1)})"><path d="${shape}" fill="${colour}" opacity=".92"/>${vein}</g>`;
+    return `<g transform="translate(${x} ${y}) rotate(${turn.toFixed(1)})"><path d="${shape}" fill="${colour}" fill-opacity=".92"/>${vein}</g>`;
   };
-  const light = `<circle cx="${width / 2}" cy="${height * 0.38}" r="${size * 0.42}" fill="${palette[4]}" opacity=".45"/>`;
+  const light = `<circle cx="${width / 2}" cy="${height * 0.38}" r="${size * 0.42}" fill="${palette[4]}" fill-opacity=".45"/>`;
   return light + Array.from({ length: 30 }, leaf).join('');
 }
 
 function drawWaves({ width, height, palette, random }: Canvas): string {
-  const sun = `<circle cx="${width * random.between(0.25, 0.75)}" cy="${height * 0.36}" r="${Math.min(width, height) * 0.2}" fill="${palette[4]}" opacity=".85"/>`;
+  const sun = `<circle cx="${width * random.between(0.25, 0.75)}" cy="${height * 0.36}" r="${Math.min(width, height) * 0.2}" fill="${palette[4]}" fill-opacity=".85"/>`;
   const waves = Array.from({ length: 7 }, (_, i) => {
     const y = height * (0.42 + i * 0.075);
     const [length, swell] = [width / random.between(2.2, 4), height * random.between(0.012, 0.026)];
     const shift = -random.next() * length;
     const crests = Array.from({ length: 7 }, () => `q${length / 4} ${-swell * 2} ${length / 2} 0t${length / 2} 0`);
     const colour = mix(mix(palette[3], palette[1], i / 6), palette[0], i * 0.05);
-    return `<path d="M${shift} ${y}${crests.join('')}V${height}H${shift}Z" fill="${colour}" opacity=".88"/>`;
+    return `<path d="M${shift} ${y}${crests.join('')}V${height}H${shift}Z" fill="${colour}" fill-opacity=".88"/>`;
   });
   return sun + waves.join('');
 }
@@ -158,6 +158,6 @@ function drawSkyline({ width, height, palette, random }: Canvas): string {
         lit += `<rect x="${(left + across * (0.14 + column * 0.2)).toFixed(1)}" y="${y.toFixed(1)}" width="${size.toFixed(1)}" height="${(size * 1.3).toFixed(1)}"/>`;
       }
     }
-    return `<g fill="${palette[4]}" opacity=".8">${lit}</g>`;
+    return `<g fill="${palette[4]}" fill-opacity=".8">${lit}</g>`;
   }
 }

@@ -22,7 +22,7 @@ function ground({ width, height, palette }: Canvas, from: string, to: string): s
 /** Bands of many fine lines, that swing across the picture together. */
 function drawRibbons(canvas: Canvas): string {
   const { width, height, size, palette, random } = canvas;
-  const disc = `<circle cx="${width * random.between(0.25, 0.75)}" cy="${height * random.between(0.25, 0.45)}" r="${size * random.between(0.16, 0.26)}" fill="${palette[3]}" opacity=".95"/>`;
+  const disc = `<circle cx="${width * random.between(0.25, 0.75)}" cy="${height * random.between(0.25, 0.45)}" r="${size * random.between(0.16, 0.26)}" fill="${palette[3]}" fill-opacity=".95"/>`;
   const bands = Array.from({ length: 5 }, (_, band) => {
     const [start, end] = [height * random.between(0.05, 0.95), height * random.between(0.05, 0.95)];
     const [swingA, swingB] = [height * random.between(-0.6, 0.6), height * random.between(-0.6, 0.6)];
@@ -33,7 +33,7 @@ function drawRibbons(canvas: Canvas): string {
       const share = i / (lines - 1);
       const off = (share - 0.5) * spread;
       const path = `M${-width * 0.05} ${(start + off).toFixed(1)}C${(width * 0.33).toFixed(0)} ${(start + swingA + off * gather).toFixed(1)} ${(width * 0.66).toFixed(0)} ${(end + swingB - off * gather).toFixed(1)} ${width * 1.05} ${(end + off).toFixed(1)}`;
-      return `<path d="${path}" stroke="${mix(from, to, share)}" stroke-width="${(size * 0.0062).toFixed(2)}" opacity=".82"/>`;
+      return `<path d="${path}" stroke="${mix(from, to, share)}" stroke-width="${(size * 0.0062).toFixed(2)}" stroke-opacity=".82"/>`;
     }).join('');
   });
   return `${ground(canvas, mix(palette[4], palette[3], 0.15), palette[3])}${disc}<g fill="none" stroke-linecap="round">${bands.join('')}</g>`;
@@ -48,7 +48,7 @@ function drawDunes(canvas: Canvas): string {
     size * random.between(0.11, 0.19),
   ];
   const halo = [3.2, 2.3, 1.55].map(
-    (k) => `<circle cx="${sunX}" cy="${sunY}" r="${sunR * k}" fill="${palette[4]}" opacity=".16"/>`,
+    (k) => `<circle cx="${sunX}" cy="${sunY}" r="${sunR * k}" fill="${palette[4]}" fill-opacity=".16"/>`,
   );
   const layers = 7;
   const dunes = Array.from({ length: layers }, (_, i) => {
@@ -80,7 +80,8 @@ function drawTiles(canvas: Canvas): string {
   const colour = () => random.pick(palette);
   const shapes: ((c: string) => string)[] = [
     (c) => `<path d="M0 0H1A1 1 0 0 1 0 1Z" fill="${c}"/>`,
-    (c) => `<path d="M0 0A.5.5 0 0 0 1 0Z" fill="${c}"/><path d="M0 .5A.5.5 0 0 0 1 .5Z" fill="${c}" opacity=".7"/>`,
+    (c) =>
+      `<path d="M0 0A.5.5 0 0 0 1 0Z" fill="${c}"/><path d="M0 .5A.5.5 0 0 0 1 .5Z" fill="${c}" fill-opacity=".7"/>`,
     (c) => `<circle cx=".5" cy=".5" r=".5" fill="${c}"/><circle cx=".5" cy=".5" r=".24" fill="${colour()}"/>`,
     (c) => `<path d="M0 0L1 1H0Z" fill="${c}"/>`,
     (c) => `<path d="M0 0A1 1 0 0 1 1 1H.66A.66.66 0 0 0 0 .34ZM0 .62A.38.38 0 0 1 .38 1H0Z" fill="${c}"/>`,
@@ -127,7 +128,7 @@ function drawBrush(canvas: Canvas): string {
     }
     const thick = size * (0.03 - 0.022 * layer) * random.between(0.6, 1.3);
     const tint = mix(colour, random.chance(0.5) ? '#ffffff' : '#000000', random.next() * 0.12);
-    strokes += `<path d="${path}" stroke="${tint}" stroke-width="${thick.toFixed(1)}" opacity="${(0.7 + 0.25 * layer).toFixed(2)}"/>`;
+    strokes += `<path d="${path}" stroke="${tint}" stroke-width="${thick.toFixed(1)}" stroke-opacity="${(0.7 + 0.25 * layer).toFixed(2)}"/>`;
   }
   return `${ground(canvas, palette[2], palette[1])}<g fill="none" stroke-linecap="round" stroke-linejoin="round">${strokes}</g>`;
 }
@@ -152,7 +153,7 @@ function drawBlooms(canvas: Canvas): string {
       Array.from({ length: petals }, (_, p) => {
         const turn = (360 / petals) * (p + ring / 2) + random.between(-4, 4);
         const w = ((r * k * Math.PI) / petals) * 0.95;
-        return `<path transform="rotate(${turn.toFixed(1)})" d="M0 0C${(-w).toFixed(1)} ${(-r * k * 0.5).toFixed(1)} ${(-w * 0.8).toFixed(1)} ${(-r * k).toFixed(1)} 0 ${(-r * k).toFixed(1)}C${(w * 0.8).toFixed(1)} ${(-r * k).toFixed(1)} ${w.toFixed(1)} ${(-r * k * 0.5).toFixed(1)} 0 0Z" fill="${mix(shade, palette[4], ring * 0.4)}" opacity=".62"/>`;
+        return `<path transform="rotate(${turn.toFixed(1)})" d="M0 0C${(-w).toFixed(1)} ${(-r * k * 0.5).toFixed(1)} ${(-w * 0.8).toFixed(1)} ${(-r * k).toFixed(1)} 0 ${(-r * k).toFixed(1)}C${(w * 0.8).toFixed(1)} ${(-r * k).toFixed(1)} ${w.toFixed(1)} ${(-r * k * 0.5).toFixed(1)} 0 0Z" fill="${mix(shade, palette[4], ring * 0.4)}" fill-opacity=".62"/>`;
       }).join(''),
     );
     return `<g transform="translate(${x.toFixed(0)} ${y.toFixed(0)})">${rings.join('')}<circle r="${(r * 0.16).toFixed(1)}" fill="${dark ? palette[4] : palette[3]}"/></g>`;

@@ -20,7 +20,7 @@ export function writable(text: string): string {
 const others: Record<string, string> = Object.fromEntries(
   'æ ae Æ AE œ oe Œ OE ß ss ø o Ø O ł l Ł L đ d Đ D ı i ŋ n × x · - • -'
     .split(' ')
-    .flatMap((letter, i, all) => (i % 2 === 0 ? [[letter, all[i + 1]]] : [])),
+    .flatMap((letter, i, all) => (i % 2 === 0 ? [[letter, all[i + 1] ?? '']] : [])),
 );
 
 /** In pixels, for capitals of that height. */
