@@ -107,7 +107,7 @@ const imagesOutput = z.object({
       content_type: z.string().nullish(),
     }),
   ),
-  /** Can exceed 2^53: read it with parseResult of fal/client.ts, which keeps its digits. */
+  /** Can exceed 2^53: result() then gives its digits as a string. */
   seed: z.union([z.number(), z.string()]).nullish(),
   has_nsfw_concepts: z.array(z.boolean()).nullish(),
 });

@@ -63,10 +63,10 @@ export function failureOfStatus({ error }: Pick<RequestStatus, 'error'>): FalErr
   return error && failureOf(error, undefined);
 }
 
-const codeOfErrorType: Record<string, FalErrorCode> = {
-  bad_request: 'INVALID_INPUT',
-  content_policy_violation: 'CONTENT_BLOCKED',
-};
+const codeOfErrorType: ReadonlyMap<string, FalErrorCode> = new Map([
+  ['bad_request', 'INVALID_INPUT'],
+  ['content_policy_violation', 'CONTENT_BLOCKED'],
+]);
 
 /** fal's own error types, all of infrastructure but these: a runner lost, no runner in time, the gateway's own fault. */
 function failureOf(
@@ -76,7 +76,7 @@ function failureOf(
   const type = error.type ?? '';
   const message = sentenceOf({ detail: error.message });
   if (type === 'client_cancelled') return new RequestCancelled(message);
-  return new FalError(codeOfErrorType[type] ?? 'FAL_UNAVAILABLE', message, { status });
+  return new FalError(codeOfErrorType.get(type) ?? 'FAL_UNAVAILABLE', message, { status });
 }
 
 /** Throttled, or not let in: the same for every call. */

@@ -124,6 +124,8 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
           bodyTimeout: idleMs,
           signal: signal ?? null,
         });
+        // A body that is destroyed throws an error of its own: without a listener it would end the process.
+        body.on('error', () => undefined);
         return { status: statusCode, headers, body };
       } catch (error) {
         throw reasonOf(error, closing.signal, signal);

@@ -39,7 +39,8 @@ export async function openScriptedFal(): Promise<ScriptedFal> {
   const forever = new Map<string, Act>();
   const seen: Seen[] = [];
   const waiting = new Set<() => void>();
-  const sockets = new Set<unknown>();
+  /** The open ones, each with its end. */
+  const sockets = new Map<unknown, Promise<void>>();
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname, search } = new URL(request.url ?? '/', 'http://fal');
@@ -48,9 +49,7 @@ export async function openScriptedFal(): Promise<ScriptedFal> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const { headers, socket } = request;
-    const closed = new Promise<void>((resolve) =>
-      socket.destroyed ? resolve() : socket.once('close', () => resolve()),
-    );
+    const closed = sockets.get(socket) ?? Promise.resolve();
     const entry = { method, path: pathname, query: search, headers, body: Buffer.concat(chunks), closed };
     seen.push(entry);
     for (const check of waiting) check();
@@ -63,8 +62,13 @@ export async function openScriptedFal(): Promise<ScriptedFal> {
   });
   server.keepAliveTimeout = 60_000;
   server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    const closed = new Promise<void>((resolve) => {
+      socket.once('close', () => {
+        sockets.delete(socket);
+        resolve();
+      });
+    });
+    sockets.set(socket, closed);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
