@@ -10,6 +10,7 @@ import { download } from './download.ts';
 import { SubmitUnconfirmed } from './errors.ts';
 import { type Asking, openExchange, unavailable } from './exchange.ts';
 import { follow } from './follow.ts';
+import { readKey, redactionOf } from './key.ts';
 import type { Fal, RequestStatus, Submitted } from './port.ts';
 import { refusalOfRead, refusalOfResult, refusalOfSubmit } from './refusals.ts';
 import { assertEndpointId, assertRequestId, readSubmitted, requestUrl } from './request.ts';
@@ -61,7 +62,7 @@ const defaultTimeouts: FalTimeouts = {
 
 export function createFal(options: FalOptions): Fal & { close(): Promise<void> } {
   const { baseUrl, log, sleep = realSleep, random = Math.random, now = Date.now } = options;
-  const key = keyOf(options.key);
+  const key = readKey(options.key);
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
   const transport = openTransport({ baseUrl, connectMs: timeouts.connectMs });
   const exchange = openExchange({ transport, redact: redactionOf(key), sleep, random, now });
@@ -191,19 +192,6 @@ export function createFal(options: FalOptions): Fal & { close(): Promise<void> }
 
 function writeStatus(endpoint: string, requestId: string) {
   return async ({ queue }: FalClient) => queue.status(endpoint, { requestId, logs: true });
-}
-
-/** Also what a key must be to go into a header: the HTTP library's own complaint about one quotes it. */
-function keyOf(key: string): string {
-  const trimmed = key.trim();
-  if (!/^[\x21-\x7e]+$/.test(trimmed)) throw new Error("fal's key is empty or holds a character that no key has.");
-  return trimmed;
-}
-
-/** The key and its secret half. Shorter ones are not secret, and taking them out would cut words. */
-function redactionOf(key: string): (text: string) => string {
-  const secrets = [key, ...key.split(':')].filter((part) => part.length >= 8);
-  return (text) => secrets.reduce((clean, secret) => clean.replaceAll(secret, '[key]'), text);
 }
 
 /** What the client hands to fetch. Its bodies are JSON, or a Blob of an upload. */
