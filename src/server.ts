@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { ContextOf } from './server/caller.ts';
 import { closeHttpServer, createHttpServer } from './server/connections.ts';
 import type { ServeFile } from './server/files.ts';
+import { GraphiQL } from './server/graphiql.ts';
 import { GraphQLOverHttp } from './server/graphql-over-http.ts';
 import type { Health } from './server/health.ts';
 import { defaultLimits, type Limits } from './server/limits.ts';
@@ -59,8 +60,10 @@ export function createServer(options: ServerOptions): Server {
   const graphql = new GraphQLOverHttp({ yoga, context, limits, uploadsFolder, closing });
   const protocol = createProtocol({ yoga, context, limits, maskError, requestLog });
   const ownNames = [host, ...(options.publicUrl ? [options.publicUrl.hostname] : [])];
+  const graphiql = new GraphiQL(() => options.publicUrl?.origin ?? url());
   const routes = new Routes({
     graphql,
+    graphiql,
     health,
     serveFile,
     isOwnHost: (name) => !isLoopback(host) || isOwnHost(name, ownNames),
@@ -76,6 +79,7 @@ export function createServer(options: ServerOptions): Server {
 
   function url(): string {
     const { address, port, family } = http.address() as AddressInfo;
+    if (address === '0.0.0.0' || address === '::') return `http://localhost:${port}`;
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   }
 

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerR
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
-export type FileRequest = { url: URL; headers: IncomingHttpHeaders };
+export type FileRequest = { method: string | undefined; url: URL; headers: IncomingHttpHeaders };
 
 /** An answer with a stream has it read to its end or destroyed, whatever becomes of the client. */
 export type FileResponse = { status: number; headers: OutgoingHttpHeaders; body: Readable | Uint8Array | null };
@@ -16,7 +16,7 @@ export async function answerFile(
   url: URL,
   serveFile: ServeFile,
 ): Promise<void> {
-  const { status, headers, body } = await serveFile({ url, headers: request.headers });
+  const { status, headers, body } = await serveFile({ method: request.method, url, headers: request.headers });
   response.writeHead(status, { 'x-content-type-options': 'nosniff', ...headers });
   if (body === null || body instanceof Uint8Array) {
     response.end(request.method === 'HEAD' ? null : body);

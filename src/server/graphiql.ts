@@ -3,44 +3,55 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import { tour } from './tour.ts';
+import { tourOf } from './tour.ts';
 
 type Page = { etag: string; scriptHashes: string; bodies: Record<'identity' | 'gzip' | 'br', Buffer> };
-
-/** Made at the first request: 9 MB, of which a browser is sent 2 to 3. */
-let page: Promise<Page> | undefined;
 
 /** Whether the request is a browser's for a page rather than an operation. */
 export const wantsPage = (request: IncomingMessage) =>
   (request.method === 'GET' || request.method === 'HEAD') && (request.headers.accept ?? '').includes('text/html');
 
-export async function serveGraphiQL(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  page ??= renderPage();
-  const { etag, bodies, scriptHashes } = await page;
-  const headers = { ...pageHeaders(scriptHashes, request.headers.host ?? ''), etag };
-  if (request.headers['if-none-match'] === etag) {
-    response.writeHead(304, headers).end();
-    return;
+export class GraphiQL {
+  readonly #url: () => string;
+  /** Made at the first request: 9 MB, of which a browser is sent 2 to 3. */
+  #page: Promise<Page> | undefined;
+
+  constructor(url: () => string) {
+    this.#url = url;
   }
-  const encoding = acceptedEncoding(request.headers['accept-encoding']);
-  const body = bodies[encoding];
-  response.writeHead(200, {
-    ...headers,
-    'content-type': 'text/html; charset=utf-8',
-    'content-length': body.length,
-    ...(encoding !== 'identity' && { 'content-encoding': encoding }),
-  });
-  response.end(request.method === 'HEAD' ? undefined : body);
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#page ??= renderPage(this.#url());
+    const { etag, bodies, scriptHashes } = await this.#page;
+    const headers = { ...pageHeaders(scriptHashes, request.headers.host ?? ''), etag };
+    if (request.headers['if-none-match'] === etag) {
+      response.writeHead(304, headers).end();
+      return;
+    }
+    const encoding = acceptedEncoding(request.headers['accept-encoding']);
+    const body = bodies[encoding];
+    response.writeHead(200, {
+      ...headers,
+      'content-type': 'text/html; charset=utf-8',
+      'content-length': body.length,
+      ...(encoding !== 'identity' && { 'content-encoding': encoding }),
+    });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  }
 }
 
-async function renderPage(): Promise<Page> {
+/** In 5.24.1 a tab that is pressed jumps away from under the mouse, by its place in the row, and is never opened. */
+const tabFix = '.graphiql-tab{transform:none!important}';
+
+async function renderPage(url: string): Promise<Page> {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
-  const html = renderGraphiQL({
+  const rendered = renderGraphiQL({
     title: 'Likeness',
-    defaultTabs: tour,
+    defaultTabs: tourOf(url),
     subscriptionsProtocol: 'WS',
     shouldPersistHeaders: false,
   });
+  const html = rendered.replace('</head>', `<style>${tabFix}</style></head>`);
   const identity = Buffer.from(html);
   const [zipped, brotli] = await Promise.all([
     promisify(gzip)(identity, { level: 9 }),

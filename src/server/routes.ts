@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { answerFile, type ServeFile } from './files.ts';
-import { serveGraphiQL, wantsPage } from './graphiql.ts';
+import { type GraphiQL, wantsPage } from './graphiql.ts';
 import type { GraphQLOverHttp } from './graphql-over-http.ts';
 import { answerAlive, answerReady, type Health } from './health.ts';
 import { answerError, HttpError } from './http-error.ts';
@@ -54,17 +54,16 @@ export class Routes {
     response: ServerResponse,
     line: ReturnType<RequestLog['watch']>,
   ): Promise<void> {
-    const { graphql, health, serveFile, closing, log } = this.#parts;
+    const { graphql, graphiql, health, serveFile, closing, log } = this.#parts;
     const isRead = request.method === 'GET' || request.method === 'HEAD';
-    if (path === graphqlPath && wantsPage(request)) return serveGraphiQL(request, response);
+    if (path === graphqlPath && wantsPage(request)) return graphiql.answer(request, response);
     if (path === graphqlPath) {
       this.assertOwnSite(request);
       return graphql.answer(request, response, urlOf(request), line);
     }
     if (path === '/health' && isRead) return answerAlive(response);
     if (path === '/ready' && isRead) return answerReady(response, health, closing.aborted, log);
-    if (path.startsWith('/files/') && isRead && serveFile)
-      return answerFile(request, response, urlOf(request), serveFile);
+    if (path.startsWith('/files/') && serveFile) return answerFile(request, response, urlOf(request), serveFile);
     if (path === '/' && wantsPage(request)) {
       response.writeHead(302, { location: graphqlPath }).end();
       return undefined;
@@ -75,6 +74,7 @@ export class Routes {
 
 export type RoutesParts = {
   graphql: GraphQLOverHttp;
+  graphiql: GraphiQL;
   health: () => Promise<Health>;
   serveFile: ServeFile | undefined;
   isOwnHost: (host: string | undefined) => boolean;

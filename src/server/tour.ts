@@ -5,41 +5,50 @@ export type Tab = { query: string; variables?: string };
 const id = (of: string) => `paste the id of ${of} here`;
 const variables = (value: object) => JSON.stringify(value, null, 2);
 
-export const tour: Tab[] = [
+/** `url` is where a terminal reaches GraphQL. Lines stay short: the editor cuts off what is longer than its pane. */
+export const tourOf = (url: string): Tab[] => [
+  // GraphiQL does not show the variables of the tab that it opens with, so this one has none.
   {
-    query: `# 1. Make an avatar: a person (portrait) or an artistic style (style).
+    query: `# 1. Make an avatar.
 #
-# Press the pink button, or Ctrl+Enter. Copy the id of the answer: the next tabs ask for it.
-# The tabs above are the whole way, in order, from a name to a picture.
+# Press the pink button, or Ctrl+Enter. The tabs above are
+# the whole way, from a name to a picture: go through them
+# in order. They ask for the id that is answered here.
+#
+# An avatar is a person (portrait) or an artistic style:
+# input: { style: { name: "Woodcut" } }
 
-mutation CreatePortrait($input: CreateAvatarInput!) {
-  createAvatar(input: $input) {
+mutation CreateAvatar {
+  createAvatar(input: { portrait: { name: "Ada" } }) {
     __typename
     ... on AvatarProfile { id name trigger status }
     ... on Error { message }
   }
 }
 `,
-    variables: variables({ input: { portrait: { name: 'Ada' } } }),
   },
   {
-    query: `# 2. Add photos: 10 to 20 of the person, at least 512 pixels on the shorter side.
+    query: `# 2. Add photos: 10 to 20, of at least 512 pixels.
 #
-# GraphiQL cannot send files. A terminal can (npm run demo does it for you, with photos of its own):
+# GraphiQL cannot send files, but a terminal can. Put the
+# avatar's id into this command, copied without its "# ".
+# One null and one line of the map for each file:
 #
-#   curl http://localhost:4000/graphql \\
-#     -F operations='{"query":"mutation ($input: AddPhotosInput!) { addPhotos(input: $input) { ... on AddPhotosPayload { verdicts { fileName problems warnings message } } ... on Error { message } } }","variables":{"input":{"avatarId":"<id>","files":[null,null]}}}' \\
-#     -F map='{"0":["variables.input.files.0"],"1":["variables.input.files.1"]}' \\
-#     -F 0=@first.jpg -F 1=@second.jpg
+# ${curlOf(url)}
 #
-# One null and one line of the map for each file, up to 40 files at once. Then look at what is there and what is missing:
+# Or let the demo do all of the tour: npm run demo
+#
+# Then look at what is there, and what is missing.
+# The avatar's id goes into Variables, below.
 
-query PhotosOf($avatarId: ID!) {
+query Photos($avatarId: ID!) {
   node(id: $avatarId) {
     ... on AvatarProfile {
       name
       readiness { ready photoCount minPhotos maxPhotos missing }
-      photos(first: 20) { edges { node { fileName width height warnings url(width: 256) } } }
+      photos(first: 20) {
+        edges { node { fileName width height warnings url(width: 256) } }
+      }
     }
   }
 }
@@ -47,9 +56,11 @@ query PhotosOf($avatarId: ID!) {
     variables: variables({ avatarId: id('the avatar') }),
   },
   {
-    query: `# 3. Start the training. It answers at once with a job; the next tab follows it.
+    query: `# 3. Start the training.
 #
-# The presets are FAST, BALANCED and QUALITY. settings shows exactly what fal is sent.
+# It answers at once with a job, whose id the next tab
+# follows. Presets: FAST, BALANCED, QUALITY. The settings
+# are exactly what fal is sent.
 
 mutation StartTraining($input: StartTrainingInput!) {
   startTraining(input: $input) {
@@ -59,8 +70,12 @@ mutation StartTraining($input: StartTrainingInput!) {
       status
       photoCount
       settings {
-        ... on FluxLoraPortraitTrainerSettings { steps learningRate createMasks triggerPhrase }
-        ... on FluxProTrainerSettings { iterations learningRate finetuneType triggerWord }
+        ... on FluxLoraPortraitTrainerSettings {
+          steps learningRate createMasks triggerPhrase
+        }
+        ... on FluxProTrainerSettings {
+          iterations learningRate finetuneType triggerWord
+        }
       }
     }
     ... on DatasetNotReadyError { message readiness { missing } }
@@ -71,9 +86,11 @@ mutation StartTraining($input: StartTrainingInput!) {
     variables: variables({ input: { avatarId: id('the avatar'), preset: 'FAST' } }),
   },
   {
-    query: `# 4. Follow the training, live, to its end. Later is fine too: the whole history is told first.
+    query: `# 4. Follow the training, live, to its end.
 #
-# after is the sequence number of the last event that you have seen. 0 is from the beginning.
+# Later is fine too: what has happened is told first.
+# after is the last sequence number that you have seen;
+# 0 is from the beginning.
 
 subscription FollowTraining($jobId: ID!, $after: Int) {
   jobEvents(jobId: $jobId, after: $after) {
@@ -82,7 +99,9 @@ subscription FollowTraining($jobId: ID!, $after: Int) {
     occurredAt
     ... on JobQueueMoved { position }
     ... on JobLogged { message }
-    ... on JobProgressed { progress { percent step totalSteps source etaSeconds } }
+    ... on JobProgressed {
+      progress { percent step totalSteps source etaSeconds }
+    }
     ... on JobFailed { error { code message retryable } }
   }
 }
@@ -90,7 +109,10 @@ subscription FollowTraining($jobId: ID!, $after: Int) {
     variables: variables({ jobId: id('the training'), after: 0 }),
   },
   {
-    query: `# 5. Draw. The avatar is READY now, and its trigger is put before the prompt for you.
+    query: `# 5. Draw.
+#
+# The avatar is READY now. Its trigger, the word that fal
+# has learned it by, is put before your prompt for you.
 
 mutation StartGeneration($input: StartGenerationInput!) {
   startGeneration(input: $input) {
@@ -128,7 +150,10 @@ subscription FollowGeneration($jobId: ID!, $after: Int) {
     variables: variables({ jobId: id('the generation'), after: 0 }),
   },
   {
-    query: `# 7. Look at the pictures. A url opens in the browser for an hour; ask again for a fresh one.
+    query: `# 7. Look at the pictures.
+#
+# A url opens in the browser, for an hour. Ask again for
+# a fresh one, in any width and format.
 
 query Pictures {
   generations(first: 10) {
@@ -137,7 +162,14 @@ query Pictures {
         id
         status
         prompt
-        images { id width height original: url small: url(width: 512, format: WEBP) blurhash hasNsfwConcepts }
+        images {
+          id
+          width
+          height
+          original: url
+          small: url(width: 512, format: WEBP)
+          blurhash
+        }
       }
     }
   }
@@ -145,13 +177,35 @@ query Pictures {
 `,
   },
   {
-    query: `# 8. The server: whether fal is LIVE or SIMULATED, the limits in force, and everything that is at work now.
+    query: `# 8. The server: is fal LIVE or SIMULATED, which limits
+# are in force, what is at work now, and who is there.
 
 query Server {
-  server { version falMode limits { maxPromptLength maxImagesPerGeneration minPhotos maxPhotos maxPhotoBytes } }
-  jobs(first: 20, active: true) { edges { node { __typename id status progress { percent etaSeconds } } } }
-  avatars(first: 20) { edges { node { ... on AvatarProfile { id name status isDefault } } } }
+  server {
+    version
+    falMode
+    limits {
+      maxPromptLength maxImagesPerGeneration
+      minPhotos maxPhotos maxPhotoBytes
+    }
+  }
+  jobs(first: 20, active: true) {
+    edges { node { __typename id status progress { percent etaSeconds } } }
+  }
+  avatars(first: 20) {
+    edges { node { ... on AvatarProfile { id name status isDefault } } }
+  }
 }
 `,
   },
 ];
+
+function curlOf(url: string): string {
+  const query =
+    'mutation ($input: AddPhotosInput!) { addPhotos(input: $input) ' +
+    '{ ... on AddPhotosPayload { verdicts { fileName problems warnings message } } ... on Error { message } } }';
+  const operations = { query, variables: { input: { avatarId: 'ID', files: [null, null] } } };
+  const map = { 0: ['variables.input.files.0'], 1: ['variables.input.files.1'] };
+  const parts = [`operations='${JSON.stringify(operations)}'`, `map='${JSON.stringify(map)}'`, '0=@1.jpg', '1=@2.jpg'];
+  return `curl ${url}/graphql ${parts.map((part) => `-F ${part}`).join(' ')}`;
+}
