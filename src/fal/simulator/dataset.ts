@@ -32,8 +32,12 @@ class Refused extends Error {
   }
 }
 
-/** The archive at the URL that the field named: what is in it, or why fal refuses it. */
-export async function readDataset(field: string, url: string, storage: Storage): Promise<Dataset | Refusal> {
+/** The archive at the URL that the field named: what is in it, or why fal refuses it. Throws when the signal aborts. */
+export async function readDataset(
+  field: string,
+  url: string,
+  { storage, signal }: { storage: Storage; signal: AbortSignal },
+): Promise<Dataset | Refusal> {
   const refuse = (type: string, msg: string, ctx?: object) => new Refused(refusedField([field], type, msg, url, ctx));
   const own = fileIdOf(url);
   const downloaded = join(storage.scratch, `dataset-${randomFrom(url, Date.now()).next()}`);
@@ -54,7 +58,7 @@ export async function readDataset(field: string, url: string, storage: Storage):
 
   async function download(): Promise<string> {
     try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(downloadMs) });
+      const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(downloadMs)]) });
       if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}`);
       let bytes = 0;
       const bounded = new Transform({
@@ -67,6 +71,7 @@ export async function readDataset(field: string, url: string, storage: Storage):
       await pipeline(body, bounded, createWriteStream(downloaded));
       return downloaded;
     } catch {
+      signal.throwIfAborted();
       throw refuse('file_download_error', 'Failed to download the file. Make sure the URL is accessible.');
     }
   }

@@ -32,8 +32,17 @@ export function nextLineMs(request: FalRequest, ranMs: number): number | undefin
   return script(request).find((line) => line.atMs > ranMs)?.atMs;
 }
 
+/** A record is replaced, never changed, so that its script is worked out once. */
+const scripts = new WeakMap<FalRequest, Line[]>();
+
 /** Everything the run will have printed at its end, each with its time from the start. */
 function script(request: FalRequest): Line[] {
+  const lines = scripts.get(request) ?? write(request);
+  scripts.set(request, lines);
+  return lines;
+}
+
+function write(request: FalRequest): Line[] {
   const { runMs } = freePlanOf(request);
   return drafts().flatMap(({ at, message }, index) =>
     message === undefined ? [] : [{ atMs: at * runMs, message, index }],

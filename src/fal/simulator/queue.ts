@@ -27,9 +27,17 @@ export interface Queue {
   idle(): Promise<void>;
 }
 
-export type QueueParts = { ledger: Ledger; storage: Storage; clock: Clock; speed: Speed; train: Trainer };
+export type QueueParts = {
+  ledger: Ledger;
+  storage: Storage;
+  clock: Clock;
+  speed: Speed;
+  train: Trainer;
+  /** Aborts when the simulator closes: what is not read by then is read after the next start. */
+  signal: AbortSignal;
+};
 
-export function openQueue({ ledger, storage, clock, speed, train }: QueueParts): Queue {
+export function openQueue({ ledger, storage, clock, speed, train, signal: closing }: QueueParts): Queue {
   const changes = new EventEmitter().setMaxListeners(0);
   const gate = openGate(2);
   const trainings = new Map<string, Promise<void>>();
@@ -110,8 +118,8 @@ export function openQueue({ ledger, storage, clock, speed, train }: QueueParts):
     const started = trainings.get(id);
     if (started !== undefined) return started;
     const training = gate(() => train(request))
-      .catch(() => ({ refusal: internalError }))
-      .then((trained) => update(id, { trained: { ...trained, at: clock.now() } }))
+      .catch(() => (closing.aborted ? undefined : { refusal: internalError }))
+      .then((trained) => trained && update(id, { trained: { ...trained, at: clock.now() } }))
       .catch(() => undefined)
       .finally(() => trainings.delete(id));
     trainings.set(id, training);

@@ -71,8 +71,10 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
 
   const ledger = await openLedger(folder, clock, (file) => void rm(join(folder, 'files', file.id), { force: true }));
   const storage = await openStorage(folder, ledger);
-  const queue = openQueue({ ledger, storage, clock, speed, train: openTrainer(ledger, storage) });
-  const webhooks = await openWebhooks({ folder, queue, ledger, clock, baseUrl, signal: closing.signal, log });
+  const { signal } = closing;
+  const train = openTrainer(ledger, storage, signal);
+  const queue = openQueue({ ledger, storage, clock, speed, train, signal });
+  const webhooks = await openWebhooks({ folder, queue, ledger, clock, baseUrl, signal, log });
   routes = openRoutes({
     key: simulatorKey,
     baseUrl,

@@ -12,7 +12,8 @@ import type { Storage } from './storage.ts';
 
 export type Trainer = (request: FalRequest) => Promise<Omit<Trained, 'at'>>;
 
-export function openTrainer(ledger: Ledger, storage: Storage): Trainer {
+/** Reading that is under way is given up when the signal aborts. */
+export function openTrainer(ledger: Ledger, storage: Storage, signal: AbortSignal): Trainer {
   return async (request) => {
     switch (request.endpoint) {
       case 'fal-ai/flux-lora-portrait-trainer':
@@ -28,7 +29,7 @@ export function openTrainer(ledger: Ledger, storage: Storage): Trainer {
 
   async function trainPortrait(request: FalRequest): Promise<Omit<Trained, 'at'>> {
     const input = endpoints['fal-ai/flux-lora-portrait-trainer'].input.parse(request.input);
-    const dataset = await readDataset('images_data_url', input.images_data_url, storage);
+    const dataset = await readDataset('images_data_url', input.images_data_url, { storage, signal });
     if ('detail' in dataset) return { refusal: dataset };
     const { images_data_url: _, ...settings } = input;
     const trigger = input.trigger_phrase ?? '';
@@ -50,7 +51,7 @@ export function openTrainer(ledger: Ledger, storage: Storage): Trainer {
 
   async function trainFinetune(request: FalRequest): Promise<Omit<Trained, 'at'>> {
     const input = endpoints['fal-ai/flux-pro-trainer'].input.parse(request.input);
-    const dataset = await readDataset('data_url', input.data_url, storage);
+    const dataset = await readDataset('data_url', input.data_url, { storage, signal });
     if ('detail' in dataset) return { refusal: dataset };
     const finetuneId = idFrom(request.id, 'finetune');
     await ledger.putAvatar({ kind: 'finetune', id: finetuneId, trigger: input.trigger_word, colours: dataset.colours });
