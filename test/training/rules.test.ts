@@ -21,16 +21,16 @@ describe('readinessOf', () => {
     [21, ['Remove 1 photo: it takes at most 20.']],
     [23, ['Remove 3 photos: it takes at most 20.']],
   ])('%i photos', (photoCount, missing) => {
-    expect(readinessOf(photoCount)).toEqual({
-      ready: missing.length === 0,
-      photoCount,
-      minPhotos: 10,
-      maxPhotos: 20,
-      missing,
-    });
-    const assert = () => assertDatasetReady(photoCount);
-    if (missing.length === 0) expect(assert).not.toThrow();
-    else expect(assert).toThrow(DatasetNotReady);
+    const ready = missing.length === 0;
+    expect(readinessOf(photoCount)).toEqual({ ready, photoCount, minPhotos: 10, maxPhotos: 20, missing });
+  });
+
+  it.each([10, 20])('%i photos may be trained with', (photoCount) => {
+    expect(() => assertDatasetReady(photoCount)).not.toThrow();
+  });
+
+  it.each([9, 21])('%i photos may not', (photoCount) => {
+    expect(() => assertDatasetReady(photoCount)).toThrow(new DatasetNotReady(readinessOf(photoCount)));
   });
 });
 
@@ -177,7 +177,7 @@ describe('settings at fal', () => {
     [style, { learningRate: 0.1 }, 'learningRate', 'Takes 0.000001 to 0.005.'],
   ])('%#: %o is refused', (settings, change, name, message) => {
     const path = `settings.${settings.trainer}.${name}`;
-    expect(checkedInput({ ...settings, ...change } as TrainingSettings)).toEqual({ issues: [{ path, message }] });
+    expect(checkedInput({ ...settings, ...change })).toEqual({ issues: [{ path, message }] });
   });
 
   it.each([
@@ -186,7 +186,7 @@ describe('settings at fal', () => {
     [style, { iterations: 100, loraRank: 16 }],
     [style, { iterations: 1000 }],
   ])('%#: %o is taken', (settings, change) => {
-    expect(checkedInput({ ...settings, ...change } as TrainingSettings)).toHaveProperty('input');
+    expect(checkedInput({ ...settings, ...change })).toHaveProperty('input');
   });
 
   it.each([

@@ -271,7 +271,7 @@ ALTER TABLE "Avatar" ADD CONSTRAINT "Avatar_ready_has_its_model" CHECK (
   ("status" = 'READY') = (CASE "kind" WHEN 'PORTRAIT' THEN "diffusersLoraFileUrl" ELSE "finetuneId" END IS NOT NULL)
 );
 ALTER TABLE "Avatar" ADD CONSTRAINT "Avatar_has_its_trigger" CHECK (
-  CASE "kind" WHEN 'PORTRAIT' THEN coalesce("triggerPhrase", "triggerWord") ELSE "triggerWord" END ~ '\S'
+  coalesce(CASE "kind" WHEN 'PORTRAIT' THEN coalesce("triggerPhrase", "triggerWord") ELSE "triggerWord" END, '') ~ '\S'
 );
 ALTER TABLE "Avatar" ADD CONSTRAINT "Avatar_name_is_clean" CHECK (
   char_length("name") BETWEEN 2 AND 50 AND "name" = btrim("name") AND "name" !~ '[<>:"/\\|?*]'
@@ -301,7 +301,7 @@ ALTER TABLE "Job" ADD CONSTRAINT "Job_output_of_its_endpoint" CHECK (
   "output" IS NULL OR CASE "endpoint"
     WHEN 'fal-ai/flux-lora-portrait-trainer' THEN "output" #>> '{diffusers_lora_file,url}' IS NOT NULL
     WHEN 'fal-ai/flux-pro-trainer' THEN "output" ->> 'finetune_id' IS NOT NULL
-    ELSE ("output" ->> 'images')::int BETWEEN 1 AND 4
+    ELSE coalesce(("output" ->> 'images')::int, 0) BETWEEN 1 AND 4
   END
 );
 ALTER TABLE "Job" ADD CONSTRAINT "Job_failed_has_its_error" CHECK (

@@ -1,0 +1,397 @@
+/** The strict rules, as the database itself holds them: plain SQL that breaks one is refused by the rule's name. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JobStatus } from '../../prisma/generated/client/client.ts';
+import { moves } from '../../src/job/state.ts';
+import {
+  isPostgresReachable,
+  migrated,
+  openEmptyPglite,
+  openEmptyPostgres,
+  postgresAt,
+  type SqlDatabase,
+} from '../support/sql.ts';
+
+type Row = Record<string, unknown>;
+type Work = (sql: (text: string, values?: unknown[]) => Promise<unknown>) => Promise<unknown>;
+
+const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+const now = '2026-01-01T00:00:00Z';
+const hash = 'a'.repeat(64);
+const lora = 'https://v3.fal.media/lora';
+
+const [owner, stranger, portraitId, styleId, trainingId, generationId, other] = [1, 2, 3, 4, 5, 6, 7].map(id) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+];
+
+const portrait: Row = { id: portraitId, ownerId: owner, kind: 'PORTRAIT', name: 'Ada', triggerPhrase: 'TOK' };
+const style: Row = { id: styleId, ownerId: owner, kind: 'STYLE', name: 'Ink', triggerWord: 'TOK' };
+const generation: Row = {
+  id: generationId,
+  ownerId: owner,
+  avatarId: portraitId,
+  kind: 'GENERATION',
+  endpoint: 'fal-ai/flux-lora',
+  input: '{}',
+  prompt: 'a fox',
+  finalPrompt: 'TOK a fox',
+};
+const training: Row = {
+  id: trainingId,
+  ownerId: owner,
+  avatarId: portraitId,
+  kind: 'TRAINING',
+  endpoint: 'fal-ai/flux-lora-portrait-trainer',
+  input: '{}',
+  photoCount: 10,
+};
+const intended: Row = { submittingAt: now, correlationToken: id(90) };
+const atFal: Row = { ...intended, requestId: 'r', submittedAt: now };
+const succeeded: Row = { ...atFal, status: 'SUCCEEDED', percent: 100, finishedAt: now };
+const failed: Row = { status: 'FAILED', errorCode: 'INTERNAL', errorMessage: 'No.', finishedAt: now };
+const photo: Row = {
+  id: id(20),
+  ownerId: owner,
+  avatarId: portraitId,
+  position: 1,
+  fileHash: hash,
+  fileName: 'a.jpg',
+  mimeType: 'image/jpeg',
+  byteSize: 1,
+  width: 1,
+  height: 1,
+};
+const image: Row = {
+  id: id(30),
+  ownerId: owner,
+  generationId,
+  position: 0,
+  fileHash: hash,
+  contentType: 'image/jpeg',
+  width: 1,
+  height: 1,
+  byteSize: 1,
+  blurhash: 'x',
+  hasNsfwConcepts: false,
+};
+const event: Row = { jobId: generationId, sequence: 1, type: 'QUEUED', payload: '{}' };
+
+const insert =
+  (table: string, row: Row): Work =>
+  (sql) => {
+    const columns = Object.keys(row);
+    const names = columns.map((column) => `"${column}"`).join(', ');
+    const places = columns.map((_, index) => `$${index + 1}`).join(', ');
+    return sql(`INSERT INTO "${table}" (${names}) VALUES (${places})`, Object.values(row));
+  };
+const update =
+  (table: string, set: Row): Work =>
+  (sql) => {
+    const names = Object.keys(set).map((column, index) => `"${column}" = $${index + 1}`);
+    return sql(`UPDATE "${table}" SET ${names.join(', ')}`, Object.values(set));
+  };
+const both =
+  (...works: Work[]): Work =>
+  async (sql) => {
+    for (const work of works) await work(sql);
+  };
+
+/** The owner, a stranger, a portrait and a style without models, and a generation of the portrait that is QUEUED. */
+const given: Work = both(
+  insert('User', { id: owner }),
+  insert('User', { id: stranger }),
+  insert('StoredFile', { hash, byteSize: 1, contentType: 'image/jpeg' }),
+  insert('Avatar', portrait),
+  insert('Avatar', style),
+  insert('Job', generation),
+);
+
+const avatar = (row: Row) => insert('Avatar', { ...row, id: other });
+const job = (row: Row) => insert('Job', { ...generation, ...row, id: other });
+const train = (row: Row) => insert('Job', { ...training, ...row, id: other });
+/** An avatar of the style that is READY, and a training of it that has succeeded with this output. */
+const trained = (endpoint: string, output: Row) => train({ endpoint, ...succeeded, output: JSON.stringify(output) });
+
+const allowed: [string, Work][] = [
+  ['a READY portrait', avatar({ ...portrait, status: 'READY', diffusersLoraFileUrl: lora, loraFileHash: hash })],
+  ['a READY style', avatar({ ...style, status: 'READY', finetuneId: 'ft' })],
+  ['a portrait with a trigger word only', avatar({ ...portrait, triggerPhrase: null, triggerWord: 'TOK' })],
+  [
+    'a default of each owner',
+    both(
+      avatar({ ...portrait, isDefault: true }),
+      insert('Avatar', { ...style, id: id(8), ownerId: stranger, isDefault: true }),
+    ),
+  ],
+  [
+    'two deleted avatars',
+    both(avatar({ ...portrait, deletedAt: now }), insert('Avatar', { ...style, id: id(8), deletedAt: now })),
+  ],
+  ['a training beside one that has ended', both(train(failed), insert('Job', training))],
+  ['two active generations', job({})],
+  ['a generation that succeeded', job({ ...succeeded, output: '{"images": 4}' })],
+  ['a failure with a field', job({ ...failed, errorField: 'prompt' })],
+  ['an intent without an answer', job(intended)],
+  ['a finetune', trained('fal-ai/flux-pro-trainer', { finetune_id: 'ft' })],
+  ['a LoRA', trained('fal-ai/flux-lora-portrait-trainer', { diffusers_lora_file: { url: lora } })],
+  ['progress', both(update('Job', { percent: 10 }), update('Job', { percent: 10 }), update('Job', { percent: 99 }))],
+  [
+    'the same log line of two jobs',
+    both(
+      job({}),
+      ...[generationId, other].map((jobId) => insert('JobEvent', { ...event, jobId, type: 'LOGGED', logKey: hash })),
+    ),
+  ],
+];
+
+const refused: [string, string, Work][] = [
+  ['Avatar_portrait_has_no_finetune', 'a portrait with a finetune', avatar({ ...portrait, finetuneId: 'ft' })],
+  ...['diffusersLoraFileUrl', 'configFileUrl', 'loraFileHash', 'configFileHash'].map(
+    (column): [string, string, Work] => [
+      'Avatar_style_has_no_lora',
+      `a style with ${column}`,
+      avatar({ ...style, [column]: hash }),
+    ],
+  ),
+  ['Avatar_ready_has_its_model', 'a READY portrait without a model', avatar({ ...portrait, status: 'READY' })],
+  ['Avatar_ready_has_its_model', 'a READY style without a model', avatar({ ...style, status: 'READY' })],
+  ['Avatar_ready_has_its_model', 'a DRAFT portrait with a model', avatar({ ...portrait, diffusersLoraFileUrl: lora })],
+  [
+    'Avatar_ready_has_its_model',
+    'a FAILED style with a model',
+    avatar({ ...style, status: 'FAILED', finetuneId: 'ft' }),
+  ],
+  ['Avatar_has_its_trigger', 'a portrait without a trigger', avatar({ ...portrait, triggerPhrase: null })],
+  ['Avatar_has_its_trigger', 'a portrait with a blank trigger', avatar({ ...portrait, triggerPhrase: ' \n' })],
+  [
+    'Avatar_has_its_trigger',
+    'a style with a phrase only',
+    avatar({ ...style, triggerWord: null, triggerPhrase: 'TOK' }),
+  ],
+  ...['a', ' Ada', 'Ada ', '<', '>', ':', '"', '/', '\\', '|', '?', '*'].map((name): [string, string, Work] => [
+    'Avatar_name_is_clean',
+    `the name ${name}`,
+    avatar({ ...portrait, name: /^\W$/.test(name) ? `a${name}b` : name }),
+  ]),
+  ['Avatar_deleted_is_not_default', 'a deleted default', avatar({ ...portrait, deletedAt: now, isDefault: true })],
+  ['Avatar_one_default_per_owner', 'two defaults', update('Avatar', { isDefault: true })],
+  ['Avatar_ownerId_fkey', 'nobody’s avatar', avatar({ ...portrait, ownerId: id(99) })],
+
+  ['Photo_measures', 'a photo of no bytes', insert('Photo', { ...photo, byteSize: 0 })],
+  ['Photo_measures', 'a photo at no position', insert('Photo', { ...photo, position: 0 })],
+  [
+    'Photo_avatarId_fileHash_key',
+    'a photo twice',
+    both(insert('Photo', photo), insert('Photo', { ...photo, id: other, position: 2 })),
+  ],
+  [
+    'Photo_avatarId_ownerId_fkey',
+    'a photo of somebody else’s avatar',
+    insert('Photo', { ...photo, ownerId: stranger }),
+  ],
+  ['GeneratedImage_measures', 'a fifth picture', insert('GeneratedImage', { ...image, position: 4 })],
+  ['GeneratedImage_measures', 'a picture without width', insert('GeneratedImage', { ...image, width: 0 })],
+  [
+    'GeneratedImage_generationId_position_key',
+    'two first pictures',
+    both(insert('GeneratedImage', image), insert('GeneratedImage', { ...image, id: other })),
+  ],
+  [
+    'GeneratedImage_generationId_ownerId_fkey',
+    'a picture of somebody else’s job',
+    insert('GeneratedImage', { ...image, ownerId: stranger }),
+  ],
+
+  ['Job_columns_of_its_kind', 'a generation without a prompt', job({ prompt: null })],
+  ['Job_columns_of_its_kind', 'a generation of photos', job({ photoCount: 10 })],
+  ['Job_columns_of_its_kind', 'a training without a number of photos', train({ photoCount: null })],
+  ['Job_columns_of_its_kind', 'a training with a seed', train({ seed: '1' })],
+  ['Job_queued_is_not_at_fal', 'a QUEUED job with a request', job(atFal)],
+  ...(['IN_QUEUE', 'IN_PROGRESS', 'FINALIZING'] as const).map((status): [string, string, Work] => [
+    'Job_at_fal_has_its_request',
+    `a job ${status} without a request`,
+    job({ status }),
+  ]),
+  [
+    'Job_at_fal_has_its_request',
+    'a success without a request',
+    job({ ...succeeded, ...intended, requestId: null, output: '{"images": 1}' }),
+  ],
+  ['Job_request_was_intended', 'a request that nobody intended', job({ ...failed, requestId: 'r' })],
+  ['Job_request_was_intended', 'an intent without a token', job({ submittingAt: now })],
+  ['Job_request_was_intended', 'a token without an intent', job({ correlationToken: id(91) })],
+  [
+    'Job_position_only_when_waiting',
+    'a place in the queue while at work',
+    job({ ...atFal, status: 'IN_PROGRESS', queuePosition: 1 }),
+  ],
+  ['Job_position_only_when_waiting', 'a place before the first', job({ queuePosition: -1 })],
+  ['Job_succeeded_has_its_output', 'a success without its output', job(succeeded)],
+  ['Job_succeeded_has_its_output', 'an output before the success', job({ output: '{"images": 1}' })],
+  ['Job_output_of_its_endpoint', 'a success without pictures', job({ ...succeeded, output: '{"images": 0}' })],
+  ['Job_output_of_its_endpoint', 'a success that tells no pictures', job({ ...succeeded, output: '{}' })],
+  ['Job_output_of_its_endpoint', 'a success with five pictures', job({ ...succeeded, output: '{"images": 5}' })],
+  [
+    'Job_output_of_its_endpoint',
+    'a LoRA without its file',
+    trained('fal-ai/flux-lora-portrait-trainer', { finetune_id: 'ft' }),
+  ],
+  [
+    'Job_output_of_its_endpoint',
+    'a finetune without its id',
+    trained('fal-ai/flux-pro-trainer', { diffusers_lora_file: { url: lora } }),
+  ],
+  ['Job_failed_has_its_error', 'a failure without a code', job({ status: 'FAILED', finishedAt: now })],
+  ['Job_failed_has_its_error', 'a failure without a message', job({ ...failed, errorMessage: null })],
+  ['Job_failed_has_its_error', 'an error of a job that did not fail', job({ ...failed, status: 'CANCELLED' })],
+  ['Job_failed_has_its_error', 'a field without an error', job({ errorField: 'prompt' })],
+  ['Job_ended_has_its_time', 'an end without its time', job({ status: 'CANCELLED' })],
+  ['Job_ended_has_its_time', 'a time without its end', job({ finishedAt: now })],
+  ['Job_percent_is_honest', '100 percent before success', job({ percent: 100 })],
+  ['Job_percent_is_honest', 'a success of 99 percent', job({ ...succeeded, percent: 99, output: '{"images": 1}' })],
+  ['Job_percent_is_honest', 'less than nothing', job({ percent: -1 })],
+  ['Job_idempotency_is_whole', 'a key without its input', job({ idempotencyKey: 'k' })],
+  ['Job_idempotency_is_whole', 'an input without its key', job({ idempotencyHash: hash })],
+  [
+    'Job_ownerId_idempotencyKey_key',
+    'a key twice',
+    both(
+      update('Job', { idempotencyKey: 'k', idempotencyHash: hash }),
+      job({ idempotencyKey: 'k', idempotencyHash: hash }),
+    ),
+  ],
+  ['Job_correlationToken_key', 'a token twice', both(update('Job', intended), job(intended))],
+  ['Job_sequence_counts', 'fewer than no events', job({ lastSequence: -1 })],
+  ['Job_sequence_counts', 'fewer than no failures', job({ failures: -1 })],
+  ['Job_avatarId_ownerId_fkey', 'a job of somebody else’s avatar', job({ ownerId: stranger })],
+  ['Job_one_active_training_per_avatar', 'two active trainings', both(insert('Job', training), train({}))],
+  [
+    'Job_keeps_its_request',
+    'another request',
+    both(update('Job', { ...atFal, status: 'IN_QUEUE' }), update('Job', { requestId: 's' })),
+  ],
+  [
+    'Job_keeps_its_request',
+    'a forgotten request',
+    both(update('Job', { ...atFal, status: 'IN_QUEUE' }), update('Job', { requestId: null })),
+  ],
+  ['Job_percent_never_decreases', 'less progress', both(update('Job', { percent: 2 }), update('Job', { percent: 1 }))],
+  [
+    'Job_percent_never_decreases',
+    'forgotten progress',
+    both(update('Job', { percent: 2 }), update('Job', { percent: null })),
+  ],
+
+  ['JobEvent_counts_from_one', 'an event before the first', insert('JobEvent', { ...event, sequence: 0 })],
+  ['JobEvent_pkey', 'a number twice', both(insert('JobEvent', event), insert('JobEvent', event))],
+  [
+    'JobEvent_one_terminal',
+    'two ends',
+    both(
+      insert('JobEvent', { ...event, type: 'FAILED' }),
+      insert('JobEvent', { ...event, sequence: 2, type: 'SUCCEEDED' }),
+    ),
+  ],
+  [
+    'JobEvent_log_once',
+    'a log line twice',
+    both(...[1, 2].map((sequence) => insert('JobEvent', { ...event, sequence, type: 'LOGGED', logKey: hash }))),
+  ],
+  [
+    'JobEvent_never_changes',
+    'a changed event',
+    both(insert('JobEvent', event), update('JobEvent', { payload: '{"a": 1}' })),
+  ],
+];
+
+const statuses = Object.keys(moves) as JobStatus[];
+/** What a job in this state has. */
+const columnsIn: Record<JobStatus, Row> = {
+  QUEUED: {},
+  IN_QUEUE: atFal,
+  IN_PROGRESS: atFal,
+  FINALIZING: atFal,
+  SUCCEEDED: { ...succeeded, output: '{"images": 1}' },
+  FAILED: failed,
+  CANCELLED: { finishedAt: now },
+};
+/** The columns that a row of one state must lose to be one of another. */
+const none: Row = { output: null, errorCode: null, errorMessage: null, finishedAt: null };
+
+const isReachable = await isPostgresReachable();
+it.skipIf(isReachable)(`PostgreSQL is not reachable at ${postgresAt}: its half of these tests is skipped`, () => {
+  expect(isReachable).toBe(true);
+});
+
+const databases = [
+  ['PGlite', openEmptyPglite] as const,
+  ...(isReachable ? [['PostgreSQL', openEmptyPostgres] as const] : []),
+];
+
+describe.each(databases)('%s', (_name, open) => {
+  let database: SqlDatabase;
+  beforeAll(async () => {
+    database = await migrated(open);
+  });
+  afterAll(() => database.close());
+
+  /** Does the work in a transaction that leaves nothing. Gives the constraint that refused it. */
+  async function refusal(work: Work): Promise<unknown> {
+    await database.run('BEGIN');
+    try {
+      await given((text, values = []) => database.query(text, values));
+      await work((text, values = []) => database.query(text, values));
+      return 'none';
+    } catch (error) {
+      return error instanceof Error && 'constraint' in error ? error.constraint : error;
+    } finally {
+      await database.run('ROLLBACK');
+    }
+  }
+
+  it.each(allowed)('takes %s', async (_what, work) => {
+    expect(await refusal(work)).toBe('none');
+  });
+
+  it.each(refused)('%s refuses %s', async (constraint, _what, work) => {
+    expect(await refusal(work)).toBe(constraint);
+  });
+
+  it.each(
+    statuses.flatMap((from) => statuses.filter((to) => to !== from).map((to) => [from, to] as const)),
+  )('moves a job from %s to %s only along the state machine', async (from, to) => {
+    // A cancelled job may have been at fal: its request stays.
+    const kept = 'requestId' in columnsIn[from] ? atFal : {};
+    const dropped = to === 'QUEUED' || from === 'SUCCEEDED' ? { percent: null } : {};
+    const set = { ...none, ...kept, ...dropped, ...columnsIn[to], status: to };
+    const work = both(
+      update('Job', { lastSequence: 1 }),
+      job({ ...columnsIn[from], status: from, correlationToken: columnsIn[from]['correlationToken'] ?? null }),
+      (sql) => {
+        const names = Object.keys(set).map((column, index) => `"${column}" = $${index + 1}`);
+        return sql(`UPDATE "Job" SET ${names.join(', ')} WHERE "id" = '${other}'`, Object.values(set));
+      },
+    );
+    expect(await refusal(work)).toBe(moves[from].includes(to) ? 'none' : 'Job_moves_forward');
+  });
+
+  it('has no rule that is not tested here', async () => {
+    const { rows } = await database.query(
+      `SELECT conname AS name FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace
+       UNION SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+         WHERE i.indisunique AND i.indpred IS NOT NULL AND c.relnamespace = 'public'::regnamespace
+       UNION SELECT m[1] FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid,
+         regexp_matches(p.prosrc, 'CONSTRAINT = ''(\\w+)''', 'g') AS m WHERE NOT t.tgisinternal`,
+      [],
+    );
+    const tested = new Set([...refused.map(([constraint]) => constraint), 'Job_moves_forward']);
+    const names = rows.map((row) => String(row['name']));
+    expect(names.length).toBeGreaterThan(20);
+    expect(names.filter((name) => !tested.has(name))).toEqual([]);
+  });
+});
