@@ -82,8 +82,8 @@ async function assertNotTraining(tx: Tx, avatar: Avatar): Promise<void> {
   throw new JobActive('This avatar is being trained from its photos. Change them when that has ended.', job);
 }
 
-/** As it is shown: any text becomes one line that a database can hold. */
+/** As it is shown: any text becomes one line that a database can hold and that reads in one direction. */
 function nameOf({ fileName }: UploadedFile): string {
-  const line = fileName.replaceAll(/\p{C}+/gu, ' ').trim();
+  const line = fileName.replaceAll(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]+/gu, ' ').trim();
   return Array.from(line).slice(0, 255).join('') || 'unnamed';
 }

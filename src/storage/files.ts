@@ -8,7 +8,7 @@ import { createDisk } from './disk.ts';
 import type { Rendition } from './rendition.ts';
 import { createRenditions } from './renditions.ts';
 import { assertSpace, freeBytes } from './space.ts';
-import { adopt, removeUnused, sweep } from './sweep.ts';
+import { adopt, hourMs, removeUnused, searchDisk } from './sweep.ts';
 
 export interface FileStore {
   /**
@@ -37,7 +37,8 @@ export interface FileStore {
   removeUnused(hashes?: string[]): Promise<number>;
   /**
    * Removes every file that nothing refers to, and what crashes left behind: files that no row knows and temporary files,
-   * once they are an hour old; renditions once they are a week old, or at once when their picture is gone.
+   * once they are an hour old; renditions once they are a week old, or at once when their picture is gone. For those it
+   * looks through the whole disk, at most once an hour however often it is called.
    */
   sweep(): Promise<number>;
   /** Refuses new work while the disk is almost full. Throws LimitReached. */
@@ -68,6 +69,7 @@ export function createFileStore({
 }): FileStore {
   const disk = createDisk(folder, free);
   const renditions = createRenditions(disk);
+  let searchedAt = 0;
   return {
     write: disk.write,
     path: disk.path,
@@ -102,7 +104,13 @@ export function createFileStore({
         return 0;
       }
     },
-    sweep: () => sweep(prisma, disk),
+    async sweep() {
+      if (Date.now() - searchedAt >= hourMs) {
+        searchedAt = Date.now();
+        await searchDisk(prisma, disk);
+      }
+      return await removeUnused(prisma, disk);
+    },
     assertSpace: () => assertSpace(free),
   };
 }

@@ -6,7 +6,7 @@ import type { Prisma } from '../../prisma/generated/client/client.ts';
 import type { Database } from '../database/client.ts';
 import { type Disk, namesIn } from './disk.ts';
 
-const hourMs = 60 * 60 * 1000;
+export const hourMs = 60 * 60 * 1000;
 const weekMs = 7 * 24 * hourMs;
 const batchSize = 100;
 
@@ -63,8 +63,8 @@ export async function adopt(prisma: Database, disk: Disk, hashes: string[]): Pro
   });
 }
 
-/** Removes all unused files, and what crashes left on the disk. Returns the number of files, renditions not counted. */
-export async function sweep(prisma: Database, disk: Disk): Promise<number> {
+/** Finds what crashes left, and removes it or gives it to `removeUnused`. Looks at every file on the disk. */
+export async function searchDisk(prisma: Database, disk: Disk): Promise<void> {
   for await (const paths of disk.paths()) {
     const old = await olderThan(hourMs, paths);
     await adopt(
@@ -73,11 +73,9 @@ export async function sweep(prisma: Database, disk: Disk): Promise<number> {
       old.map((path) => basename(path)),
     );
   }
-  const removed = await removeUnused(prisma, disk);
   const temporary = (await namesIn(disk.temporary, /./)).map((name) => join(disk.temporary, name));
   for (const path of await olderThan(hourMs, temporary)) await rm(path, { recursive: true, force: true });
   await sweepRenditions(disk);
-  return removed;
 }
 
 async function sweepRenditions(disk: Disk): Promise<void> {

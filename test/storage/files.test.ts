@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { OpenDatabase } from '../../src/database/client.ts';
 import { LimitReached } from '../../src/errors.ts';
 import { FileTooLarge } from '../../src/storage/disk.ts';
@@ -212,7 +212,16 @@ describe('sweep', () => {
     expect(await store.files.sweep()).toBe(1);
     expect(kept.filter((path) => !existsSync(path))).toEqual([]);
     expect(removed.filter((path) => existsSync(path))).toEqual([]);
+  });
+
+  test('looks through the disk at most once an hour', async () => {
     expect(await store.files.sweep()).toBe(0);
+    const { hash } = await store.files.write(Buffer.from('orphan'), { maxBytes });
+    hoursAgo(store.files.path(hash), 2);
+    expect(await store.files.sweep()).toBe(0);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    expect(await store.files.sweep()).toBe(1);
+    vi.useRealTimers();
   });
 
   test('an old file that is written again counts as new', async () => {

@@ -1,0 +1,141 @@
+import { createReadStream, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { OpenDatabase } from '../../src/database/client.ts';
+import { InvalidInput } from '../../src/errors.ts';
+import { createDisk } from '../../src/storage/disk.ts';
+import { FileGone } from '../../src/storage/files.ts';
+import { parseRendition, renditionParameters } from '../../src/storage/rendition.ts';
+import { createRenditions } from '../../src/storage/renditions.ts';
+import { freeBytes } from '../../src/storage/space.ts';
+import { openTestDatabase } from '../support/database.ts';
+import { openTestFiles, type TestFiles } from '../support/files.ts';
+import { photoPath } from '../support/photos.ts';
+
+let database: OpenDatabase;
+let store: TestFiles;
+
+beforeAll(async () => {
+  database = await openTestDatabase();
+  store = openTestFiles(database.prisma);
+  // What the server never reads, this test does.
+  sharp.unblock({ operation: ['VipsForeignLoadHeifBuffer', 'VipsForeignLoadHeifFile'] });
+});
+afterAll(async () => {
+  store.remove();
+  await database.close();
+});
+
+const put = async (path: string) => (await store.files.write(createReadStream(path), { maxBytes: 20_000_000 })).hash;
+const good = (name: string) => put(photoPath(`good/${name}`));
+
+describe('render', () => {
+  test.each([
+    ['JPEG', 'jpeg'],
+    ['PNG', 'png'],
+    ['WEBP', 'webp'],
+    ['AVIF', 'heif'],
+  ] as const)('%s: resized, upright, in sRGB, without metadata', async (format, read) => {
+    const path = await store.files.render(await good('03-rotated-exif6.jpg'), { width: 300, format });
+    const metadata = await sharp(path).metadata();
+    expect(metadata).toMatchObject({ format: read, width: 300, height: 390, space: 'srgb' });
+    expect(metadata).not.toHaveProperty('exif');
+    expect(metadata.orientation ?? 1).toBe(1);
+  });
+
+  test('never enlarges, and turns CMYK into sRGB', async () => {
+    const path = await store.files.render(await good('10-cmyk.jpg'), { width: 4096, format: 'JPEG' });
+    expect(await sharp(path).metadata()).toMatchObject({ width: 1000, height: 900, space: 'srgb', channels: 3 });
+  });
+
+  test('without a width it keeps its size; a lower quality makes it smaller', async () => {
+    const hash = await good('01.jpg');
+    const size = async (quality: number) => statSync(await store.files.render(hash, { format: 'WEBP', quality })).size;
+    expect(await size(20)).toBeLessThan(await size(95));
+    expect(await sharp(await store.files.render(hash, { format: 'WEBP', quality: 20 })).metadata()).toMatchObject({
+      width: 1200,
+    });
+  });
+
+  test('three at once, and a later one, are drawn once; nothing else is left', async () => {
+    const hash = await good('09.jpg');
+    const disk = createDisk(store.folder, () => freeBytes(store.folder));
+    let drawn = 0;
+    const counted = createRenditions({
+      ...disk,
+      newPath() {
+        drawn += 1;
+        return disk.newPath();
+      },
+    });
+    const paths = await Promise.all([1, 2, 3].map(() => counted.render(hash, { width: 64, format: 'PNG' })));
+    paths.push(await counted.render(hash, { width: 64, format: 'PNG' }));
+    expect(drawn).toBe(1);
+    expect(new Set(paths).size).toBe(1);
+    expect(readdirSync(join(store.folder, 'renditions', hash))).toEqual(['64-default.png']);
+    expect(readdirSync(join(store.folder, 'temporary'))).toEqual([]);
+  });
+
+  test('a picture that cannot be decoded leaves nothing; one that is gone says so', async () => {
+    const hash = await put(photoPath('bad/truncated.jpg'));
+    await expect(store.files.render(hash, { width: 64, format: 'PNG' })).rejects.toThrow('premature end');
+    expect(readdirSync(join(store.folder, 'temporary'))).toEqual([]);
+    rmSync(store.files.path(hash));
+    await expect(store.files.render(hash, { width: 64, format: 'PNG' })).rejects.toThrow(FileGone);
+  });
+
+  test('one that is removed while it is drawn leaves no copy', async () => {
+    const hash = await good('08.jpg');
+    const drawing = store.files.render(hash, { width: 640, format: 'AVIF' });
+    await store.files.removeUnused([hash]);
+    await drawing.catch(() => undefined);
+    expect(existsSync(join(store.folder, 'renditions', hash))).toBe(false);
+  });
+});
+
+describe('parameters', () => {
+  test.each([
+    [{}, {}],
+    [{ width: null, format: null, quality: null }, {}],
+    [{ width: 16 }, { width: '16' }],
+    [
+      { width: 4096, format: 'AVIF', quality: 1 },
+      { width: '4096', format: 'AVIF', quality: '1' },
+    ],
+  ] as const)('%j are written as %j', (asked, parameters) => {
+    expect(renditionParameters(asked)).toEqual(parameters);
+  });
+
+  test.each([
+    { width: 15 },
+    { width: 4097 },
+    { width: 16.5 },
+    { quality: 0 },
+    { quality: 101 },
+  ])('%j are refused', (asked) => {
+    expect(() => renditionParameters(asked)).toThrow(InvalidInput);
+  });
+
+  test.each([
+    [{}, 'image/png', undefined],
+    [{ width: '64' }, 'image/png', { width: 64, format: 'PNG' }],
+    [{ width: '64' }, 'image/webp', { width: 64, format: 'WEBP' }],
+    [{ quality: '80' }, 'image/jpeg', { quality: 80, format: 'JPEG' }],
+    [{ format: 'AVIF' }, 'image/jpeg', { format: 'AVIF' }],
+  ] as const)('%j of %s are read as %j', (parameters, contentType, rendition) => {
+    expect(parseRendition(parameters, contentType)).toEqual(rendition);
+  });
+
+  test.each<Record<string, string>>([
+    { width: '' },
+    { width: '1e2' },
+    { width: '-64' },
+    { width: '64.0' },
+    { format: 'GIF' },
+    { quality: '0' },
+    { height: '64' },
+  ])('%j cannot be read', (parameters) => {
+    expect(() => parseRendition(parameters, 'image/png')).toThrow(InvalidInput);
+  });
+});
