@@ -7,6 +7,7 @@ import { connect, type OpenDatabase } from '../../src/database/client.ts';
 declare module 'vitest' {
   export interface ProvidedContext {
     databaseImage: string;
+    dataFolder: string;
   }
 }
 

@@ -1,23 +1,21 @@
-/** Once before all tests: an empty, migrated database as an image, from which every test file opens its own in memory. */
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+/**
+ * Once before all tests: an empty, migrated database, as an image that opens in memory and as a data folder to copy, so
+ * that only one test pays for making a new one.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PGlite } from '@electric-sql/pglite';
 import type { TestProject } from 'vitest/node';
-import { connect } from '../../src/database/client.ts';
+import { openDatabase } from '../../src/database/client.ts';
 
-export default async function setup(project: TestProject): Promise<void> {
-  const folder = join(tmpdir(), `likeness-test-${process.pid}`);
-  mkdirSync(folder, { recursive: true });
+export default async function setup(project: TestProject): Promise<() => void> {
+  const folder = mkdtempSync(join(tmpdir(), 'likeness-test-'));
+  const dataFolder = join(folder, 'data');
+  const database = await openDatabase(dataFolder);
   const image = join(folder, 'database.tar');
-  if (!existsSync(image)) {
-    const pglite = new PGlite();
-    const database = await connect(pglite, async () => undefined);
-    const dump = await pglite.dumpDataDir('none');
-    writeFileSync(`${image}.new`, Buffer.from(await dump.arrayBuffer()));
-    renameSync(`${image}.new`, image);
-    await database.close();
-    await pglite.close();
-  }
+  writeFileSync(image, Buffer.from(await (await database.pglite.dumpDataDir('none')).arrayBuffer()));
+  await database.close();
   project.provide('databaseImage', image);
+  project.provide('dataFolder', dataFolder);
+  return () => rmSync(folder, { recursive: true, force: true });
 }

@@ -1,0 +1,59 @@
+/** A whole Likeness in this process, on a data folder of its own, against a fal that the test holds. */
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { inject } from 'vitest';
+import { readSettings } from '../../src/env.ts';
+import { type Likeness, type StartOptions, start } from '../../src/start.ts';
+import { type Answer, gql } from './http.ts';
+
+export type TestLikeness = Likeness & {
+  dataDir: string;
+  /** Everything that was logged, a line each. */
+  logged: string[];
+  /** One operation. */
+  gql<Data = Record<string, unknown>>(query: string, variables?: Record<string, unknown>): Promise<Answer<Data>>;
+};
+
+/** A data folder with an empty database. `remove` takes it away. */
+export function newDataFolder(): { dataDir: string; remove: () => void } {
+  const dataDir = mkdtempSync(join(tmpdir(), 'likeness-data-'));
+  cpSync(inject('dataFolder'), dataDir, { recursive: true });
+  return { dataDir, remove: () => rmSync(dataDir, { recursive: true, force: true }) };
+}
+
+/**
+ * Simulated and instant unless `env` says otherwise. With `manual`, jobs go on only by `worker.tick()`. On a data folder
+ * of the caller's it opens that, and leaves it when it closes.
+ */
+export async function startLikeness({
+  env = {},
+  dataDir,
+  manual = false,
+  runner,
+}: {
+  env?: Record<string, string>;
+  dataDir?: string;
+  manual?: boolean;
+  runner?: StartOptions['runner'];
+} = {}): Promise<TestLikeness> {
+  const folder = dataDir === undefined ? newDataFolder() : { dataDir, remove: () => undefined };
+  const logged: string[] = [];
+  const settings = readSettings({ PORT: '0', FAL_SIMULATOR_SPEED: 'instant', DATA_DIR: folder.dataDir, ...env });
+  const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
+  const likeness = await start({ settings, log, worker: { manual, pollMs: 50 }, ...(runner && { runner }) });
+  return {
+    ...likeness,
+    dataDir: folder.dataDir,
+    logged,
+    gql: (query, variables) => gql(likeness.url, query, variables),
+    async close() {
+      await likeness.close();
+      folder.remove();
+    },
+  };
+}
+
+/** Points a Likeness at a fal of the test's own. */
+export const liveAt = (url: string) => ({ FAL_MODE: 'live', FAL_KEY: 'test-key:test-secret', FAL_BASE_URL: url });
