@@ -48,6 +48,16 @@ describe('readPicture', () => {
     expect(pixels[8 * 4 - 2]).toBeGreaterThan((pixels[8 * 4 - 4] ?? 0) + 100);
   });
 
+  it('gives a blurhash of the picture as it is seen, after EXIF rotation', async () => {
+    const black = sharp({ create: { width: 64, height: 64, channels: 3, background: '#000000' } });
+    const upright = await black.extend({ bottom: 64, background: '#ffffff' }).png().toBuffer();
+    const turned = await sharp(upright).rotate(-90).withMetadata({ orientation: 6 }).png().toBuffer();
+    const { blurhash } = await readPicture(put('turned.png', turned));
+    const pixels = decode(blurhash, 8, 8);
+    const brightness = (row: number) => pixels[row * 8 * 4] ?? 0;
+    expect(brightness(7)).toBeGreaterThan(brightness(0) + 100);
+  });
+
   it('takes a picture of one pixel, and a transparent one', async () => {
     expect(await readPicture(put('one.png', await draw(1, 1).png().toBuffer()))).toMatchObject({ width: 1, height: 1 });
     const clear = sharp({ create: { width: 20, height: 10, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } } });

@@ -68,15 +68,8 @@ export function rangeOf(model: Model, setting: string): string {
 export function inputIssues(model: Model, input: Record<string, unknown>): InputIssue[] {
   const schema: z.ZodType = endpoints[endpointOf[model]].input;
   const { error } = schema.safeParse(input);
-  return (error?.issues.flatMap(leaves) ?? []).map(({ path }) => ({
+  return (error?.issues ?? []).map(({ path }) => ({
     path: fieldName(model, path.join('.')),
     message: `Takes ${range(schema, path)}.`,
   }));
-}
-
-/** An issue with one of several shapes is that with the last of them: an image size's width and height. */
-function leaves(issue: z.core.$ZodIssue): { path: PropertyKey[] }[] {
-  if (issue.code !== 'invalid_union') return [issue];
-  const last = issue.errors.at(-1) ?? [];
-  return last.flatMap(leaves).map(({ path }) => ({ path: [...issue.path, ...path] }));
 }
