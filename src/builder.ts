@@ -48,11 +48,28 @@ export const builder = new SchemaBuilder<{
     nodeTypeOptions: { description: 'Whatever has a global id. `node(id)` and `nodes(ids)` serve every one of them.' },
     nodeQueryOptions: {
       description: 'The thing with this global id; null when it does not exist or belongs to somebody else.',
+      args: { id: { description: 'The global id.' } },
     },
     nodesQueryOptions: {
       description: 'The things with these global ids, in their order, null for each that `node` would give null for.',
+      args: { ids: { description: 'The global ids.' } },
     },
     pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
+    idFieldOptions: { description: 'Global id.' },
+    cursorFieldOptions: { description: 'Names this place in the list, for `after` and `before`.' },
+    nodeFieldOptions: { description: 'What stands in this place.' },
+    edgesFieldOptions: { description: 'The places of the page, in order.' },
+    pageInfoFieldOptions: { description: 'Where the page stands in its list.' },
+    hasNextPageFieldOptions: { description: 'Whether more follows.' },
+    hasPreviousPageFieldOptions: { description: 'Whether more comes before.' },
+    startCursorFieldOptions: { description: 'The first place of the page; null when the page is empty.' },
+    endCursorFieldOptions: { description: 'The last place of the page; null when the page is empty.' },
+    firstArgOptions: {
+      description: `How many, from the front: ${pageSize.default} unless given, at most ${pageSize.max}.`,
+    },
+    afterArgOptions: { description: 'Only what follows this cursor.' },
+    lastArgOptions: { description: `How many, from the back, at most ${pageSize.max}.` },
+    beforeArgOptions: { description: 'Only what comes before this cursor.' },
   },
 });
 
