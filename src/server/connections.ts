@@ -9,7 +9,7 @@ export function createHttpServer(limits: Limits, handler: Handler): Server {
   const server = createServer({
     headersTimeout: limits.headersTimeoutMs,
     // Node knows one time for all requests; those without files are held to theirs where their body is read.
-    requestTimeout: limits.uploadTimeoutMs,
+    requestTimeout: Math.max(limits.uploadTimeoutMs, limits.headersTimeoutMs),
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(5_000, limits.headersTimeoutMs / 2),
   });
