@@ -2,8 +2,12 @@
  * HTTP to fal: sockets, timeouts and where fal's hosts are. What it throws tells one thing that matters: whether the
  * request can have reached fal. It never repeats a request and follows no redirect.
  */
-import { Agent, buildConnector, fetch, type RequestInit, type Response, request } from 'undici';
+import { once } from 'node:events';
+import { get as getPlain, type IncomingMessage } from 'node:http';
+import { get as getSecure } from 'node:https';
+import { Agent, buildConnector, type Dispatcher, fetch, type RequestInit, type Response } from 'undici';
 import { isFalHost } from './hosts.ts';
+import { unpaused } from './unpaused.ts';
 
 export type Call = { url: string; method: string; headers: Record<string, string>; body?: string | Blob | undefined };
 export type Answer = { status: number; headers: Headers; text: string };
@@ -42,7 +46,7 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
     // A connection for each: fal closing a kept one just as a submit leaves would make its fate unknown.
     fresh: agent({ pipelining: 0, maxResponseSize: maxAnswerBytes }),
     kept: agent({ maxResponseSize: maxAnswerBytes }),
-    // Streams and files, of any size. Their connection goes when they are left or done.
+    // Streams, of any length. Their connection goes when they are left or done.
     long: agent({ pipelining: 0 }),
   };
   const closing = new AbortController();
@@ -57,10 +61,11 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
     };
   };
 
-  const begin = async (call: Call, dispatcher: Agent, signal: AbortSignal): Promise<Response> => {
+  const begin = async (call: Call, agent: Agent, signal: AbortSignal): Promise<Response> => {
     const { url, headers } = route(call);
     // The client's Blob is Node's own, and undici's type asks for its own declaration of the same.
     const body = (call.body ?? null) as NonNullable<RequestInit['body']> | null;
+    const dispatcher: Dispatcher = agent.compose(unpaused);
     return fetch(url, { method: call.method, headers, body, redirect: 'manual', dispatcher, signal });
   };
 
@@ -116,19 +121,23 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
     /** A file, without the key. `idleMs` bounds the wait for its headers and for each of its bytes. */
     async fetchFile(url: string, { idleMs, signal }: { idleMs: number; signal?: AbortSignal | undefined }) {
       const target = route({ url, method: 'GET', headers: {} });
+      const get = target.url.startsWith('https:') ? getSecure : getPlain;
+      const scope = abortScope([signal, closing.signal]);
+      const asked = get(target.url, { headers: target.headers, agent: false, timeout: idleMs, signal: scope.signal });
+      asked.once('close', scope.release);
+      let body: IncomingMessage | undefined;
+      asked.on('timeout', () => {
+        // Unread bytes: it is not fal who is waited for.
+        if (!body?.readableLength) asked.destroy(new Unanswered(`fal was silent for ${idleMs} ms`, true));
+      });
       try {
-        const { statusCode, headers, body } = await request(target.url, {
-          headers: target.headers,
-          dispatcher: agents.long,
-          headersTimeout: idleMs,
-          bodyTimeout: idleMs,
-          signal: signal ?? null,
-        });
-        // A body that is destroyed throws an error of its own: without a listener it would end the process.
+        [body] = (await once(asked, 'response')) as [IncomingMessage];
+        // A connection that breaks is told by both; without a listener on each it would end the process.
+        asked.on('error', () => undefined);
         body.on('error', () => undefined);
-        return { status: statusCode, headers, body };
+        return { status: body.statusCode ?? 0, headers: body.headers, body };
       } catch (error) {
-        throw reasonOf(error, closing.signal, signal);
+        throw error instanceof Unanswered ? error : reasonOf(error, scope.signal, signal);
       }
     },
 
