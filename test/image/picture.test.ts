@@ -54,8 +54,24 @@ describe('readPicture', () => {
     const turned = await sharp(upright).rotate(-90).withMetadata({ orientation: 6 }).png().toBuffer();
     const { blurhash } = await readPicture(put('turned.png', turned));
     const pixels = decode(blurhash, 8, 8);
-    const brightness = (row: number) => pixels[row * 8 * 4] ?? 0;
-    expect(brightness(7)).toBeGreaterThan(brightness(0) + 100);
+    const brightness = (row: number) => pixels[(row * 8 + 2) * 4] ?? 0;
+    expect(brightness(5)).toBeGreaterThan(brightness(0) + 30);
+  });
+
+  const halves = async () => {
+    const black = sharp({ create: { width: 64, height: 64, channels: 3, background: '#000000' } });
+    return sharp(await black.extend({ right: 64, background: '#ffffff' }).png().toBuffer());
+  };
+  it.each([
+    ['grey', async () => (await halves()).toColourspace('b-w').png().toBuffer()],
+    ['CMYK', async () => (await halves()).toColourspace('cmyk').jpeg().toBuffer()],
+    ['16-bit', async () => (await halves()).toColourspace('rgb16').png().toBuffer()],
+    ['16-bit grey', async () => (await halves()).toColourspace('grey16').png().toBuffer()],
+    ['palette', async () => (await halves()).png({ palette: true }).toBuffer()],
+  ])('gives a blurhash of a %s picture', async (_what, make) => {
+    const { blurhash } = await readPicture(put('halves', await make()));
+    const pixels = decode(blurhash, 8, 8);
+    expect(pixels[6 * 4]).toBeGreaterThan((pixels[2 * 4] ?? 0) + 100);
   });
 
   it('takes a picture of one pixel, and a transparent one', async () => {
