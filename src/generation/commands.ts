@@ -35,9 +35,9 @@ export async function startGeneration(app: StartApp, viewer: Viewer, input: Star
 export async function retryGeneration(app: StartApp, viewer: Viewer, job: Job): Promise<Job> {
   if (!isEnded(job.status)) throw new JobActive('This generation has not ended. Wait for it, or cancel it first.', job);
   return await startJob(app, viewer, undefined, async (tx) => {
-    const { kind } = await tx.avatar.findUniqueOrThrow({ where: { id: job.avatarId }, select: { kind: true } });
-    const avatar = await drawableAvatar(app, tx, viewer, { id: job.avatarId, kind });
     const settings = readSettings(job.endpoint, job.input);
+    const kind = settings.model === 'fluxLora' ? 'PORTRAIT' : 'STYLE';
+    const avatar = await drawableAvatar(app, tx, viewer, { id: job.avatarId, kind });
     const endpoint = endpointOf[settings.model];
     const input = endpoints[endpoint].input.parse(falInput(settings, job.finalPrompt ?? '', avatar));
     const { prompt, finalPrompt, generationPreset } = job;

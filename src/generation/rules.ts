@@ -4,12 +4,14 @@ import { type AvatarFinding, findingsOf } from '../avatar/findings.ts';
 import { type InputIssue, Refusal } from '../errors.ts';
 import { type Model, models } from './settings/settings.ts';
 
+type NotReady = Exclude<AvatarStatus, 'READY'>;
+
 /** The avatar has no model to draw with. */
 export class AvatarNotReady extends Refusal {
   override name = 'AvatarNotReadyError';
-  readonly avatarStatus: AvatarStatus;
+  readonly avatarStatus: NotReady;
 
-  constructor(avatarStatus: AvatarStatus) {
+  constructor(avatarStatus: NotReady) {
     super(whyNotReady[avatarStatus]);
     this.avatarStatus = avatarStatus;
   }
@@ -26,11 +28,10 @@ export class AvatarRule extends Refusal {
   }
 }
 
-const whyNotReady: Record<AvatarStatus, string> = {
+const whyNotReady: Record<NotReady, string> = {
   DRAFT: 'This avatar has not been trained yet. Train it first.',
   TRAINING: 'This avatar is being trained. It may generate once the training has succeeded.',
   FAILED: 'The last training of this avatar failed. Train it again first.',
-  READY: 'This avatar is ready.',
 };
 
 /** Only an avatar with its model, and with no rule broken. Throws AvatarNotReady, AvatarRule. */
