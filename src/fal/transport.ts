@@ -2,7 +2,7 @@
  * HTTP to fal: sockets, timeouts and where fal's hosts are. What it throws tells one thing that matters: whether the
  * request can have reached fal. It never repeats a request and follows no redirect.
  */
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { get as getPlain, type IncomingMessage } from 'node:http';
 import { get as getSecure } from 'node:https';
 import { Agent, buildConnector, type Dispatcher, fetch, type RequestInit, type Response } from 'undici';
@@ -50,6 +50,8 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
     long: agent({ pipelining: 0 }),
   };
   const closing = new AbortController();
+  // Each call under way listens, however many there are.
+  setMaxListeners(0, closing.signal);
 
   const route = ({ url, headers }: Call): { url: string; headers: Record<string, string> } => {
     const target = new URL(url);
@@ -123,12 +125,17 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
       const target = route({ url, method: 'GET', headers: {} });
       const get = target.url.startsWith('https:') ? getSecure : getPlain;
       const scope = abortScope([signal, closing.signal]);
-      const asked = get(target.url, { headers: target.headers, agent: false, timeout: idleMs, signal: scope.signal });
+      const asked = get(target.url, { headers: target.headers, agent: false, signal: scope.signal });
       asked.once('close', scope.release);
       let body: IncomingMessage | undefined;
-      asked.on('timeout', () => {
-        // Unread bytes: it is not fal who is waited for.
-        if (!body?.readableLength) asked.destroy(new Unanswered(`fal was silent for ${idleMs} ms`, true));
+      // At the socket itself: the request tells of its first timeout alone.
+      asked.once('socket', (socket) => {
+        socket.setTimeout(idleMs);
+        socket.on('timeout', () => {
+          // Unread bytes: it is not fal who is waited for. The timer rests once it has rung, and is wound up again.
+          if (body?.readableLength) socket.setTimeout(idleMs);
+          else asked.destroy(new Unanswered(`fal was silent for ${idleMs} ms`, true));
+        });
       });
       try {
         [body] = (await once(asked, 'response')) as [IncomingMessage];

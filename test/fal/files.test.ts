@@ -222,6 +222,20 @@ describe('a download', () => {
     await adapter.server.seen[0]?.closed;
   });
 
+  it('waits for a slow reader, and then no longer for fal', async () => {
+    const [begun, idleMs] = [200_000, 100];
+    const patient = await openAdapter({ baseUrl: adapter.server.url, timeouts: { downloadIdleMs: idleMs } });
+    adapter.server.script(route, async (response) => {
+      response.writeHead(200, { 'content-length': `${begun + 1}` });
+      await write(response, 'x'.repeat(begun));
+    });
+    const file = await patient.fal.download(url, { maxBytes: 1_000_000 });
+    await new Promise((resolve) => setTimeout(resolve, 3 * idleMs));
+    expect(file.destroyed).toBe(false);
+    expect(await rejection(buffer(file))).toMatchObject({ code: 'FAL_UNAVAILABLE', transient: true });
+    await patient.close();
+  });
+
   it('of exactly the most bytes is whole', async () => {
     adapter.server.script(route, text(200, 'x'.repeat(1000)));
     expect(await read()).toHaveLength(1000);
