@@ -135,6 +135,11 @@ describe('after seven days', () => {
     const draw = (url: string) => fal.subscribe(endpoint, { input: { prompt: 'x', loras: [{ path: url }] } });
     expect(await refusal(draw(path))).toMatchObject({ status: 422 });
     expect((await draw(await fal.storage.upload(lora))).data.images).toHaveLength(1);
+
+    await simulator.close();
+    await simulate({ dataDir, clock });
+    const remembered = readFileSync(join(dataDir, 'journal.jsonl'), 'utf8').split('\n');
+    expect(remembered.filter((line) => line.startsWith('{"is":"file"'))).toHaveLength(1);
   });
 
   it('the journal holds no more than what is remembered', async () => {

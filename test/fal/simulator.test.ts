@@ -221,9 +221,11 @@ describe('cancelling', () => {
     const path = `/${endpoint}/requests/${requestId}/cancel`;
     const accepted = { status: 202, body: { status: 'CANCELLATION_REQUESTED' } };
     expect(await call(simulator, 'PUT', path)).toMatchObject(accepted);
+    clock.advance(200);
+    // Asked again, it does not begin to stop anew.
     expect(await call(simulator, 'PUT', path)).toMatchObject(accepted);
     expect(await fal.queue.status(endpoint, { requestId })).toMatchObject({ status: 'IN_PROGRESS' });
-    clock.advance(250);
+    clock.advance(50);
     expect(await fal.queue.status(endpoint, { requestId })).toMatchObject({ error_type: 'client_cancelled' });
   });
 

@@ -32,12 +32,14 @@ export function nextLineMs(request: FalRequest, ranMs: number): number | undefin
   return script(request).find((line) => line.atMs > ranMs)?.atMs;
 }
 
-/** A record is replaced, never changed, so that its script is worked out once. */
-const scripts = new WeakMap<FalRequest, Line[]>();
+/** A record is replaced, never changed, so that its script is worked out once while it is being followed. */
+const scripts = new Map<FalRequest, Line[]>();
+const mostScripts = 1000;
 
 /** Everything the run will have printed at its end, each with its time from the start. */
 function script(request: FalRequest): Line[] {
   const lines = scripts.get(request) ?? write(request);
+  if (scripts.size >= mostScripts) scripts.clear();
   scripts.set(request, lines);
   return lines;
 }
