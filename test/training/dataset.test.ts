@@ -42,6 +42,7 @@ async function unzip(bytes: Buffer): Promise<[string, Buffer][]> {
       archive.on('error', reject);
       archive.on('end', resolve);
       archive.on('entry', (entry) => {
+        expect(entry.getLastModDate({ timezone: 'local' })).toEqual(new Date(1980, 0, 1));
         archive.openReadStream(entry, (failure, stream) => {
           if (failure) return reject(failure);
           const chunks: Buffer[] = [];
