@@ -11,8 +11,8 @@ import { z } from 'zod';
 const holderSchema = z.object({ pid: z.int().positive(), startedAt: z.string(), token: z.string() });
 type Holder = z.infer<typeof holderSchema>;
 
-/** A takeover is three file operations; one that left its guard behind longer ago than this crashed in it. */
-const takeoverMs = 5_000;
+/** Taking a lock is three file operations; whoever left its guard behind longer ago than this crashed in them. */
+const takingMs = 5_000;
 
 export class DataFolderInUse extends Error {
   constructor(folder: string, pid: number | undefined) {
@@ -27,35 +27,34 @@ export class DataFolderInUse extends Error {
 export function lockFolder(folder: string): () => void {
   const path = join(folder, 'server.lock');
   const me: Holder = { pid: process.pid, startedAt: startOf(process.pid) ?? '', token: randomUUID() };
-  if (!create(path, me)) takeOver(folder, path, me);
+  // Only one at a time looks and writes: else one could read the lock that another has created and not yet written.
+  guarded(folder, `${path}.taking`, () => {
+    const holder = read(path);
+    if (holder !== undefined && isAlive(holder)) throw new DataFolderInUse(folder, holder.pid);
+    writeFileSync(path, JSON.stringify(me));
+  });
   return () => {
     if (read(path)?.token === me.token) rmSync(path, { force: true });
   };
 }
 
-function takeOver(folder: string, path: string, me: Holder): void {
-  const guard = `${path}.takeover`;
-  const holder = read(path);
-  if (holder !== undefined && isAlive(holder)) throw new DataFolderInUse(folder, holder.pid);
-  if (!create(guard, me)) {
-    if (Date.now() - modifiedAt(guard) < takeoverMs) throw new DataFolderInUse(folder, undefined);
+/** Throws DataFolderInUse when another process is at it now: the folder is about to be that one's, or another's already. */
+function guarded(folder: string, guard: string, work: () => void): void {
+  if (!create(guard)) {
+    if (Date.now() - modifiedAt(guard) < takingMs) throw new DataFolderInUse(folder, undefined);
     rmSync(guard, { force: true });
-    if (!create(guard, me)) throw new DataFolderInUse(folder, undefined);
+    if (!create(guard)) throw new DataFolderInUse(folder, undefined);
   }
   try {
-    // Read again inside the guard: another process may have taken the stale lock over since.
-    const current = read(path);
-    if (current !== undefined && isAlive(current)) throw new DataFolderInUse(folder, current.pid);
-    rmSync(path, { force: true });
-    if (!create(path, me)) throw new DataFolderInUse(folder, undefined);
+    work();
   } finally {
     rmSync(guard, { force: true });
   }
 }
 
-function create(path: string, holder: Holder): boolean {
+function create(path: string): boolean {
   try {
-    writeFileSync(path, JSON.stringify(holder), { flag: 'wx' });
+    writeFileSync(path, '', { flag: 'wx' });
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { migrate, migrationsFolder } from '../../src/database/migrate.ts';
+import { openEmptyPglite, type SqlDatabase } from '../support/sql.ts';
+
+let database: SqlDatabase;
+let folder: string;
+beforeEach(async () => {
+  database = await openEmptyPglite();
+  folder = mkdtempSync(join(tmpdir(), 'likeness-migrations-'));
+});
+afterEach(async () => {
+  await database.close();
+  rmSync(folder, { recursive: true });
+});
+
+const add = (name: string, sql: string) => {
+  mkdirSync(join(folder, name), { recursive: true });
+  writeFileSync(join(folder, name, 'migration.sql'), sql);
+};
+const tables = async () => {
+  const { rows } = await database.query(
+    `SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1`,
+    [],
+  );
+  return rows.map((row) => row['name']);
+};
+
+describe('migrate', () => {
+  it('applies what is missing in the order of the names, and nothing the second time', async () => {
+    add('2_second', 'ALTER TABLE a ADD COLUMN n INT');
+    add('1_first', 'CREATE TABLE a (id INT)');
+    writeFileSync(join(folder, 'migration_lock.toml'), 'provider = "postgresql"');
+    expect(await migrate(database, folder)).toEqual(['1_first', '2_second']);
+    expect(await migrate(database, folder)).toEqual([]);
+    add('3_third', 'CREATE TABLE b (id INT)');
+    expect(await migrate(database, folder)).toEqual(['3_third']);
+    expect(await tables()).toEqual(['_prisma_migrations', 'a', 'b']);
+  });
+
+  it('records what Prisma’s own command line would', async () => {
+    const sql = 'CREATE TABLE a (id INT);\n';
+    add('1_first', sql);
+    await migrate(database, folder);
+    const { rows } = await database.query('SELECT * FROM _prisma_migrations', []);
+    expect(rows).toEqual([
+      {
+        id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        checksum: createHash('sha256').update(sql).digest('hex'),
+        finished_at: expect.any(Date),
+        migration_name: '1_first',
+        logs: null,
+        rolled_back_at: null,
+        started_at: expect.any(Date),
+        applied_steps_count: 1,
+      },
+    ]);
+  });
+
+  it('refuses one that was changed since, and then applies nothing more', async () => {
+    add('1_first', 'CREATE TABLE a (id INT)');
+    await migrate(database, folder);
+    add('1_first', 'CREATE TABLE a (id BIGINT)');
+    add('2_second', 'CREATE TABLE b (id INT)');
+    await expect(migrate(database, folder)).rejects.toThrow(
+      'Migration 1_first was changed after this database had applied it. Restore prisma/migrations from the release.',
+    );
+    expect(await tables()).toEqual(['_prisma_migrations', 'a']);
+  });
+
+  it('keeps nothing of one that fails, and all of those before', async () => {
+    add('1_first', 'CREATE TABLE a (id INT)');
+    add('2_second', 'CREATE TABLE b (id INT); CREATE TABLE a (id INT)');
+    await expect(migrate(database, folder)).rejects.toThrow('relation "a" already exists');
+    expect(await tables()).toEqual(['_prisma_migrations', 'a']);
+    add('2_second', 'CREATE TABLE b (id INT)');
+    expect(await migrate(database, folder)).toEqual(['2_second']);
+  });
+
+  it('applies one again that was rolled back by hand', async () => {
+    add('1_first', 'CREATE TABLE a (id INT)');
+    await migrate(database, folder);
+    await database.run('DROP TABLE a; UPDATE _prisma_migrations SET rolled_back_at = now()');
+    expect(await migrate(database, folder)).toEqual(['1_first']);
+  });
+
+  it('makes the tables of this version', async () => {
+    cpSync(migrationsFolder, folder, { recursive: true });
+    expect(await migrate(database)).toEqual([expect.stringMatching(/^\d{14}_init$/)]);
+    expect(await migrate(database, folder)).toEqual([]);
+    expect(await tables()).toContain('Avatar');
+  });
+});
