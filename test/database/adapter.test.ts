@@ -1,0 +1,67 @@
+/** What this repository replaces of Prisma's adapter over PGlite: transactions and scripts. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { pgliteAdapter } from '../../src/database/adapter.ts';
+import type { OpenDatabase } from '../../src/database/client.ts';
+import { openTestDatabase } from '../support/database.ts';
+
+let database: OpenDatabase;
+beforeAll(async () => {
+  database = await openTestDatabase();
+});
+afterAll(() => database.close());
+
+const addUser = (tx: Pick<OpenDatabase['prisma'], 'user'>, id = randomUUID()) => tx.user.create({ data: { id } });
+const isThere = async (id: string) => (await database.prisma.user.count({ where: { id } })) === 1;
+
+it('a transaction that throws leaves nothing', async () => {
+  const id = randomUUID();
+  const work = database.prisma.$transaction(async (tx) => {
+    await addUser(tx, id);
+    throw new Error('No.');
+  });
+  await expect(work).rejects.toThrow('No.');
+  expect(await isThere(id)).toBe(false);
+});
+
+it('a commit that fails is told, and leaves nothing', async () => {
+  await database.pglite.exec('CREATE TABLE late (n INT UNIQUE DEFERRABLE INITIALLY DEFERRED)');
+  const id = randomUUID();
+  const work = database.prisma.$transaction(async (tx) => {
+    await addUser(tx, id);
+    await tx.$executeRaw`INSERT INTO late VALUES (1), (1)`;
+  });
+  await expect(work).rejects.toThrow(/duplicate key|Unique constraint/);
+  expect(await isThere(id)).toBe(false);
+});
+
+it.each([
+  'ReadCommitted',
+  'RepeatableRead',
+  'Serializable',
+] as const)('a transaction is %s when asked', async (isolationLevel) => {
+  const level = await database.prisma.$transaction((tx) => tx.$queryRaw`SHOW transaction_isolation`, {
+    isolationLevel,
+  });
+  expect(level).toEqual([{ transaction_isolation: isolationLevel.replace(/(?<!^)([A-Z])/, ' $1').toLowerCase() }]);
+});
+
+it('transactions at once run one after the other, and a failed one does not harm the next', async () => {
+  const ids = Array.from({ length: 8 }, () => randomUUID());
+  const works = ids.map((id, index) =>
+    database.prisma.$transaction(async (tx) => {
+      await addUser(tx, id);
+      if (index % 2 === 0) await addUser(tx, id);
+    }),
+  );
+  const ends = await Promise.allSettled(works);
+  expect(ends.map(({ status }) => status)).toEqual(ids.map((_, index) => (index % 2 === 0 ? 'rejected' : 'fulfilled')));
+  expect(await Promise.all(ids.map(isThere))).toEqual(ids.map((_, index) => index % 2 === 1));
+});
+
+it('a script that fails is told before anything goes on', async () => {
+  const adapter = await pgliteAdapter(database.pglite).connect();
+  await expect(adapter.executeScript('CREATE TABLE once (n INT); CREATE TABLE once (n INT)')).rejects.toThrow(
+    'relation "once" already exists',
+  );
+});
