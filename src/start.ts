@@ -20,7 +20,7 @@ import { schema } from './schema.ts';
 import { serveFile } from './serve.ts';
 import { createServer } from './server.ts';
 import { createFileStore } from './storage/files.ts';
-import { freeBytes } from './storage/space.ts';
+import { freeBytes, minFreeForWork } from './storage/space.ts';
 import { openSignedUrls } from './storage/urls.ts';
 import { trainingTask } from './training/task.ts';
 
@@ -158,11 +158,8 @@ async function startBoss(pglite: Parameters<typeof fromPglite>[0], log: Logger):
   return await boss.start();
 }
 
-/** Under this many bytes free, new work is refused. */
-const roomForWork = 512 * 1024 * 1024;
-
 async function health({ prisma }: App, dataDir: string) {
   const database = await prisma.$queryRaw`SELECT 1`.then(() => true).catch(() => 'does not answer');
-  const disk = (await freeBytes(dataDir)) >= roomForWork || 'almost full';
+  const disk = (await freeBytes(dataDir)) >= minFreeForWork || 'almost full';
   return { ready: database === true && disk === true, parts: { database, disk } };
 }

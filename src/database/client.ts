@@ -32,7 +32,11 @@ export async function connect(pglite: PGlite, close: () => Promise<void>): Promi
     await close();
     throw error;
   }
-  const prisma = new PrismaClient({ adapter: pgliteAdapter(pglite) });
+  const prisma = new PrismaClient({
+    adapter: pgliteAdapter(pglite),
+    // PGlite runs one transaction at a time: under load the wait for it is longer than Prisma's two seconds.
+    transactionOptions: { maxWait: 15_000, timeout: 30_000 },
+  });
   return {
     prisma,
     pglite,
