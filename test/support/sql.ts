@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { PGlite } from '@electric-sql/pglite';
-import { Client, type ClientConfig } from 'pg';
+import { Client } from 'pg';
 import { migrate, type SqlSession } from '../../src/database/migrate.ts';
 
 export type SqlDatabase = SqlSession & { close(): Promise<void> };
@@ -19,15 +19,15 @@ export async function openEmptyPglite(): Promise<SqlDatabase> {
   };
 }
 
-const server: ClientConfig = process.env['TEST_DATABASE_URL']
-  ? { connectionString: process.env['TEST_DATABASE_URL'] }
-  : { host: '/var/run/postgresql', user: userInfo().username, database: 'postgres' };
+const server =
+  process.env['TEST_DATABASE_URL'] ??
+  `postgresql://${userInfo().username}@localhost/postgres?host=${encodeURIComponent('/var/run/postgresql')}`;
 
 /** Where PostgreSQL is looked for, for people. */
 export const postgresAt = process.env['TEST_DATABASE_URL'] ? 'TEST_DATABASE_URL' : '/var/run/postgresql';
 
 export async function isPostgresReachable(): Promise<boolean> {
-  const client = new Client({ ...server, connectionTimeoutMillis: 2000 });
+  const client = new Client({ connectionString: server, connectionTimeoutMillis: 2000 });
   try {
     await client.connect();
     await client.end();
@@ -38,14 +38,17 @@ export async function isPostgresReachable(): Promise<boolean> {
 }
 
 /** A database of its own on that server, dropped on close. Empty: nothing is migrated yet. */
-export async function openEmptyPostgres(): Promise<SqlDatabase> {
+export async function openEmptyPostgres(): Promise<SqlDatabase & { url: string }> {
   const name = `likeness_test_${randomUUID().replaceAll('-', '')}`;
   const maintenance = new Client(server);
   await maintenance.connect();
   await maintenance.query(`CREATE DATABASE ${name}`);
-  const client = new Client(inDatabase(name));
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  const client = new Client(url.href);
   await client.connect();
   return {
+    url: url.href,
     async run(sql) {
       await client.query(sql);
     },
@@ -58,15 +61,8 @@ export async function openEmptyPostgres(): Promise<SqlDatabase> {
   };
 }
 
-export async function migrated(open: () => Promise<SqlDatabase>): Promise<SqlDatabase> {
+export async function migrated<Opened extends SqlDatabase>(open: () => Promise<Opened>): Promise<Opened> {
   const database = await open();
   await migrate(database);
   return database;
-}
-
-function inDatabase(name: string): ClientConfig {
-  if (server.connectionString === undefined) return { ...server, database: name };
-  const url = new URL(server.connectionString);
-  url.pathname = `/${name}`;
-  return { connectionString: url.href };
 }

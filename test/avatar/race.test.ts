@@ -1,0 +1,120 @@
+/** What many do at once to one owner's avatars, on a PostgreSQL where transactions really run side by side. */
+import { randomUUID } from 'node:crypto';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { PgBoss } from 'pg-boss';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PrismaClient } from '../../prisma/generated/client/client.ts';
+import type { App, Viewer } from '../../src/app.ts';
+import { createAvatar } from '../../src/avatar/commands.ts';
+import { setDefaultAvatar } from '../../src/avatar/default.ts';
+import { deleteAvatar } from '../../src/avatar/delete.ts';
+import { Refusal } from '../../src/errors.ts';
+import { Events } from '../../src/event/events.ts';
+import { Nudges } from '../../src/event/nudge.ts';
+import { Steps } from '../../src/job/steps.ts';
+import { startTraining } from '../../src/training/commands.ts';
+import { openTestFiles } from '../support/files.ts';
+import { isPostgresReachable, migrated, openEmptyPostgres, postgresAt } from '../support/sql.ts';
+
+const isReachable = await isPostgresReachable();
+it.for(isReachable ? [] : [postgresAt])('is skipped: PostgreSQL cannot be reached at %s', (_at, context) => {
+  context.skip();
+  expect.fail('A skipped test goes no further.');
+});
+
+describe.runIf(isReachable)('on PostgreSQL', () => {
+  let app: App;
+  let close: () => Promise<void>;
+
+  beforeAll(async () => {
+    const database = await migrated(openEmptyPostgres);
+    const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: database.url, max: 16 }) });
+    const boss = new PgBoss({ connectionString: database.url, schedule: false, supervise: false });
+    await boss.start();
+    const steps = new Steps(boss);
+    await steps.open();
+    const events = new Events(prisma, new Nudges());
+    const store = openTestFiles(prisma);
+    const release = async () => undefined;
+    app = {
+      prisma,
+      events,
+      steps,
+      files: store.files,
+      tasks: { TRAINING: { release }, GENERATION: { release } } as unknown as App['tasks'],
+      falMode: 'LIVE',
+      log: pino({ enabled: false }),
+      now: () => new Date(),
+    } as App;
+    close = async () => {
+      events.close();
+      await boss.stop({ graceful: false });
+      await prisma.$disconnect();
+      store.remove();
+      await database.close();
+    };
+  });
+  afterAll(() => close());
+
+  const addViewer = (): Promise<Viewer> => app.prisma.user.create({ data: { id: randomUUID() } });
+  const add = (viewer: Viewer, name = 'Ada') => createAvatar(app, viewer, { style: { name } });
+  const train = (viewer: Viewer, id: string, idempotencyKey?: string) =>
+    startTraining(app, viewer, { id }, { datasetUrl: new URL('https://example.com/a.zip'), idempotencyKey });
+  const defaults = async (viewer: Viewer) =>
+    (await app.prisma.avatar.findMany({ where: { ownerId: viewer.id, deletedAt: null } })).filter(
+      (one) => one.isDefault,
+    );
+
+  /** Refusals are answers; anything else, a deadlock above all, fails the test. */
+  const settled = async (works: Promise<unknown>[]) => {
+    const ends = await Promise.allSettled(works);
+    const foreseen = ends.filter((end) => end.status === 'fulfilled' || end.reason instanceof Refusal);
+    expect(ends.filter((end) => !foreseen.includes(end))).toEqual([]);
+    return ends.filter(({ status }) => status === 'fulfilled').length;
+  };
+
+  it('twelve that are created at once have one default', async () => {
+    const viewer = await addViewer();
+    expect(await settled(Array.from({ length: 12 }, () => add(viewer)))).toBe(12);
+    expect(await defaults(viewer)).toHaveLength(1);
+  });
+
+  it('there is one default as long as there is one avatar, whatever is created, chosen and deleted at once', async () => {
+    const viewer = await addViewer();
+    for (let round = 0; round < 10; round += 1) {
+      const { id } = await add(viewer);
+      const { id: other } = await add(viewer);
+      const current = (await defaults(viewer))[0]?.id ?? '';
+      await settled([
+        setDefaultAvatar(app, viewer, { id }),
+        deleteAvatar(app, viewer, { id: current }),
+        setDefaultAvatar(app, viewer, { id: other }),
+        deleteAvatar(app, viewer, { id }),
+        add(viewer),
+      ]);
+      expect(await defaults(viewer)).toHaveLength(1);
+    }
+  });
+
+  it('of ten starts at once one trains, and all are answered with it that came with its key', async () => {
+    const viewer = await addViewer();
+    const { id } = await add(viewer);
+    const keyed = await Promise.all(Array.from({ length: 10 }, () => train(viewer, id, 'once')));
+    expect(new Set(keyed.map((job) => job.id)).size).toBe(1);
+    const { id: second } = await add(viewer);
+    expect(await settled(Array.from({ length: 10 }, () => train(viewer, second)))).toBe(1);
+  });
+
+  it('no training goes on whose avatar was deleted while it started', async () => {
+    const viewer = await addViewer();
+    for (let round = 0; round < 20; round += 1) {
+      const { id } = await add(viewer);
+      await settled([train(viewer, id), deleteAvatar(app, viewer, { id }), train(viewer, id)]);
+      const active = await app.prisma.job.findMany({
+        where: { avatarId: id, finishedAt: null, cancelRequestedAt: null },
+      });
+      expect(active).toEqual([]);
+    }
+  });
+});
