@@ -33,7 +33,7 @@ export type ServerOptions = {
   health: () => Promise<Health>;
   /** For files that are being received; of this server alone, emptied when it starts. */
   uploadsFolder: string;
-  /** Answers GET and HEAD of /files/*. */
+  /** Answers /files/*. */
   serveFile?: ServeFile;
   limits?: Partial<Limits>;
 };

@@ -2,8 +2,10 @@
 export const defaultLimits = {
   /** A request without files, and one WebSocket message. The longest document of a client is some tens of kilobytes. */
   requestBytes: 1_048_576,
-  /** A document's tokens: the parser's own guard against a megabyte of nesting. Introspection takes about 600. */
-  documentTokens: 5_000,
+  /** A document's tokens: a megabyte of braces would run the parser out of stack. Introspection takes some 350. */
+  documentTokens: 2_000,
+  /** Introspection, the deepest document that clients send, is 15. */
+  documentDepth: 20,
   /** A request with files, as a whole: 20 photos of the largest kind, and as many more that are refused. */
   uploadBytes: 850_000_000,
   uploadFiles: 40,

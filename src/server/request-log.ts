@@ -1,6 +1,6 @@
 /** One line for each request and each operation of a socket: at debug, and at warn when it failed. Never a variable. */
 import type { ServerResponse } from 'node:http';
-import type { GraphQLError } from 'graphql';
+import { type DocumentNode, type GraphQLError, getOperationAST } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
 
@@ -9,6 +9,7 @@ type Outcome = { operation: string | undefined; errors: readonly GraphQLError[] 
 
 export class RequestLog {
   readonly #log: Logger;
+  readonly #documents = new WeakMap<Request, DocumentNode>();
   readonly #outcomes = new WeakMap<Request, Outcome>();
 
   constructor(log: Logger) {
@@ -17,9 +18,16 @@ export class RequestLog {
 
   /** Hears what came of each operation over HTTP. */
   readonly plugin: Plugin = {
+    onParse: () => {
+      return ({ result, context }) => {
+        const { request } = context as { request?: Request };
+        if (request !== undefined && result !== null && 'kind' in result) this.#documents.set(request, result);
+      };
+    },
     onExecutionResult: ({ request, context, result }) => {
       const isOne = result !== undefined && !isAsyncIterable(result) && !Array.isArray(result);
-      const operation = (context as { params?: { operationName?: string } }).params?.operationName;
+      const { params } = context as { params?: { operationName?: string } };
+      const operation = operationNameOf(this.#documents.get(request), params?.operationName);
       this.#outcomes.set(request, { operation, errors: (isOne && result.errors) || [] });
     },
   };
@@ -55,3 +63,7 @@ export class RequestLog {
     this.#log[level](codes.length > 0 ? { ...fields, codes } : fields, 'request');
   }
 }
+
+/** As the client names it, or as its document does. */
+export const operationNameOf = (document: DocumentNode | undefined, name: string | null | undefined) =>
+  name ?? (document && getOperationAST(document)?.name?.value);

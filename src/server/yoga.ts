@@ -1,6 +1,7 @@
 /** GraphQL over HTTP and its answers' formats, JSON and server-sent events. What travels to it and from it is ours. */
-import { type GraphQLSchema, parse } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import { useDocumentLimits } from './document-limits.ts';
 import type { Limits } from './limits.ts';
 import { type MaskError, unexpectedMessage } from './mask.ts';
 import type { RequestLog } from './request-log.ts';
@@ -22,7 +23,7 @@ export function createYogaServer(options: {
     schema: options.schema,
     graphqlEndpoint: graphqlPath,
     maskedErrors: { maskError: options.maskError, errorMessage: unexpectedMessage, isDev: false },
-    plugins: [useReceivedOperations(), useTokenLimit(options.limits.documentTokens), options.requestLog.plugin],
+    plugins: [useReceivedOperations(), useDocumentLimits(options.limits), options.requestLog.plugin],
     batching: false,
     cors: false,
     // Ours: errors are logged where they are masked, bodies are bounded before they get here (Yoga's own limit costs
@@ -41,14 +42,6 @@ function useReceivedOperations(): Plugin<object, Carried> {
     onRequestParse({ serverContext, setRequestParser }) {
       const { operations } = serverContext;
       if (operations !== undefined) setRequestParser(() => operations);
-    },
-  };
-}
-
-function useTokenLimit(maxTokens: number): Plugin {
-  return {
-    onParse({ setParseFn }) {
-      setParseFn((source, options) => parse(source, { ...options, maxTokens }));
     },
   };
 }

@@ -1,9 +1,9 @@
 /** Uploads: where they go, what is refused and how, and what is left behind. */
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { describe, expect, test, vi } from 'vitest';
 import { gql, upload } from '../support/http.ts';
+import { converse } from '../support/raw.ts';
 import { openWorld } from './world.ts';
 
 const save = 'mutation ($file: File!) { save(file: $file) { fileName byteSize isCutOff sha256 } }';
@@ -323,22 +323,3 @@ describe('a client that does not stay', () => {
 
 const uploadHead = (length: number) =>
   `POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=${boundary}\r\nContent-Length: ${length}\r\n\r\n`;
-
-/** A raw connection: what was answered so far, and the moment when the server has closed it. */
-function converse(url: string, text: string) {
-  const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
-  let heard = '';
-  socket.on('data', (data) => {
-    heard += data.toString('latin1');
-  });
-  socket.on('error', () => undefined);
-  const closed = new Promise<void>((resolve) => {
-    socket.once('close', () => resolve());
-  });
-  socket.write(text);
-  const send = (more: string) => socket.write(more);
-  /** Resolves when the connection has taken it. */
-  const sent = (more: string | Uint8Array) => new Promise<void>((resolve) => socket.write(more, () => resolve()));
-  return { answer: () => heard, closed, send, sent, leave: () => socket.destroy() };
-}

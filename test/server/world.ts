@@ -142,7 +142,7 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
     },
   });
 
-  const server: Server = createServer({
+  const allOptions: ServerOptions = {
     schema,
     context: ({ transport }) => ({ caller: transport }),
     host: '127.0.0.1',
@@ -151,7 +151,8 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
     health: async () => ({ ready: true, parts: { database: true } }),
     uploadsFolder,
     ...options,
-  });
+  };
+  const server: Server = createServer(allOptions);
   const { url } = await server.listen();
   const close = () => server.close(0);
   try {
@@ -159,7 +160,7 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
   } catch {
     // Outside a test: whoever opened it closes it.
   }
-  return { server, url, channel, endless, gate, lines, uploadsFolder, close };
+  return { server, url, options: allOptions, channel, endless, gate, lines, uploadsFolder, close };
 }
 
 async function saved({ fileName, path, byteSize, isCutOff }: UploadedFile) {
