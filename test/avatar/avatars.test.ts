@@ -225,6 +225,20 @@ describe('deleteAvatar', () => {
     await api.addPhotos(avatarId, 1);
     const { id: jobId } = await api.prisma.job.create({ data: generation(avatarId) });
     await api.move({ id: jobId }, 'IN_QUEUE', 'IN_PROGRESS');
+    const drawn = await api.prisma.job.create({ data: generation(avatarId) });
+    await api.move(drawn, 'IN_QUEUE', 'FINALIZING', 'SUCCEEDED');
+    const { fileHash } = await api.prisma.photo.findFirstOrThrow({ where: { avatarId } });
+    const measures = { width: 1, height: 1, byteSize: 1, blurhash: 'x', hasNsfwConcepts: false };
+    await api.prisma.generatedImage.create({
+      data: {
+        ownerId: api.viewer.id,
+        generationId: drawn.id,
+        position: 0,
+        fileHash,
+        contentType: 'image/png',
+        ...measures,
+      },
+    });
     await remove(id);
     expect((await list()).some((avatar) => avatar.id === id)).toBe(false);
     expect(await api.prisma.job.findUniqueOrThrow({ where: { id: jobId } })).toMatchObject({
@@ -232,6 +246,8 @@ describe('deleteAvatar', () => {
       cancelRequestedAt: expect.any(Date),
     });
     expect(await api.prisma.photo.count({ where: { avatarId } })).toBe(0);
+    expect(await api.prisma.generatedImage.count({ where: { generationId: drawn.id } })).toBe(0);
+    expect(await api.prisma.storedFile.count({ where: { hash: fileHash } })).toBe(0);
     expect(await api.prisma.avatar.count({ where: { id: avatarId } })).toBe(1);
 
     await api.move({ id: jobId }, 'CANCELLED');
