@@ -18,11 +18,14 @@ export interface Queue {
   submit(endpoint: EndpointId, input: unknown, webhookUrl: string | undefined): Promise<FalRequest>;
   /** A request of that app (`fal-ai/flux-pro`: what its endpoint's id begins with), as it is now. */
   find(app: string, id: string): FalRequest | undefined;
-  /** The request as it is now, and where it stands. A training is COMPLETED only when its archive has been read. */
-  look(id: string): Promise<{ request: FalRequest; moment: Moment }>;
+  /** The request, and where it stands `at` now. A training is COMPLETED only when its archive has been read. */
+  look(id: string): Promise<{ request: FalRequest; moment: Moment; at: number }>;
   cancel(request: FalRequest): Promise<'OK' | 'CANCELLATION_REQUESTED' | 'ALREADY_COMPLETED'>;
-  /** Ends when the request is due to change its status or position, has been cancelled, or `atMost` is over. */
-  change(id: string, atMostMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Ends when the request is another one than at `since`, when it was looked at: it changed its status or position, or
+   * has been cancelled; at once when that was before this call. Or else when `atMostMs` is over.
+   */
+  change(id: string, since: number, atMostMs: number, signal: AbortSignal): Promise<void>;
   /** Ends when nothing is being read or written any more. */
   idle(): Promise<void>;
 }
@@ -69,11 +72,14 @@ export function openQueue({ ledger, storage, clock, speed, train, signal: closin
 
     async look(id) {
       const request = current(id);
-      const moment = momentAt(request, planOf(request), clock.now());
-      if (moment.status !== 'COMPLETED' || moment.cancelled || !isUntrained(request)) return { request, moment };
+      const now = clock.now();
+      const moment = momentAt(request, planOf(request), now);
+      if (moment.status !== 'COMPLETED' || moment.cancelled || !isUntrained(request))
+        return { request, moment, at: now };
       await startTraining(request);
       const trained = current(id);
-      return { request: trained, moment: momentAt(trained, planOf(trained), clock.now()) };
+      const at = clock.now();
+      return { request: trained, moment: momentAt(trained, planOf(trained), at), at };
     },
 
     async cancel({ id }) {
@@ -85,14 +91,13 @@ export function openQueue({ ledger, storage, clock, speed, train, signal: closin
       return moment.status === 'IN_QUEUE' ? 'OK' : 'CANCELLATION_REQUESTED';
     },
 
-    async change(id, atMostMs, signal) {
+    async change(id, since, atMostMs, signal) {
       const request = current(id);
-      const now = clock.now();
-      const due = nextChangeAt(request, planOf(request), now) ?? Infinity;
+      const due = nextChangeAt(request, planOf(request), since) ?? Infinity;
       const woken = new AbortController();
       const wake = () => woken.abort();
       changes.once(id, wake);
-      await clock.wait(Math.min(due - now, atMostMs), AbortSignal.any([signal, woken.signal]));
+      await clock.wait(Math.min(due - clock.now(), atMostMs), AbortSignal.any([signal, woken.signal]));
       changes.off(id, wake);
     },
 

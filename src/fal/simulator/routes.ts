@@ -97,9 +97,9 @@ export function openRoutes(parts: RouteParts): Routes {
     const accepted = await accept(call);
     if ('status' in accepted) return accepted;
     while (!call.signal.aborted) {
-      const { request, moment } = await queue.look(accepted.id);
+      const { request, moment, at } = await queue.look(accepted.id);
       if (moment.status === 'COMPLETED') return resultReply(request, moment, baseUrl);
-      await queue.change(accepted.id, longMs, call.signal);
+      await queue.change(accepted.id, at, longMs, call.signal);
     }
     return { status: 499, body: { detail: 'Client disconnected', error_type: 'client_disconnected' } };
   }

@@ -20,7 +20,7 @@ export async function* statusStream(
   let last = '';
   let pingAt = clock.now() + pingMs;
   while (!signal.aborted) {
-    const { request, moment } = await queue.look(id);
+    const { request, moment, at } = await queue.look(id);
     const fresh = logsAt(request, moment).filter((log) => !told.has(log.timestamp));
     for (const log of fresh) told.add(log.timestamp);
     const head = JSON.stringify(statusBody(request, moment, baseUrl, null));
@@ -35,6 +35,6 @@ export async function* statusStream(
     if (moment.status === 'COMPLETED') return;
     const nextLine = moment.status === 'IN_PROGRESS' ? nextLineMs(request, moment.ranMs) : undefined;
     const lineMs = nextLine === undefined || moment.status !== 'IN_PROGRESS' ? Infinity : nextLine - moment.ranMs;
-    await queue.change(id, Math.min(Math.max(lineMs, gatherMs), pingAt - clock.now()), signal);
+    await queue.change(id, at, Math.min(Math.max(lineMs, gatherMs), pingAt - clock.now()), signal);
   }
 }

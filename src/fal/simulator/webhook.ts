@@ -79,7 +79,8 @@ export async function openWebhooks(parts: WebhookParts): Promise<Webhooks> {
       const request = ledger.request(id);
       if (request === undefined) return undefined;
       const end = endOf(request, planOf(request)).at;
-      if (clock.now() < end) await queue.change(id, Math.max(end - clock.now(), 1), signal);
+      const now = clock.now();
+      if (now < end) await queue.change(id, now, Math.max(end - now, 1), signal);
       else if ((await queue.look(id)).moment.status === 'COMPLETED') return ledger.request(id);
       else await clock.wait(checkMs, signal);
     }
