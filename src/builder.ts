@@ -40,7 +40,7 @@ export const builder = new SchemaBuilder<{
     filterConnectionTotalCount: true,
     defaultConnectionSize: pageSize.default,
     maxConnectionSize: pageSize.max,
-    onUnusedQuery: process.env['NODE_ENV'] === 'production' ? null : 'warn',
+    onUnusedQuery: null,
   },
   relay: {
     clientMutationId: 'omit',

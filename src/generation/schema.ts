@@ -1,14 +1,11 @@
 /** GraphQL: what a generation is, and how its owner finds it again. */
-import { PothosValidationError } from '@pothos/core';
-import { queryFromInfo } from '@pothos/plugin-prisma';
-import { resolveCursorConnection } from '@pothos/plugin-relay';
-import type { Job as JobRow } from '../../prisma/generated/client/client.ts';
 import { Avatar, AvatarProfile } from '../avatar/schema.ts';
-import { builder, pageSize } from '../builder.ts';
+import { builder } from '../builder.ts';
 import { uuidOf } from '../global-id.ts';
+import { pageOfJobs } from '../job/page/schema.ts';
 import { Generation, ownJobs } from '../job/schema.ts';
 import { GenerationPreset } from './preset/schema.ts';
-import { cursorOf, idOfCursor, promptHolds } from './search.ts';
+import { promptHolds } from './search.ts';
 import { GenerationSettings } from './settings/schema.ts';
 import { readSettings } from './settings/wire.ts';
 
@@ -69,47 +66,16 @@ builder.queryField('generations', (t) =>
         avatarId: t.arg.id({ description: 'Only those of this avatar; none when there is no such avatar.' }),
         search: t.arg.string({ description: 'Only those whose prompt holds this text, in any case.' }),
       },
-      resolve: async (_root, args, context, info) => {
-        // What is selected of each generation, its avatar and images too: one SQL statement for the whole page.
-        const query: object = queryFromInfo({
-          context,
-          info,
-          typeName: 'Generation',
-          paths: [['edges', 'node']],
-          select: { id: true, kind: true },
-        });
+      resolve: (_root, args, context, info) => {
         const avatarId = args.avatarId && (uuidOf(args.avatarId, ['PortraitAvatar', 'StyleAvatar']) ?? { in: [] });
-        const where = {
+        return pageOfJobs(args, context, info, 'Generation', {
           ...ownJobs(context),
-          kind: 'GENERATION' as const,
+          kind: 'GENERATION',
           ...(avatarId && { avatarId }),
-        };
-        const connection = await resolveCursorConnection<Promise<JobRow[]>>(
-          { args, defaultSize: pageSize.default, maxSize: pageSize.max, toCursor: cursorOf },
-          ({ after, before, limit, inverted }) =>
-            context.app.prisma.job.findMany({
-              ...query,
-              where: {
-                ...where,
-                AND: [
-                  promptHolds(args.search),
-                  after ? { id: { lt: place(after) } } : {},
-                  before ? { id: { gt: place(before) } } : {},
-                ],
-              },
-              orderBy: { id: inverted ? 'asc' : 'desc' },
-              take: limit,
-            }),
-        );
-        return connection;
+          AND: promptHolds(args.search),
+        });
       },
     },
     GenerationConnection,
   ),
 );
-
-function place(cursor: string): string {
-  const id = idOfCursor(cursor);
-  if (id === undefined) throw new PothosValidationError(`Invalid cursor: ${cursor}`);
-  return id;
-}

@@ -2,6 +2,7 @@
 import type { Job as JobRow } from '../../prisma/generated/client/client.ts';
 import { builder, type Context } from '../builder.ts';
 import { JobError, jobError } from './error/schema.ts';
+import { pageOfJobs } from './page/schema.ts';
 import { etaSeconds, Progress } from './progress/schema.ts';
 
 export const jobTypeName = (job: Pick<JobRow, 'kind'>) =>
@@ -89,22 +90,17 @@ export const Generation = builder.prismaNode('Job', {
 });
 
 builder.queryField('jobs', (t) =>
-  t.prismaConnection(
+  t.connection(
     {
       type: Job,
-      cursor: 'id',
       description: 'The viewer’s trainings and generations, newest first.',
       args: {
         active: t.arg.boolean({ description: 'true: only those that have not ended. false: only those that have.' }),
       },
-      resolve: (query, _root, { active }, context) =>
-        context.app.prisma.job.findMany({
-          ...query,
-          where: {
-            ...ownJobs(context),
-            ...(active == null ? {} : { finishedAt: active ? null : { not: null } }),
-          },
-          orderBy: { id: 'desc' },
+      resolve: (_root, args, context, info) =>
+        pageOfJobs(args, context, info, 'Job', {
+          ...ownJobs(context),
+          ...(args.active == null ? {} : { finishedAt: args.active ? null : { not: null } }),
         }),
     },
     { name: 'JobConnection', description: 'A page of jobs.' },

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { aspectRatios, endpoints, imageSizes } from '../endpoints.ts';
 import { isNsfw } from './hooks.ts';
-import type { Picture } from './picture/picture.ts';
+import type { Picture } from './picture/order.ts';
 import type { Artefact, FalRequest } from './request.ts';
 import { filePath } from './storage.ts';
 

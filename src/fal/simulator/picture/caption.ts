@@ -1,7 +1,7 @@
 /** What a picture stands for, written along its foot: the prompt, and in small the model, the seed and the settings. */
 import { mix } from '../colours.ts';
+import type { Picture } from './order.ts';
 import type { Palette } from './palette.ts';
-import type { Picture } from './picture.ts';
 import { widthOf, wrap, writable, writeLine } from './text.ts';
 
 /** SVG over the whole picture; `height` is how far up from the foot it reaches. */

@@ -1,29 +1,12 @@
-/** A picture as it was asked for, and the drawing of it. */
+/** The drawing of a picture. */
 import sharp from 'sharp';
-import type { EndpointId } from '../../endpoints.ts';
 import { randomFrom } from '../random.ts';
-import type { Avatar } from '../request.ts';
 import { caption } from './caption.ts';
 import { grain } from './grain.ts';
+import type { Picture } from './order.ts';
 import { paletteOf, pickPalette } from './palette.ts';
 import { drawPortrait } from './portrait.ts';
 import { drawStyle } from './style.ts';
-
-export type Picture = {
-  endpoint: EndpointId;
-  prompt: string;
-  /** In decimal digits. */
-  seed: string;
-  /** Its place among the pictures of its request, from 0. */
-  index: number;
-  width: number;
-  height: number;
-  format: 'jpeg' | 'png';
-  avatar: Avatar | undefined;
-  settings: Record<string, number | string>;
-  /** Flagged: fal gives it back black. */
-  blank: boolean;
-};
 
 /** The same bytes for the same picture, others for any other. */
 export async function draw(picture: Picture): Promise<Buffer> {

@@ -3,8 +3,8 @@ import type { Random } from '../random.ts';
 import { drawBust } from './clothes.ts';
 import { drawFace, expressionOf, personOf } from './face.ts';
 import { drawBeard, drawEarrings, drawGlasses, hairBehind, hairOver } from './hair.ts';
+import type { Picture } from './order.ts';
 import type { Palette } from './palette.ts';
-import type { Picture } from './picture.ts';
 import { drawScene } from './scene.ts';
 
 export function drawPortrait(picture: Picture, avatarId: string, palette: Palette, random: Random): string {

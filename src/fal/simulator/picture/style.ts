@@ -1,8 +1,8 @@
 /** A picture without a person: the style's own manner, which follows from the finetune, in a new arrangement each time. */
 import { mix } from '../colours.ts';
 import { type Random, randomFrom } from '../random.ts';
+import type { Picture } from './order.ts';
 import type { Palette } from './palette.ts';
-import type { Picture } from './picture.ts';
 
 type Canvas = { width: number; height: number; size: number; palette: Palette; random: Random };
 type Manner = (canvas: Canvas) => string;
