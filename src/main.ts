@@ -1,7 +1,8 @@
 /** The entry: settings, the server, and an ordered end. */
-import { relative } from 'node:path';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { DataFolderInUse } from './database/lock.ts';
-import { loadDotEnv, readSettings, WrongSettings } from './env.ts';
+import { loadDotEnv, readSettings, type Settings, WrongSettings } from './env.ts';
 import { createLog } from './log.ts';
 import { type Likeness, start } from './start.ts';
 
@@ -12,17 +13,22 @@ async function main(): Promise<void> {
   loadDotEnv();
   const settings = readSettings();
   const log = createLog(settings);
+  const dataDir = resolve(settings.DATA_DIR);
+  const isForPeople = settings.NODE_ENV !== 'production';
+  if (isForPeople && !existsSync(dataDir)) say('Making the database: a few seconds, this once.');
   const likeness = await start({ settings, log });
   endOnSignal(likeness);
-  const fal =
-    settings.FAL_MODE === 'live'
-      ? 'fal is live: trainings and pictures are billed to your key.'
-      : 'fal is simulated: made-up pictures, no cost. To go live, set FAL_KEY (https://fal.ai/dashboard/keys).';
-  const folder = relative(process.cwd(), settings.DATA_DIR) || '.';
+  if (isForPeople) greet(likeness.url, settings.FAL_MODE, dataDir);
+  else log.info({ url: likeness.url, fal: settings.FAL_MODE, dataDir }, 'Likeness serves');
+}
+
+function greet(url: string, mode: Settings['FAL_MODE'], dataDir: string): void {
   say(
-    `GraphiQL is at ${likeness.url}/graphql`,
-    fal,
-    `Data lies in ${folder}. Ctrl-C stops; every job goes on at the next start.`,
+    `GraphiQL is at ${url}/graphql`,
+    mode === 'live'
+      ? 'fal is live: trainings and pictures are billed to your key.'
+      : 'fal is simulated: made-up pictures, no cost. To go live, set FAL_KEY (https://fal.ai/dashboard/keys).',
+    `Data lies in ${dataDir}. Ctrl-C stops; every job goes on at the next start.`,
   );
 }
 

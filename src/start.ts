@@ -1,5 +1,4 @@
 /** A whole Likeness: the parts, made in order, and taken down in the reverse. main.ts and the tests start it alike. */
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fromPglite, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
@@ -16,6 +15,7 @@ import { generationTask } from './generation/task.ts';
 import type { Runner } from './job/runner.ts';
 import { Steps } from './job/steps.ts';
 import { Worker, type WorkerOptions } from './job/worker.ts';
+import { sameFreePort } from './port.ts';
 import { schema } from './schema.ts';
 import { serveFile } from './serve.ts';
 import { createServer } from './server.ts';
@@ -129,13 +129,12 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
   }
 }
 
-/** Live: the key as it is set. Simulated: a fal of this process's own, on the port that it had before when that is free. */
+/** Live: the key as it is set. Simulated: a fal of this process's own. */
 async function openFal(settings: Settings, dataDir: string, log: Logger, closing: (() => Promise<void> | void)[]) {
   if (settings.FAL_MODE === 'live') return { key: settings.FAL_KEY ?? '', baseUrl: settings.FAL_BASE_URL };
-  const folder = join(dataDir, 'simulated-fal');
-  mkdirSync(folder, { recursive: true });
   const simulator = await startSimulator({
-    dataDir: folder,
+    dataDir: join(dataDir, 'simulated-fal'),
+    port: await sameFreePort(join(dataDir, 'simulated-fal.port')),
     speed: settings.FAL_SIMULATOR_SPEED,
     log: (line) => log.debug(line, 'simulated fal'),
   });
