@@ -20,8 +20,8 @@ export async function startProcess(env: Record<string, string>): Promise<ServerP
   const { child, output } = spawnServer(env);
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout?.on('data', () => {
-      const found = /GraphiQL is at (\S+)\/graphql/.exec(output());
-      if (found?.[1] !== undefined) resolve(found[1]);
+      const found = /GraphiQL is at (\S+)\/graphql|"url":"([^"]+)"/.exec(output());
+      if (found !== null) resolve(found[1] ?? found[2] ?? '');
     });
     child.once('exit', (code) => reject(new Error(`The server ended with ${code}:\n${output()}`)));
   });
