@@ -1,5 +1,5 @@
 /** The one port: GraphQL over HTTP, server-sent events and WebSocket, GraphiQL, files, health. */
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -54,6 +54,8 @@ export function createServer(options: ServerOptions): Server {
   const limits = { ...defaultLimits, ...options.limits };
   const stop = new AbortController();
   const closing = stop.signal;
+  // One listener for each stream: as many as there are, and no leak.
+  setMaxListeners(0, closing);
   const maskError = maskErrorsInto(log);
   const requestLog = new RequestLog(log);
   const yoga = createYogaServer({ schema: options.schema, limits, maskError, requestLog });
@@ -72,7 +74,7 @@ export function createServer(options: ServerOptions): Server {
     requestLog,
   });
   const sockets = new Sockets({ protocol, limits, log, assertAllowed: (request) => routes.assertOwnSite(request) });
-  const http = createHttpServer(limits, (request, response) => void routes.serve(request, response));
+  const http = createHttpServer(limits, closing, (request, response) => void routes.serve(request, response));
   http.on('upgrade', (request: IncomingMessage, connection: Duplex, head: Buffer) => {
     sockets.accept(request, connection, head);
   });

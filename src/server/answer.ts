@@ -7,7 +7,8 @@ import type { ServerResponse } from 'node:http';
  * a whole stream ends with, so that a client knows to come back. Either way the subscription behind it is let go.
  */
 export async function sendAnswer(answer: Response, response: ServerResponse, closing: AbortSignal): Promise<void> {
-  const headers = Object.fromEntries(answer.headers);
+  // Yoga's own Headers keep the case in which a name was given.
+  const headers = Object.fromEntries([...answer.headers].map(([name, value]) => [name.toLowerCase(), value]));
   const { body } = answer;
   if (response.destroyed) {
     await body?.cancel();
@@ -24,6 +25,7 @@ export async function sendAnswer(answer: Response, response: ServerResponse, clo
     return;
   }
   delete headers['content-encoding'];
+  delete headers['connection'];
   // Proxies hold answers back to fill their buffers, unless told.
   response.writeHead(answer.status, { ...headers, 'x-accel-buffering': 'no' });
   if (body !== null) await sendStream(body, response, closing);

@@ -5,7 +5,8 @@ import type { Limits } from './limits.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-export function createHttpServer(limits: Limits, handler: Handler): Server {
+/** From `closing` on, each connection ends with the answer that it waits for. */
+export function createHttpServer(limits: Limits, closing: AbortSignal, handler: Handler): Server {
   const server = createServer({
     headersTimeout: limits.headersTimeoutMs,
     // Node knows one time for all requests; those without files are held to theirs where their body is read.
@@ -18,6 +19,10 @@ export function createHttpServer(limits: Limits, handler: Handler): Server {
   const answers = new WeakMap<Socket, ServerResponse>();
   const handle: Handler = (request, response) => {
     answers.set(request.socket, response);
+    if (closing.aborted) response.setHeader('connection', 'close');
+    response.once('close', () => {
+      if (closing.aborted) server.closeIdleConnections();
+    });
     handler(request, response);
   };
   // Expect: 100-continue is answered where the body is read, or refused before it is sent.

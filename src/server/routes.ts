@@ -19,8 +19,7 @@ export class Routes {
 
   /** Answers in any case, and never throws. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { log, requestLog, closing } = this.#parts;
-    if (closing.aborted) response.setHeader('connection', 'close');
+    const { log, requestLog } = this.#parts;
     const path = request.url?.split('?')[0] ?? '/';
     const line = requestLog.watch(response, path);
     try {
@@ -78,7 +77,7 @@ export type RoutesParts = {
   health: () => Promise<Health>;
   serveFile: ServeFile | undefined;
   isOwnHost: (host: string | undefined) => boolean;
-  /** From then on each answer is its connection's last. */
+  /** From then on the server is not ready. */
   closing: AbortSignal;
   log: Logger;
   requestLog: RequestLog;

@@ -1,4 +1,5 @@
 /** One client's WebSocket: sends as fast as the client reads, and gives up on one that does not. */
+import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Limits } from './limits.ts';
 
@@ -11,14 +12,16 @@ export const slowConsumer = { code: 4440, reason: 'Slow consumer: resume with `a
 export class ClientSocket {
   readonly #socket: WebSocket;
   readonly #limits: Limits;
+  readonly #log: Logger;
   readonly #closed: Promise<void>;
   #pending = 0;
   #stall: NodeJS.Timeout | undefined;
   #isAlive = true;
 
-  constructor(socket: WebSocket, limits: Limits) {
+  constructor(socket: WebSocket, limits: Limits, log: Logger) {
     this.#socket = socket;
     this.#limits = limits;
+    this.#log = log;
     this.#closed = new Promise((resolve) => {
       socket.once('close', () => {
         clearTimeout(this.#stall);
@@ -45,7 +48,7 @@ export class ClientSocket {
   send(message: string): Promise<void> {
     if (this.#socket.readyState !== this.#socket.OPEN) return this.#closed;
     this.#pending += 1;
-    this.#stall ??= setTimeout(() => this.close(slowConsumer.code, slowConsumer.reason), this.#limits.stallTimeoutMs);
+    this.#stall ??= setTimeout(() => this.#giveUp(), this.#limits.stallTimeoutMs);
     const sent = new Promise<void>((resolve) => this.#socket.send(message, () => resolve(this.#taken())));
     if (this.#socket.bufferedAmount > this.#limits.socketBufferBytes) this.#socket.pause();
     return sent;
@@ -72,10 +75,16 @@ export class ClientSocket {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
   }
 
+  /** Until the socket begins to close: what a client has sent ahead by then is nobody's any more. */
   onMessage(take: (message: string) => Promise<void>, failed: (error: Error) => void): void {
     this.#socket.on('message', (data: Buffer) => {
-      take(data.toString('utf8')).catch(failed);
+      if (this.#socket.readyState === this.#socket.OPEN) take(data.toString('utf8')).catch(failed);
     });
+  }
+
+  #giveUp(): void {
+    this.#log.warn({ waitingBytes: this.#socket.bufferedAmount }, 'a client does not read: its socket is closed');
+    this.close(slowConsumer.code, slowConsumer.reason);
   }
 
   #taken(): void {

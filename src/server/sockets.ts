@@ -68,7 +68,7 @@ export class Sockets {
   }
 
   #open(socket: WebSocket, request: IncomingMessage): void {
-    const client = new ClientSocket(socket, this.#limits);
+    const client = new ClientSocket(socket, this.#limits, this.#log);
     const close = (code: number, reason: string) => client.close(code, reason);
     this.#clients.add(client);
     const closed = this.#protocol.opened(

@@ -3,6 +3,9 @@
 export class Channel<Value> {
   readonly #followers = new Set<Follower<Value>>();
 
+  /** How many there ever were. */
+  opened = 0;
+
   get open(): number {
     return this.#followers.size;
   }
@@ -18,6 +21,7 @@ export class Channel<Value> {
   follow(): AsyncIterableIterator<Value> {
     const follower = new Follower<Value>((left) => this.#followers.delete(left));
     this.#followers.add(follower);
+    this.opened += 1;
     return follower;
   }
 }

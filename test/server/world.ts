@@ -1,6 +1,7 @@
 /** A server on a schema of its own, small and in the test's hands. */
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdtempSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSchema } from 'graphql-yoga';
@@ -45,6 +46,8 @@ const typeDefs = /* GraphQL */ `
     boomAfter(values: Int!): Int!
     tooSlow: Int!
     missing: Int!
+    "Begins when the test lets go."
+    late: String!
   }
 `;
 
@@ -133,6 +136,13 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
           },
           resolve: (number: number) => number,
         },
+        late: {
+          subscribe: async () => {
+            await held();
+            return channel.follow();
+          },
+          resolve: (text: string) => text,
+        },
         missing: {
           subscribe: () => {
             throw new NotFound('job');
@@ -155,16 +165,26 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
   const server: Server = createServer(allOptions);
   const { url } = await server.listen();
   const close = () => server.close(0);
+  /** As the operating system sees them, from the outside. */
+  const connections = () => countConnections(Number(new URL(url).port));
   try {
     onTestFinished(close);
   } catch {
     // Outside a test: whoever opened it closes it.
   }
-  return { server, url, options: allOptions, channel, endless, gate, lines, uploadsFolder, close };
+  return { server, url, options: allOptions, channel, endless, gate, lines, uploadsFolder, close, connections };
 }
 
 async function saved({ fileName, path, byteSize, isCutOff }: UploadedFile) {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   return { fileName, byteSize, isCutOff, sha256: hash.digest('hex') };
+}
+
+/** Established connections that a port of this machine has, by Linux's own table. */
+async function countConnections(port: number): Promise<number> {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const table = await readFile('/proc/net/tcp', 'utf8');
+  const rows = table.split('\n').map((row) => row.trim().split(/\s+/));
+  return rows.filter(([, address, , state]) => address?.endsWith(local) && state === '01').length;
 }
