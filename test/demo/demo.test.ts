@@ -12,6 +12,9 @@ import { gql } from '../support/http.ts';
 import { newDataFolder, startLikeness } from '../support/likeness.ts';
 import { photoPath } from '../support/photos.ts';
 
+// Each test starts processes, on a machine that may be busy with other tests.
+vi.setConfig({ testTimeout: 120_000 });
+
 type Demo = { child: ChildProcess; said: () => string; ended: Promise<number | null>; out: string };
 
 /** With its own folder for pictures, and an empty database for the server that it may start. */
