@@ -50,7 +50,9 @@ export class GraphQLOverHttp {
     const body = request.method === 'POST' ? await this.#read(request, response) : {};
     try {
       const left = new AbortController();
-      response.once('close', () => left.abort());
+      response.once('close', () => {
+        if (!response.writableFinished) left.abort();
+      });
       const graphqlRequest = new this.#yoga.fetchAPI.Request(url.href, {
         method: request.method ?? 'GET',
         headers: request.headers as Record<string, string>,

@@ -5,11 +5,16 @@ import { CloseCode, makeServer, type Server, type SubscribePayload } from 'graph
 import { type ContextOf, socketCaller } from './caller.ts';
 import type { Limits } from './limits.ts';
 import { formatError, type MaskError } from './mask.ts';
+import type { OperationIds } from './operation-ids.ts';
 import { operationNameOf, type RequestLog } from './request-log.ts';
 import type { Yoga } from './yoga.ts';
 
 /** What the protocol knows of a socket besides its messages. */
-export type SocketExtra = { request: IncomingMessage; close: (code: number, reason: string) => void };
+export type SocketExtra = {
+  request: IncomingMessage;
+  ids: OperationIds;
+  close: (code: number, reason: string) => void;
+};
 
 /** What GraphQL calls ExecutionArgs, with Yoga's way to run them. */
 type Prepared = ExecutionArgs & { startedAt: number } & Pick<Enveloped, 'execute' | 'subscribe'>;
@@ -70,7 +75,11 @@ export function createProtocol(options: {
 
     onNext: (_context, _id, _payload, _args, { errors, ...result }) =>
       (errors ? { ...result, errors: errors.map(formatError) } : result) as FormattedExecutionResult,
-    onError: (_context, _id, _payload, errors) => errors.map((error) => formatError(maskError(error))),
+    onError({ extra }, id, _payload, errors) {
+      extra.ids.release(id);
+      return errors.map((error) => formatError(maskError(error)));
+    },
+    onComplete: ({ extra }, id) => extra.ids.release(id),
   });
 }
 

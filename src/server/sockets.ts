@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { HttpError } from './http-error.ts';
 import type { Limits } from './limits.ts';
+import { OperationIds, withClientId } from './operation-ids.ts';
 import type { SocketExtra } from './protocol.ts';
 import { ClientSocket } from './socket.ts';
 import { graphqlPath } from './yoga.ts';
@@ -69,16 +70,21 @@ export class Sockets {
 
   #open(socket: WebSocket, request: IncomingMessage): void {
     const client = new ClientSocket(socket, this.#limits, this.#log);
-    const close = (code: number, reason: string) => client.close(code, reason);
+    const ids = new OperationIds();
+    const close = (code: number, reason: string) => client.close(code, withClientId(reason));
     this.#clients.add(client);
     const closed = this.#protocol.opened(
       {
         protocol: client.protocol,
-        send: (message) => client.send(message),
+        send: (message) => client.send(withClientId(message)),
         close: (code = CloseCode.InternalServerError, reason = '') => close(code, reason),
-        onMessage: (take) => client.onMessage(take, (error) => this.#failed(error, close)),
+        onMessage: (take) =>
+          client.onMessage(
+            (message) => take(ids.enter(message)),
+            (error) => this.#failed(error, close),
+          ),
       },
-      { request, close },
+      { request, ids, close },
     );
     // Such as a frame over the limit, which ws answers with 1009, or bytes that are no frame.
     socket.on('error', (error) => this.#log.debug({ err: error }, 'socket error'));

@@ -174,6 +174,28 @@ describe('operations', () => {
     expect(heard).toEqual([]);
   });
 
+  test('an id may be used again at once, as often as one likes', async () => {
+    const { url, channel } = await openWorld();
+    const { send, hears, heard, socket } = await openReady(url);
+    for (let round = 0; round < 50; round += 1) {
+      send(subscribe('a', 'subscription { follow }'));
+      send({ type: 'complete', id: 'a' });
+    }
+    send(subscribe('a', 'subscription { follow }'));
+    send({ type: 'ping' });
+    await hears({ type: 'pong' });
+    await vi.waitFor(() => expect(channel.open).toBe(1));
+    channel.put('once');
+    await hears({ id: 'a', type: 'next', payload: { data: { follow: 'once' } } });
+    expect(heard).toEqual([]);
+    for (const id of ['1:a', 'é"\\', '__proto__', '7']) {
+      send(subscribe(id, '{ hello }'));
+      await hears({ id, type: 'next', payload: works }, { id, type: 'complete' });
+    }
+    socket.close();
+    await vi.waitFor(() => expect(channel.open).toBe(0));
+  });
+
   test('there are only so many at a time on one socket', async () => {
     const { url, channel } = await openWorld({ limits: { operationsPerSocket: 3 } });
     const { send, hears } = await openReady(url);
