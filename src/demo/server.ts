@@ -6,8 +6,8 @@ import { server } from './operations.ts';
 import { Trouble } from './trouble.ts';
 
 const root = join(import.meta.dirname, '../..');
-/** What main.ts says when it listens. */
-const readyLine = /GraphiQL is at (\S+)\/graphql/;
+/** What main.ts says when it listens, to people and to machines. */
+const readyLine = /GraphiQL is at (\S+)\/graphql|"url":"([^"]+)"/;
 
 export type ServerChoice = {
   url: string;
@@ -79,8 +79,8 @@ export class DemoServer {
       let said = '';
       const listen = (chunk: Buffer) => {
         said = (said + chunk.toString()).slice(-10_000);
-        const url = readyLine.exec(said)?.[1];
-        if (url !== undefined) resolve(url);
+        const found = readyLine.exec(said);
+        if (found !== null) resolve(found[1] ?? found[2] ?? '');
       };
       child.stdout.on('data', listen);
       child.stderr.on('data', listen);

@@ -11,11 +11,17 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { gql } from '../support/http.ts';
 import { newDataFolder, startLikeness } from '../support/likeness.ts';
 import { photoPath } from '../support/photos.ts';
+import { freePort } from '../support/process.ts';
 
 // Each test starts processes, on a machine that may be busy with other tests.
 vi.setConfig({ testTimeout: 120_000 });
 
 type Demo = { child: ChildProcess; said: () => string; ended: Promise<number | null>; out: string };
+
+/** No setting of whoever runs the tests. */
+const own = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => ['PATH', 'HOME', 'TMPDIR'].includes(name)),
+);
 
 /** With its own folder for pictures, and an empty database for the server that it may start. */
 function play(flags: string[], env: Record<string, string> = {}): Demo {
@@ -23,7 +29,7 @@ function play(flags: string[], env: Record<string, string> = {}): Demo {
   const child = spawn(
     process.execPath,
     ['--import', 'tsx', 'src/demo/main.ts', '--out', out, '--presets', 'FAST,LANDSCAPE,ULTRA', ...flags],
-    { env: { ...process.env, FAL_SIMULATOR_SPEED: 'instant', ...env } },
+    { env: { ...own, FAL_SIMULATOR_SPEED: 'instant', ...env } },
   );
   onTestFinished(() => void child.kill('SIGKILL'));
   let said = '';
@@ -49,14 +55,7 @@ function dataFolder(): string {
 }
 
 /** Where nothing listens. */
-async function freeUrl(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${port}`;
-}
+const freeUrl = async () => `http://127.0.0.1:${await freePort()}`;
 
 const heard = (demo: Demo, words: string) =>
   vi.waitFor(() => expect(demo.said()).toContain(words), { timeout: 30_000, interval: 20 });
