@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { createServer } from '../../src/server.ts';
 import { gql, openSocket, sse } from '../support/http.ts';
 import { converse } from '../support/raw.ts';
 import { openWorld } from './world.ts';
@@ -73,7 +74,8 @@ describe('closing', () => {
   });
 
   test('twice is once, and before listening is nothing', async () => {
-    const { server, url } = await openWorld();
+    const { server, url, options } = await openWorld();
+    await createServer(options).close(1_000);
     await Promise.all([server.close(1_000), server.close(1_000)]);
     await server.close(0);
     await expect(gql(url, '{ hello }')).rejects.toThrow('fetch failed');

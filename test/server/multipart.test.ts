@@ -1,7 +1,9 @@
 /** Uploads: where they go, what is refused and how, and what is left behind. */
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { createServer } from '../../src/server.ts';
 import { gql, upload } from '../support/http.ts';
 import { converse } from '../support/raw.ts';
 import { openWorld } from './world.ts';
@@ -224,6 +226,29 @@ describe('what is refused', () => {
     const long = JSON.stringify({ query: save, variables: { file: null, long: 'x'.repeat(2_000) } });
     expect((await post(url, body([['operations', long], map, file]))).status).toBe(413);
   });
+});
+
+test('a disk that takes no more is our failure: 500, logged, nothing of it told', async () => {
+  const { url, uploadsFolder, lines } = await openWorld();
+  await rm(uploadsFolder, { recursive: true });
+  const answer = await upload(url, save, { file: null }, [{ path: 'variables.file', name: 'a', content: 'abc' }]);
+  expect(answer).toEqual({
+    status: 500,
+    errors: [{ message: 'Unexpected error.', extensions: { code: 'INTERNAL_SERVER_ERROR' } }],
+  });
+  expect(lines).toContainEqual(expect.objectContaining({ level: 50 }));
+});
+
+test('what a killed server left of its uploads is gone when the next one starts, and nothing else', async () => {
+  const { options, uploadsFolder, server } = await openWorld();
+  await server.close(0);
+  await mkdir(join(uploadsFolder, 'upload-left'));
+  await writeFile(join(uploadsFolder, 'upload-left', '0'), 'x');
+  await writeFile(join(uploadsFolder, 'other'), 'x');
+  const next = createServer(options);
+  await next.listen();
+  expect(await readdir(uploadsFolder)).toEqual(['other']);
+  await next.close(0);
 });
 
 describe('a request over its limit', () => {

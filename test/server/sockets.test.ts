@@ -150,7 +150,10 @@ describe('operations', () => {
         payload: [{ message: 'This subscriber did not keep up.', extensions: { code: 'SUBSCRIBER_TOO_SLOW' } }],
       },
     );
+    send(subscribe('4', 'subscription { huge }'));
+    await hears({ id: '4', type: 'error', payload: [masked()] });
     const logged = lines.filter((line) => line['level'] === 50);
+    expect(logged.splice(2)).toMatchObject([{ err: { message: expect.stringContaining('BigInt') as string } }]);
     expect(logged).toMatchObject([
       { err: { message: 'the password is hunter2' } },
       { err: { message: 'the password is hunter2' } },

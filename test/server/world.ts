@@ -15,6 +15,7 @@ import { Channel } from './channel.ts';
 
 const typeDefs = /* GraphQL */ `
   scalar File
+  scalar Anything
   type Query {
     hello(name: String = "world"): String!
     caller: String!
@@ -46,6 +47,8 @@ const typeDefs = /* GraphQL */ `
     boomAfter(values: Int!): Int!
     tooSlow: Int!
     missing: Int!
+    "What JSON cannot say."
+    huge: Anything!
     "Begins when the test lets go."
     late: String!
   }
@@ -142,6 +145,12 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
             return channel.follow();
           },
           resolve: (text: string) => text,
+        },
+        huge: {
+          async *subscribe() {
+            yield 1n;
+          },
+          resolve: (value: bigint) => value,
         },
         missing: {
           subscribe: () => {
