@@ -45,9 +45,11 @@ query Photos($avatarId: ID!) {
   node(id: $avatarId) {
     ... on AvatarProfile {
       name
-      readiness { ready photoCount minPhotos maxPhotos missing }
+      readiness { ready photoCount maxPhotos missing }
       photos(first: 20) {
-        edges { node { fileName width height warnings url(width: 256) } }
+        edges {
+          node { fileName width height warnings url(width: 256) }
+        }
       }
     }
   }
@@ -190,10 +192,14 @@ query Server {
     }
   }
   jobs(first: 20, active: true) {
-    edges { node { __typename id status progress { percent etaSeconds } } }
+    edges {
+      node { __typename id status progress { percent } }
+    }
   }
   avatars(first: 20) {
-    edges { node { ... on AvatarProfile { id name status isDefault } } }
+    edges {
+      node { ... on AvatarProfile { id name status } }
+    }
   }
 }
 `,

@@ -54,7 +54,7 @@ describe('the page', () => {
       expect(JSON.parse(variables)).toBeTypeOf('object');
       const long = query
         .split('\n')
-        .filter((line) => line.length > 78 && !line.startsWith('# curl http://127.0.0.1:4000/graphql -F'));
+        .filter((line) => line.length > 65 && !line.startsWith('# curl http://127.0.0.1:4000/graphql -F'));
       expect(long).toEqual([]);
     }
   });
