@@ -1,7 +1,4 @@
-/**
- * Where a page of avatars starts: after an avatar's place in the order, which is newest first. The place is told by
- * values and not by the row, so a page can also be had after an avatar that was deleted meanwhile.
- */
+/** Where a page of avatars starts: after an avatar's place in the order, which is newest first. */
 import { z } from 'zod';
 import type { Prisma } from '../../prisma/generated/client/client.ts';
 
@@ -22,12 +19,14 @@ export function placeOf(cursor: string): Place | undefined {
   return data && { createdAt: new Date(data[0]), id: data[1] };
 }
 
-/** The avatars that stand after this place. */
-export function isAfter({ createdAt, id }: Place): Prisma.AvatarWhereInput {
+export function between(after: Place | undefined, before: Place | undefined): Prisma.AvatarWhereInput {
+  return { AND: [after ? isAfter(after) : {}, before ? isBefore(before) : {}] };
+}
+
+function isAfter({ createdAt, id }: Place): Prisma.AvatarWhereInput {
   return { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: id } }] };
 }
 
-/** The avatars that stand before this place. */
-export function isBefore({ createdAt, id }: Place): Prisma.AvatarWhereInput {
+function isBefore({ createdAt, id }: Place): Prisma.AvatarWhereInput {
   return { OR: [{ createdAt: { gt: createdAt } }, { createdAt, id: { gt: id } }] };
 }

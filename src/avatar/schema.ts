@@ -1,12 +1,11 @@
 /** GraphQL: what an avatar is. Other features add their own fields to it. */
-import { PothosValidationError } from '@pothos/core';
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { resolveCursorConnection } from '@pothos/plugin-relay';
 import type { Avatar as AvatarRow } from '../../prisma/generated/client/client.ts';
-import { builder, type Context, pageSize } from '../builder.ts';
+import { builder, type Context } from '../builder.ts';
+import { pageOf, pageQuery } from '../page/schema.ts';
 import { AvatarFinding } from './finding/schema.ts';
 import { findingsOf } from './findings.ts';
-import { cursorOf, isAfter, isBefore, newestFirst, oldestFirst, placeOf } from './page.ts';
+import { between, cursorOf, newestFirst, oldestFirst, placeOf } from './page.ts';
 
 export const avatarTypeName = (avatar: Pick<AvatarRow, 'kind'>) =>
   avatar.kind === 'PORTRAIT' ? ('PortraitAvatar' as const) : ('StyleAvatar' as const);
@@ -127,7 +126,7 @@ builder.queryField('avatars', (t) =>
       },
       resolve: async (_root, args, context, info) => {
         // What is selected of each avatar, its relations too: one SQL statement for the whole page.
-        const query: object = queryFromInfo({
+        const selection: object = queryFromInfo({
           context,
           info,
           typeName: 'AvatarProfile',
@@ -139,26 +138,17 @@ builder.queryField('avatars', (t) =>
           ...(args.kind && { kind: args.kind }),
           ...(args.status && { status: args.status }),
         };
-        const connection = await resolveCursorConnection<Promise<AvatarRow[]>>(
-          { args, defaultSize: pageSize.default, maxSize: pageSize.max, toCursor: cursorOf },
-          ({ after, before, limit, inverted }) =>
-            context.app.prisma.avatar.findMany({
-              ...query,
-              where: { ...where, AND: [after ? isAfter(place(after)) : {}, before ? isBefore(place(before)) : {}] },
-              orderBy: inverted ? oldestFirst : newestFirst,
-              take: limit,
-            }),
-        );
-        return connection;
+        const { after, before, limit, inverted } = pageQuery(args, placeOf);
+        const avatars: AvatarRow[] = await context.app.prisma.avatar.findMany({
+          ...selection,
+          where: { ...where, ...between(after, before) },
+          orderBy: inverted ? oldestFirst : newestFirst,
+          take: limit,
+        });
+        return pageOf(args, avatars, cursorOf);
       },
     },
     { name: 'AvatarConnection', description: 'A page of avatars.' },
     { name: 'AvatarEdge', description: 'An avatar in a page.' },
   ),
 );
-
-function place(cursor: string) {
-  const found = placeOf(cursor);
-  if (found === undefined) throw new PothosValidationError(`Invalid cursor: ${cursor}`);
-  return found;
-}

@@ -2,7 +2,7 @@
 import { Avatar, AvatarProfile } from '../avatar/schema.ts';
 import { builder } from '../builder.ts';
 import { uuidOf } from '../global-id.ts';
-import { pageOfJobs } from '../job/page/schema.ts';
+import { jobsOf, pageOfJobs, pageOfSelected } from '../job/page/schema.ts';
 import { Generation, ownJobs } from '../job/schema.ts';
 import { GenerationPreset } from './preset/schema.ts';
 import { promptHolds } from './search.ts';
@@ -44,13 +44,14 @@ const GenerationConnection = builder.connectionObject(
 );
 
 builder.prismaInterfaceFields(AvatarProfile, (t) => ({
-  generations: t.relatedConnection(
-    'jobs',
+  generations: t.connection(
     {
       type: Generation,
-      cursor: 'id',
       description: 'What was drawn of this avatar, newest first.',
-      query: { where: { kind: 'GENERATION' }, orderBy: { id: 'desc' } },
+      select: (args, _context, nestedSelection) => ({
+        jobs: nestedSelection(jobsOf(args, { kind: 'GENERATION' }), ['edges', 'node']),
+      }),
+      resolve: ({ jobs }, args) => pageOfSelected(args, jobs),
     },
     GenerationConnection,
   ),

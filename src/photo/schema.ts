@@ -1,8 +1,11 @@
 /** GraphQL: the training pictures of an avatar. */
+import type { Photo as PhotoRow } from '../../prisma/generated/client/client.ts';
 import { AvatarProfile } from '../avatar/schema.ts';
 import { builder } from '../builder.ts';
+import { pageOf, pageQuery } from '../page/schema.ts';
 import { renditionParameters } from '../storage/rendition.ts';
 import { ownPhoto } from './commands.ts';
+import { between, cursorOf, placeOf } from './page.ts';
 
 export const PhotoProblem = builder.enumType('PhotoProblem', {
   description: 'Why an uploaded file is not kept.',
@@ -59,13 +62,17 @@ export const Photo = builder.prismaNode('Photo', {
 });
 
 builder.prismaInterfaceFields(AvatarProfile, (t) => ({
-  photos: t.relatedConnection(
-    'photos',
+  photos: t.connection(
     {
       type: Photo,
-      cursor: 'id',
-      query: { orderBy: { position: 'asc' } },
       description: 'The photos that it is trained with, in the order they were added.',
+      select: (args, _context, nestedSelection) => {
+        const { after, before, limit, inverted } = pageQuery(args, placeOf);
+        const orderBy = { position: inverted ? 'desc' : 'asc' } as const;
+        const rows = { where: between(after, before), orderBy, take: limit, select: { id: true, position: true } };
+        return { photos: nestedSelection(rows, ['edges', 'node']) };
+      },
+      resolve: ({ photos }, args) => pageOf(args, photos as PhotoRow[], cursorOf),
     },
     { name: 'PhotoConnection', description: 'A page of photos.' },
     { name: 'PhotoEdge', description: 'A photo in a page.' },

@@ -1,6 +1,7 @@
 /** GraphQL: what a training is, and how its owner finds it again. */
 import { Avatar, AvatarProfile } from '../avatar/schema.ts';
 import { builder } from '../builder.ts';
+import { jobsOf, pageOfSelected } from '../job/page/schema.ts';
 import { Training } from '../job/schema.ts';
 import { TrainingPreset } from './preset/schema.ts';
 import { TrainingSettings } from './settings/schema.ts';
@@ -27,13 +28,14 @@ builder.prismaObjectFields(Training, (t) => ({
 }));
 
 builder.prismaInterfaceFields(AvatarProfile, (t) => ({
-  trainings: t.relatedConnection(
-    'jobs',
+  trainings: t.connection(
     {
       type: Training,
-      cursor: 'id',
       description: 'How this avatar was trained, newest first.',
-      query: { where: { kind: 'TRAINING' }, orderBy: { id: 'desc' } },
+      select: (args, _context, nestedSelection) => ({
+        jobs: nestedSelection(jobsOf(args, { kind: 'TRAINING' }), ['edges', 'node']),
+      }),
+      resolve: ({ jobs }, args) => pageOfSelected(args, jobs),
     },
     { name: 'TrainingConnection', description: 'A page of trainings.' },
     { name: 'TrainingEdge', description: 'A training in a page.' },

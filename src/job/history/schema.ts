@@ -128,7 +128,9 @@ builder.prismaInterfaceField(Job, 'events', (t) =>
     select: { id: true, lastSequence: true },
     resolve: async (job, { first, after }, { app }) => {
       const from = Math.max(after ?? 0, 0);
-      const take = Math.min(Math.max(first ?? pageSize.default, 0), pageSize.max);
+      // As the other lists say it.
+      if (first != null && first < 0) throw new GraphQLError('Argument "first" must be a non-negative integer');
+      const take = Math.min(first ?? pageSize.default, pageSize.max);
       const events = await app.prisma.jobEvent.findMany({
         where: { jobId: job.id, sequence: { gt: from } },
         orderBy: { sequence: 'asc' },

@@ -1,16 +1,13 @@
-/** GraphQL: a page of jobs, newest first, with everything that is selected of them in one SQL statement. */
-import { PothosValidationError } from '@pothos/core';
+/** GraphQL: pages of jobs, newest first, with everything that is selected of them in one SQL statement. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { type DefaultConnectionArguments, resolveCursorConnection } from '@pothos/plugin-relay';
+import type { DefaultConnectionArguments } from '@pothos/plugin-relay';
 import type { GraphQLResolveInfo } from 'graphql';
-import { z } from 'zod';
 import type { Job, Prisma } from '../../../prisma/generated/client/client.ts';
-import { type Context, pageSize } from '../../builder.ts';
+import type { Context } from '../../builder.ts';
+import { pageOf, pageQuery } from '../../page/schema.ts';
+import { between, cursorOf, placeOf } from '../page.ts';
 
-/**
- * Ids are made in the order of time, so they are the list's order and its cursors. A cursor tells a place by value and
- * not by the row: a page can also be had after a job that has gone with its avatar.
- */
+/** A page of those that `where` tells. */
 export async function pageOfJobs(
   args: DefaultConnectionArguments,
   context: Context,
@@ -18,34 +15,29 @@ export async function pageOfJobs(
   typeName: 'Job' | 'Generation',
   where: Prisma.JobWhereInput,
 ) {
-  const query: object = queryFromInfo({
+  const selection: object = queryFromInfo({
     context,
     info,
     typeName,
     paths: [['edges', 'node']],
     select: { id: true, kind: true },
   });
-  return await resolveCursorConnection<Promise<Job[]>>(
-    {
-      args,
-      defaultSize: pageSize.default,
-      maxSize: pageSize.max,
-      toCursor: ({ id }) => Buffer.from(id).toString('base64url'),
-    },
-    ({ after, before, limit, inverted }) =>
-      context.app.prisma.job.findMany({
-        ...query,
-        where: {
-          AND: [where, after ? { id: { lt: placeOf(after) } } : {}, before ? { id: { gt: placeOf(before) } } : {}],
-        },
-        orderBy: { id: inverted ? 'asc' : 'desc' },
-        take: limit,
-      }),
-  );
+  const jobs: Job[] = await context.app.prisma.job.findMany({ ...selection, ...jobsQuery(args, where) });
+  return pageOf(args, jobs, cursorOf);
 }
 
-function placeOf(cursor: string): string {
-  const { data } = z.uuid().safeParse(Buffer.from(cursor, 'base64url').toString());
-  if (data === undefined) throw new PothosValidationError(`Invalid cursor: ${cursor}`);
-  return data;
+function jobsQuery(args: DefaultConnectionArguments, where: Prisma.JobWhereInput) {
+  const { after, before, limit, inverted } = pageQuery(args, placeOf);
+  const orderBy: Prisma.JobOrderByWithRelationInput = { id: inverted ? 'asc' : 'desc' };
+  return { where: { AND: [where, between(after, before)] }, orderBy, take: limit };
 }
+
+/** A page in a selection: `jobsOf` is what to select, `pageOfSelected` makes the page of it. */
+export const jobsOf = (args: DefaultConnectionArguments, where: Prisma.JobWhereInput) => ({
+  ...jobsQuery(args, where),
+  select: { id: true, kind: true },
+});
+
+/** The rows hold whatever else the document selects of them. */
+export const pageOfSelected = (args: DefaultConnectionArguments, jobs: Pick<Job, 'id' | 'kind'>[]) =>
+  pageOf(args, jobs as Job[], cursorOf);
