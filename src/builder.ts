@@ -5,11 +5,12 @@ import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
 import SimpleObjectsPlugin from '@pothos/plugin-simple-objects';
 import { GraphQLError, GraphQLScalarType } from 'graphql';
-import { DateTimeResolver, URLResolver } from 'graphql-scalars';
+import { DateTimeResolver } from 'graphql-scalars';
 import type PrismaTypes from '../prisma/generated/pothos.ts';
 import { getDatamodel } from '../prisma/generated/pothos.ts';
 import type { App, Viewer } from './app.ts';
 import { UploadedFile } from './upload.ts';
+import { UrlScalar } from './url/schema.ts';
 
 /** What every resolver is given: who asks, and the parts of this server. */
 export type Context = { viewer: Viewer; app: App };
@@ -46,14 +47,9 @@ export const builder = new SchemaBuilder<{
     clientMutationId: 'omit',
     cursorType: 'String',
     nodeTypeOptions: { description: 'Whatever has a global id. `node(id)` and `nodes(ids)` serve every one of them.' },
-    nodeQueryOptions: {
-      description: 'The thing with this global id; null when it does not exist or belongs to somebody else.',
-      args: { id: { description: 'The global id.' } },
-    },
-    nodesQueryOptions: {
-      description: 'The things with these global ids, in their order, null for each that `node` would give null for.',
-      args: { ids: { description: 'The global ids.' } },
-    },
+    // In node/schema.ts: an id that names nothing gives null, whatever is wrong with it.
+    nodeQueryOptions: false,
+    nodesQueryOptions: false,
     pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
     idFieldOptions: { description: 'Global id.' },
     cursorFieldOptions: { description: 'Names this place in the list, for `after` and `before`.' },
@@ -83,7 +79,7 @@ builder.subscriptionType({
 });
 
 builder.addScalarType('DateTime', DateTimeResolver);
-builder.addScalarType('URL', URLResolver);
+builder.addScalarType('URL', UrlScalar);
 
 const fileRefusal = 'A File is sent by the GraphQL multipart request specification, with null in its place here.';
 

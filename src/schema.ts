@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
+import './node/schema.ts';
 import './avatar/schema.ts';
 import './avatar/mutation/schema.ts';
 import './photo/schema.ts';
