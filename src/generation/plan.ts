@@ -110,6 +110,7 @@ function readOwn(path: string, own: Own<FluxLoraSettings> | Own<FluxProUltraFine
 /** Undefined unless it is either a name or both of its sides. */
 function imageSizeOf({ preset, width, height }: ImageSizeInput): ImageSize | undefined {
   const hasSides = typeof width === 'number' && typeof height === 'number';
-  if (preset) return width === undefined && height === undefined ? preset : undefined;
+  // A null is as if it were not there.
+  if (preset) return (width ?? height ?? undefined) === undefined ? preset : undefined;
   return hasSides ? { width, height } : undefined;
 }

@@ -125,6 +125,17 @@ describe('planGeneration', () => {
     expect(one.input).toMatchObject({ loras: [{ path, scale: 0.5 }], image_size: 'square', num_inference_steps: 20 });
   });
 
+  it('takes a null as if it were not there', () => {
+    const named = { preset: 'square', width: null, height: null } as const;
+    const sides = { preset: null, width: 300, height: 400 };
+    expect(plan(portrait, { settings: { fluxLora: { imageSize: named } } }).input).toMatchObject({
+      image_size: 'square',
+    });
+    expect(plan(portrait, { settings: { fluxLora: { imageSize: sides } } }).input).toMatchObject({
+      image_size: { width: 300, height: 400 },
+    });
+  });
+
   it('takes the numbers of BALANCED for flux-pro/finetuned with no preset', () => {
     const { endpoint, input } = plan(style, { settings: { fluxProFinetuned: { safetyTolerance: 6 } } });
     expect(endpoint).toBe('fal-ai/flux-pro/finetuned');
