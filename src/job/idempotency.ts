@@ -18,7 +18,7 @@ export function idempotencyOf(
 ): Idempotency | undefined {
   if (key === null || key === undefined) return undefined;
   if (!idempotencyKey.safeParse(key).success) {
-    throw new InvalidInput([{ path: 'idempotencyKey', message: 'Takes 1 to 200 characters.' }]);
+    throw new InvalidInput([{ path: 'idempotencyKey', message: 'Takes 1 to 200 characters of text.' }]);
   }
   const hash = createHash('sha256').update(canonical({ mutation, input })).digest('hex');
   return { key, hash };

@@ -219,7 +219,7 @@ describe('an idempotency key', () => {
 
   it.each(['', 'x'.repeat(201), 'a\0b'])('is refused when it cannot be one', async (idempotencyKey) => {
     expect((await start({ ...asked(), idempotencyKey })).issues).toEqual([
-      { path: 'idempotencyKey', message: 'Takes 1 to 200 characters.' },
+      { path: 'idempotencyKey', message: 'Takes 1 to 200 characters of text.' },
     ]);
   });
 });
