@@ -99,8 +99,8 @@ test('one of a thousand stalls: it is cut off and resumes, the others get everyt
   stalled.send('{"type":"connection_init"}');
   await once(stalled, 'message');
   const read: number[] = [];
-  stalled.on('message', (data) => {
-    const { payload } = JSON.parse(String(data)) as { payload: { data: { jobEvents: { sequence: number } } } };
+  stalled.on('message', (data: Buffer) => {
+    const { payload } = JSON.parse(data.toString()) as { payload: { data: { jobEvents: { sequence: number } } } };
     read.push(payload.data.jobEvents.sequence);
   });
   const cut = once(stalled, 'close');

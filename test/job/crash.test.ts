@@ -105,14 +105,12 @@ describe('kill -9 and start again', () => {
 
   /** Moves fal's time on until the job has ended. */
   const letFalWork = async (whole: Promise<Seen[]>) => {
-    let isOver = false;
-    void whole.then(() => {
-      isOver = true;
-    });
-    while (!isOver) {
+    const tick = async (): Promise<'TICK'> => {
       clock.advance(100);
       await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+      return 'TICK';
+    };
+    while ((await Promise.race([whole, tick()])) === 'TICK');
   };
 
   const expectWhole = (seen: Seen[], end: string) => {
@@ -194,6 +192,7 @@ describe('kill -9 and start again', () => {
     await letFalWork(whole);
     expectWhole(await whole, 'JobSucceeded');
     await expectPictures(id);
+    expect((await look(id)).error).toBeNull();
   });
 
   test('ended: nothing changes', async () => {

@@ -1,6 +1,6 @@
 /** A proxy in front of fal that a test can shut: a request that it names is held, before it reaches fal or on its way back. */
 import { once } from 'node:events';
-import { createServer, request as forward } from 'node:http';
+import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
 
@@ -32,7 +32,7 @@ export async function openGate(target: string): Promise<Gate> {
     await hold?.released;
   };
 
-  const server = createServer(async (request, response) => {
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const line = `${request.method} ${request.url}`;
     response.on('error', () => undefined);
     await passed(line, 'BEFORE');
@@ -60,6 +60,9 @@ export async function openGate(target: string): Promise<Gate> {
     // An event stream's head must not wait for its first event.
     response.flushHeaders();
     answer.pipe(response);
+  };
+  const server = createServer((request, response) => {
+    handle(request, response).catch(() => response.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
