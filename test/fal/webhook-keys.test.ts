@@ -77,6 +77,23 @@ describe('the keys that are held', () => {
     expect(asked()).toBe(1);
   });
 
+  test('are not asked for a second time while the first answer is late', async () => {
+    let answer: (response: void) => void = () => undefined;
+    fal.script(route, async (response) => {
+      await new Promise((resolve) => {
+        answer = resolve;
+      });
+      await set(jwkOf(key))(response, await fal.nth(route, 1));
+    });
+    const first = keys.some(isKey);
+    await fal.nth(route, 1);
+    time += minuteMs;
+    const second = keys.some(isKey);
+    answer();
+    expect(await Promise.all([first, second])).toEqual([true, true]);
+    expect(asked()).toBe(1);
+  });
+
   test('fail closed: without them nothing is genuine or forged, and fal is left alone for a minute', async () => {
     fal.script(route, json(503, {}), set(jwkOf(key)));
     await expect(keys.some(isKey)).rejects.toThrow(KeysUnreachable);
@@ -135,6 +152,12 @@ describe('an answer that is no key set', () => {
     await expect(fetchJwks(url())).rejects.toThrow('terminated');
     await expect.poll(() => fal.openSockets()).toBe(0);
   });
+});
+
+test('no connection is kept for the day', async () => {
+  fal.script(route, set(jwkOf(key)));
+  await fetchJwks(url());
+  await expect.poll(() => fal.openSockets()).toBe(0);
 });
 
 test('of a mixed set the usable keys are read, each as it is', () => {

@@ -1,5 +1,5 @@
 /** fal's webhooks as they are received: every forgery, every variant of a genuine one, and what each is answered. */
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -154,6 +154,12 @@ describe('a genuine webhook', () => {
   test('that cannot be dealt with throws, for fal to come again', async () => {
     const onNotice = () => Promise.reject(new Error('the database is away'));
     await expect(receiver({ onNotice }).call()).rejects.toThrow('the database is away');
+  });
+
+  test('that cannot be looked at throws too: it is no lack of keys', async () => {
+    const { publicKey } = generateKeyPairSync('x25519');
+    const keys = new WebhookKeys({ load: async () => [publicKey] });
+    await expect(receiver({ keys }).call()).rejects.toThrow('operation not supported');
   });
 
   test('that comes again is told on again: what it brings about is the same', async () => {
