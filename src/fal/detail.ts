@@ -1,5 +1,6 @@
 /** What the body of fal's error says, in whichever of its shapes: a sentence, a list in pydantic's form, an object. */
 import { z } from 'zod';
+import { clip } from './text.ts';
 
 /** An HTTP error of fal; `body` is its JSON, undefined when it was none. */
 export type Refusal = {
@@ -73,5 +74,5 @@ function wordsOf(body: unknown): string {
 function tidy(words: string): string {
   const [told = ''] = words.split(/\s*Traceback \(most recent call last\)|\n\s+at |\n\s*File "|\{"traceback"/);
   const line = told.replaceAll(/\s+/g, ' ').trim();
-  return line.length > maxSentence ? `${line.slice(0, maxSentence - 1)}…` : line;
+  return clip(line, maxSentence);
 }
