@@ -13,7 +13,7 @@ import { endpoints } from './fal/endpoints.ts';
 import { simulatorKey, startSimulator } from './fal/simulator/server.ts';
 import { generationTask } from './generation/task.ts';
 import type { Runner } from './job/runner.ts';
-import { Steps } from './job/steps.ts';
+import { Steps, upkeepOfSteps } from './job/steps.ts';
 import { Worker, type WorkerOptions } from './job/worker.ts';
 import { sameFreePort } from './port.ts';
 import { schema } from './schema.ts';
@@ -147,7 +147,7 @@ async function startBoss(pglite: Parameters<typeof fromPglite>[0], log: Logger):
     db: fromPglite(pglite),
     backend: 'pglite',
     schedule: false,
-    superviseIntervalSeconds: 5,
+    ...upkeepOfSteps,
     // One small database of our own: nothing to watch for, and a reading is a query that everyone else waits behind.
     monitorVacuum: false,
     reindex: false,

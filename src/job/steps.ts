@@ -12,7 +12,18 @@ export type Step = { id: string; jobId: string };
 
 /** A step whose process died is given to another after this long without a heartbeat. pg-boss allows no less. */
 const leaseSeconds = 10;
-export const heartbeatMs = 4_000;
+export const heartbeatMs = 3_000;
+
+/** However alive its process is, a step that takes this long is believed lost. The longest copies a gigabyte from fal. */
+const longestSeconds = 2 * 60 * 60;
+export const longestStepMs = longestSeconds * 1000;
+
+/** How often pg-boss looks for leases that ran out and for old steps to delete; left to itself, once a minute and once a day. */
+export const upkeepOfSteps = {
+  superviseIntervalSeconds: 3,
+  monitorIntervalSeconds: 1,
+  maintenanceIntervalSeconds: 60,
+};
 
 export class Steps {
   readonly #boss: PgBoss;
@@ -28,7 +39,7 @@ export class Steps {
       // One step a job, waiting or at work, so that two never run side by side while leases hold.
       policy: 'exclusive',
       heartbeatSeconds: leaseSeconds,
-      expireInSeconds: 600,
+      expireInSeconds: longestSeconds,
       // A step is tried as long as its job is unfinished; the job's own deadline ends it.
       retryLimit: 1_000_000,
       retentionSeconds: 30 * 24 * 60 * 60,

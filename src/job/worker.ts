@@ -2,10 +2,11 @@
  * The worker of one process: leases steps that are due and runs them side by side. It can be stepped by hand (`tick`),
  * which is how the tests run it, or left to itself (`start`).
  */
+import { setMaxListeners } from 'node:events';
 import { advance } from './advance.ts';
 import type { Runner } from './runner.ts';
 import { unfinished } from './state.ts';
-import { heartbeatMs, type Step } from './steps.ts';
+import { heartbeatMs, longestStepMs, type Step } from './steps.ts';
 
 export type WorkerOptions = {
   /** Steps at once. A step that follows fal costs a socket and little else. */
@@ -14,30 +15,37 @@ export type WorkerOptions = {
   pollMs: number;
   /** Unfinished jobs are looked for that have no step this often. */
   sweepMs: number;
-  /** What else is swept at that pace. */
+  /** What else is swept, at the start and at that pace. */
   alsoSweep?: () => Promise<void>;
 };
+
+/** A step at work here. */
+type Run = { step: Step; sinceMs: number; done: Promise<void> };
 
 const defaults: WorkerOptions = { concurrency: 256, pollMs: 500, sweepMs: 60_000 };
 
 export class Worker {
   readonly #runner: Runner;
   readonly #options: WorkerOptions;
-  readonly #running = new Map<Step, Promise<void>>();
+  /** By the step's id. */
+  readonly #running = new Map<string, Run>();
   readonly #stopping = new AbortController();
   #timers: NodeJS.Timeout[] = [];
   #leasing: Promise<void> | undefined;
+  #sweeping: Promise<void> | undefined;
   #isWoken = false;
 
   constructor(runner: Runner, options: Partial<WorkerOptions> = {}) {
     this.#runner = runner;
     this.#options = { ...defaults, ...options };
+    // As many as there are steps, and no leak.
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   /** Runs every step that is due now to its end, and returns how many there were. */
   async tick(): Promise<number> {
     const count = await this.#lease();
-    await Promise.all(this.#running.values());
+    await this.#allDone();
     return count;
   }
 
@@ -46,10 +54,11 @@ export class Worker {
     this.#runner.steps.onWake = () => this.#look();
     this.#timers = [
       setInterval(() => this.#look(), this.#options.pollMs),
-      setInterval(() => this.#guard(this.#runner.steps.beat([...this.#running.keys()])), heartbeatMs),
-      setInterval(() => this.#guard(this.sweep()), this.#options.sweepMs),
+      setInterval(() => this.#beat(), heartbeatMs),
+      setInterval(() => this.#sweepAll(), this.#options.sweepMs),
     ];
     this.#look();
+    this.#sweepAll();
   }
 
   /** Sends a step for every unfinished job that has none: whatever was lost, the row was not. */
@@ -59,7 +68,6 @@ export class Worker {
       select: { id: true },
     });
     await this.#runner.steps.enqueueAll(jobs.map(({ id }) => id));
-    await this.#options.alsoSweep?.();
     this.#runner.steps.wake();
   }
 
@@ -68,8 +76,8 @@ export class Worker {
     for (const timer of this.#timers) clearInterval(timer);
     this.#runner.steps.onWake = () => undefined;
     this.#stopping.abort();
-    await this.#leasing;
-    await Promise.all(this.#running.values());
+    await Promise.all([this.#leasing, this.#sweeping]);
+    await this.#allDone();
   }
 
   /** Looks for steps now; asked while it looks, it looks once more. */
@@ -97,21 +105,53 @@ export class Worker {
     const room = this.#options.concurrency - this.#running.size;
     if (room <= 0) return 0;
     const steps = await this.#runner.steps.lease(room);
-    for (const step of steps) {
-      const run = advance(this.#runner, step, this.#stopping.signal)
-        .catch((error: unknown) =>
-          this.#runner.log.error({ jobId: step.jobId, err: error }, 'a step could not be written'),
-        )
-        .finally(() => {
-          this.#running.delete(step);
-          if (this.#timers.length > 0) this.#look();
-        });
-      this.#running.set(step, run);
-    }
+    for (const step of steps) if (!this.#isAtWork(step)) this.#run(step);
     return steps.length;
   }
 
-  #guard(work: Promise<void>): void {
-    work.catch((error: unknown) => this.#runner.log.error({ err: error }, 'upkeep failed; it is tried again'));
+  /**
+   * A lease that ran out while this process stood still (a laptop asleep, a long stall) comes back to it: the step that
+   * it was of is still at work, and goes on. A second one would take the job from it, with the answer to a submit in its
+   * hands. One that works for too long is lost, and gets no such grace.
+   */
+  #isAtWork({ id }: Step): boolean {
+    const run = this.#running.get(id);
+    return run !== undefined && performance.now() - run.sinceMs < longestStepMs;
+  }
+
+  #run(step: Step): void {
+    const done = advance(this.#runner, step, this.#stopping.signal)
+      .catch((error: unknown) =>
+        this.#runner.log.error({ jobId: step.jobId, err: error }, 'a step could not be written'),
+      )
+      .finally(() => {
+        if (this.#running.get(step.id) === run) this.#running.delete(step.id);
+        if (this.#timers.length > 0) this.#look();
+      });
+    const run: Run = { step, sinceMs: performance.now(), done };
+    this.#running.set(step.id, run);
+  }
+
+  async #allDone(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ done }) => done));
+  }
+
+  #beat(): void {
+    const steps = [...this.#running.values()].map(({ step }) => step);
+    this.#runner.steps.beat(steps).catch((error: unknown) => {
+      this.#runner.log.error({ err: error }, 'the leases of steps could not be renewed; it is tried again');
+    });
+  }
+
+  /** Unless it still sweeps. */
+  #sweepAll(): void {
+    this.#sweeping ??= (async () => {
+      await this.sweep();
+      await this.#options.alsoSweep?.();
+    })()
+      .catch((error: unknown) => this.#runner.log.error({ err: error }, 'a sweep failed; it is tried again'))
+      .finally(() => {
+        this.#sweeping = undefined;
+      });
   }
 }
