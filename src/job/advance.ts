@@ -2,17 +2,23 @@
 import { randomUUID } from 'node:crypto';
 import type { Job } from '../../prisma/generated/client/client.ts';
 import { FalError } from '../fal/errors.ts';
-import { end } from './end.ts';
+import { DiskFull } from '../storage/space.ts';
+import { end, type Failure } from './end.ts';
 import { finalize } from './finalize.ts';
-import { follow } from './follow.ts';
+import { follow, isCancelRequested } from './follow.ts';
 import type { Runner } from './runner.ts';
 import { isEnded, pauseMs, unfinished } from './state.ts';
 import type { Step } from './steps.ts';
 import { submit } from './submit.ts';
-import { type Claim, ClaimLost, write } from './transition.ts';
+import { type Change, type Claim, ClaimLost, write } from './transition.ts';
 
 /** Faults that are nobody's to foresee are tried again this often in a row before they end the job. */
 const unforeseenAtMost = 10;
+
+const internal: Failure = {
+  code: 'INTERNAL',
+  message: 'This server could not go on with the job. Its log says why.',
+};
 
 /**
  * Runs one step to its end. Running two for one job at once is harmless: the later one's token replaces the earlier's,
@@ -23,12 +29,11 @@ export async function advance(runner: Runner, step: Step, signal: AbortSignal): 
   const claim = await take(runner, step);
   if (claim === undefined) return;
   try {
-    await dispatch(runner, claim, signal);
+    await dispatch(runner, claim, signal).catch((error: unknown) => recover(runner, claim, error, signal));
   } catch (error) {
-    if (error instanceof ClaimLost) return runner.log.debug({ jobId: step.jobId }, error.message);
-    // Told to stop: the row is as it was, and the next step begins where this one stood.
-    if (signal.aborted) return await write(runner, claim, { next: { afterMs: 0 } });
-    await recover(runner, claim, error);
+    // The step is another's by now, or finds its job ended when its lease has run out: it is not this one's to end.
+    if (!(error instanceof ClaimLost)) throw error;
+    runner.log.debug({ jobId: step.jobId }, error.message);
   }
 }
 
@@ -63,29 +68,32 @@ async function dispatch(runner: Runner, claim: Claim, signal: AbortSignal): Prom
 }
 
 /** What fal refused for good ends the job; what may pass is tried again, after a pause, until the deadline. */
-async function recover(runner: Runner, claim: Claim, error: unknown): Promise<void> {
+async function recover(runner: Runner, claim: Claim, error: unknown, signal: AbortSignal): Promise<void> {
+  if (error instanceof ClaimLost) throw error;
+  // Told to stop: the row is as it was, and the next step begins where this one stood.
+  if (signal.aborted) return await write(runner, claim, { next: { afterMs: 0 } });
   const { job } = claim;
   if (isEnded(job.status)) throw error;
   const failures = job.failures + 1;
-  const pause = pauseMs(failures, runner.random());
+  const about = { jobId: job.id, status: job.status, failures };
+  const askedMs = error instanceof FalError ? (error.retryAfterMs ?? 0) : 0;
+  const afterMs = Math.max(pauseMs(failures, runner.random()), askedMs);
+  const isInTime = job.deadlineAt === null || runner.now().getTime() + afterMs < job.deadlineAt.getTime();
+  const again: Change = { data: { failures }, next: { afterMs } };
   if (!(error instanceof FalError)) {
-    runner.log.error({ jobId: job.id, status: job.status, failures, err: error }, 'a step failed unforeseen');
-    if (failures < unforeseenAtMost)
-      return await write(runner, claim, { data: { failures }, next: { afterMs: pause } });
-    return await end(runner, claim, {
-      code: 'INTERNAL',
-      message: 'This server could not go on with the job. Its log says why.',
-    });
+    runner.log.error({ ...about, err: error }, 'a step failed unforeseen');
+    // A full disk is emptied sooner or later: what fal has made is worth the wait.
+    const mayPass = failures < unforeseenAtMost || (error instanceof DiskFull && isInTime);
+    return mayPass ? await write(runner, claim, again) : await end(runner, claim, internal);
   }
   const { code, message } = error;
-  runner.log.warn({ jobId: job.id, status: job.status, failures, code, falStatus: error.status }, 'fal refused a step');
-  // A request that was cancelled in fal's queue may be gone without a trace.
-  if (code === 'RESULT_LOST' && job.cancelRequestedAt !== null) return await end(runner, claim, 'CANCELLED');
+  runner.log.warn({ ...about, code, falStatus: error.status }, 'fal refused a step');
+  // fal never took the request, or it was cancelled in fal's queue and is gone without a trace.
+  const isGone = job.requestId === null || code === 'RESULT_LOST';
+  if (isGone && (await isCancelRequested(runner, claim))) return await end(runner, claim, 'CANCELLED');
   // A key that fal does not take is the operator's to mend; what already runs at fal is not lost by it.
   const mayPass = error.transient || (code === 'FAL_UNAUTHORIZED' && job.requestId !== null);
-  const afterMs = Math.max(pause, error.retryAfterMs ?? 0);
-  const isInTime = job.deadlineAt === null || runner.now().getTime() + afterMs < job.deadlineAt.getTime();
-  if (mayPass && isInTime) return await write(runner, claim, { data: { failures }, next: { afterMs } });
+  if (mayPass && isInTime) return await write(runner, claim, again);
   const field = error.field === undefined ? undefined : runner.tasks[job.kind].fieldName(job, error.field);
   await end(runner, claim, { code, message, field });
 }

@@ -5,62 +5,106 @@
 import { FalError, RequestCancelled } from '../fal/errors.ts';
 import type { RequestStatus } from '../fal/port.ts';
 import { failureOfStatus } from '../fal/refusals.ts';
-import { end } from './end.ts';
+import { end, type Failure } from './end.ts';
 import { Recorder } from './recorder.ts';
 import { endpointOf, type Runner, requestIdOf } from './runner.ts';
 import { type Claim, write } from './transition.ts';
 import { typicalMs } from './typical.ts';
 
+/** However late fal is done, there is so much time to copy what it made. */
+const finalizingMs = 10 * 60_000;
+
+const timedOut: Failure = {
+  code: 'TIMED_OUT',
+  message: 'fal did not finish before the job’s deadline. It was asked to stop.',
+};
+
 export async function follow(runner: Runner, claim: Claim, signal: AbortSignal): Promise<void> {
   const { job } = claim;
-  const endpoint = endpointOf(job);
-  const requestId = requestIdOf(job);
   const leftMs = (job.deadlineAt?.getTime() ?? 0) - runner.now().getTime();
-  if (job.cancelRequestedAt !== null || leftMs <= 0) await askToCancel(runner, claim);
-  if (leftMs <= 0)
-    return await end(runner, claim, {
-      code: 'TIMED_OUT',
-      message: 'fal did not finish before the job’s deadline. It was asked to stop.',
-    });
+  const isLate = leftMs <= 0;
+  if (isLate) {
+    // Nobody may have looked for long. Asked to stop, fal also says whether it was first: then its result is taken.
+    const told = await runner.fal.cancel(endpointOf(job), requestIdOf(job));
+    if (told !== 'ALREADY_COMPLETED') return await end(runner, claim, timedOut);
+  }
+  const last = await watch(runner, claim, isLate ? runner.followMs : Math.min(runner.followMs, leftMs), signal);
+  if (last?.status !== 'COMPLETED') {
+    if (isLate && !signal.aborted) return await end(runner, claim, timedOut);
+    return await write(runner, claim, { next: { afterMs: 0 } });
+  }
+  if (last.error !== undefined) return await endWithError(runner, claim, last, isLate, signal);
+  const copyUntil = runner.now().getTime() + finalizingMs;
+  await write(runner, claim, {
+    data: {
+      status: 'FINALIZING',
+      queuePosition: null,
+      failures: 0,
+      deadlineAt: new Date(Math.max(job.deadlineAt?.getTime() ?? 0, copyUntil)),
+    },
+    events: [{ type: 'FINALIZING', payload: {} }],
+    next: { afterMs: 0 },
+  });
+}
 
+/** Follows for so long at most, and returns the last status. All that was seen is written by then. */
+async function watch(
+  runner: Runner,
+  claim: Claim,
+  forMs: number,
+  signal: AbortSignal,
+): Promise<RequestStatus | undefined> {
+  const { job } = claim;
   const letGo = new AbortController();
   const abort = () => letGo.abort();
-  const recorder = new Recorder(runner, claim, await typicalMs(runner.prisma, endpoint), abort);
   const stopListening = runner.events.onCancelRequest(job.id, () => void askToCancel(runner, claim));
   signal.addEventListener('abort', abort);
   if (signal.aborted) abort();
-  const timer = setTimeout(abort, Math.min(runner.followMs, leftMs));
+  const timer = setTimeout(abort, forMs);
   try {
+    // Read behind the listening: a request to cancel is heard of in one way or the other.
+    if (await isCancelRequested(runner, claim)) await askToCancel(runner, claim);
+    const recorder = new Recorder(runner, claim, await typicalMs(runner.prisma, endpointOf(job)), abort);
     let last: RequestStatus | undefined;
-    for await (const status of runner.fal.follow(endpoint, requestId, letGo.signal)) {
-      recorder.see(status);
-      last = status;
+    try {
+      for await (const status of runner.fal.follow(endpointOf(job), requestIdOf(job), letGo.signal)) {
+        await recorder.see(status);
+        last = status;
+      }
+    } finally {
+      await recorder.close();
     }
-    await recorder.flush();
-    if (last?.status !== 'COMPLETED') await write(runner, claim, { next: { afterMs: 0 } });
-    else if (last.error === undefined) {
-      await write(runner, claim, {
-        data: { status: 'FINALIZING', queuePosition: null, failures: 0 },
-        events: [{ type: 'FINALIZING', payload: {} }],
-        next: { afterMs: 0 },
-      });
-    } else await endWithError(runner, claim, last, signal);
+    return last;
   } finally {
     clearTimeout(timer);
     stopListening();
     signal.removeEventListener('abort', abort);
-    letGo.abort();
-    recorder.stop();
   }
 }
 
+/** Whether the owner has asked to cancel the job by now. */
+export async function isCancelRequested(runner: Runner, { job }: Claim): Promise<boolean> {
+  const { cancelRequestedAt } = await runner.prisma.job.findUniqueOrThrow({
+    where: { id: job.id },
+    select: { cancelRequestedAt: true },
+  });
+  return cancelRequestedAt !== null;
+}
+
 /** COMPLETED with an error: the result's own refusal says more than the status, when it says anything. */
-async function endWithError(runner: Runner, claim: Claim, last: RequestStatus, signal: AbortSignal): Promise<void> {
+async function endWithError(
+  runner: Runner,
+  claim: Claim,
+  last: RequestStatus,
+  isLate: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   const { job } = claim;
   const told = await runner.fal.result(endpointOf(job), requestIdOf(job), signal).catch((error: unknown) => error);
   const isFinal = told instanceof RequestCancelled || (told instanceof FalError && !told.transient);
   const reason = isFinal ? told : failureOfStatus(last);
-  if (reason instanceof RequestCancelled) return await end(runner, claim, 'CANCELLED');
+  // Late, it was this server that asked: in a step that did not live to say so.
+  if (reason instanceof RequestCancelled) return await end(runner, claim, isLate ? timedOut : 'CANCELLED');
   throw reason ?? new Error(`fal calls request ${job.requestId} failed and gives no reason.`);
 }
 

@@ -6,11 +6,18 @@ import type { JobStatus, Prisma } from '../../prisma/generated/client/client.ts'
 import type { NewEvent } from '../event/payload.ts';
 import type { RequestStatus } from '../fal/port.ts';
 import { advance, estimate, type Progress, readProgress } from '../fal/progress.ts';
+import { clip } from '../fal/text.ts';
 import type { Runner } from './runner.ts';
 import { type Claim, write } from './transition.ts';
 
 const progressEveryMs = 250;
 const estimateEveryMs = 1_000;
+/** Events in one statement: a burst of thousands of lines is written in several, and lets others in between. */
+const mostAtOnce = 500;
+/** Past so many that wait to be written, whoever reads fal's stream waits as well. */
+const mostPending = 2_000;
+/** A longer line of a log is kept to this. */
+const mostCharacters = 10_000;
 
 export class Recorder {
   #failure: { error: unknown } | undefined;
@@ -29,8 +36,9 @@ export class Recorder {
   #pending: NewEvent[] = [];
   #writing: Promise<void> | undefined;
   #later: NodeJS.Timeout | undefined;
+  #isClosing = false;
 
-  /** `onFailure` is called when a write failed: following is then over, and `flush` throws what went wrong. */
+  /** `onFailure` is called when a write failed: following is then over, and `close` throws what went wrong. */
   constructor(runner: Runner, claim: Claim, typicalMs: number | undefined, onFailure: () => void) {
     const { job } = claim;
     this.#runner = runner;
@@ -42,35 +50,37 @@ export class Recorder {
     this.#startedAt = job.startedAt;
     this.#progress = { percent: job.percent, step: job.step, totalSteps: job.totalSteps, source: job.progressSource };
     this.#written = this.#progress;
+    // A step that goes on with another's job cannot know when that one last told of progress.
+    if (job.progressSource !== 'UNKNOWN') this.#progressAt = performance.now();
     this.#onFailure = onFailure;
     this.#estimating = setInterval(() => this.#estimate(), estimateEveryMs);
   }
 
-  /** Takes in one status, and writes what is new of it soon. */
-  see({ status, queuePosition, logs, error }: RequestStatus): void {
+  /** Takes in one status, and writes what is new of it soon. Resolves when there is room for the next. */
+  async see({ status, queuePosition, logs, error }: RequestStatus): Promise<void> {
     if (status === 'IN_QUEUE') this.#queued(queuePosition ?? null);
     // A request that ended in an error may never have been worked on: it does not count as started by that.
     else if (error === undefined) this.#started();
     for (const { message, timestamp, level } of logs) {
-      this.#pending.push({ type: 'LOGGED', payload: { message, loggedAt: timestamp, level: level ?? null } });
+      const line = clip(message, mostCharacters);
+      this.#pending.push({ type: 'LOGGED', payload: { message: line, loggedAt: timestamp, level: level ?? null } });
       const seen = readProgress(message, this.#totalSteps);
       if (seen !== undefined) this.#progress = advance(this.#progress, seen);
     }
     this.#writeSoon();
+    while (this.#pending.length > mostPending && this.#writing !== undefined) await this.#writing;
   }
 
-  /** Resolves when everything seen so far is written. */
-  async flush(): Promise<void> {
-    while (this.#failure === undefined && (this.#writing !== undefined || this.#hasNews(Infinity))) {
-      this.#startWriting(Infinity);
+  /** To be called once, at the end of following. Resolves when everything seen is written; nothing is written after. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    clearInterval(this.#estimating);
+    clearTimeout(this.#later);
+    while (this.#failure === undefined && (this.#writing !== undefined || this.#hasNews())) {
+      this.#startWriting();
       await this.#writing;
     }
     if (this.#failure !== undefined) throw this.#failure.error;
-  }
-
-  stop(): void {
-    clearInterval(this.#estimating);
-    clearTimeout(this.#later);
   }
 
   #queued(position: number | null): void {
@@ -100,31 +110,34 @@ export class Recorder {
   }
 
   #writeSoon(): void {
-    if (this.#writing !== undefined || this.#failure !== undefined) return;
-    const now = performance.now();
-    if (this.#hasNews(now)) this.#startWriting(now);
+    if (this.#writing !== undefined || this.#failure !== undefined || this.#isClosing) return;
+    if (this.#hasNews()) this.#startWriting();
     else if (this.#progress !== this.#written && this.#later === undefined) {
       this.#later = setTimeout(
         () => {
           this.#later = undefined;
           this.#writeSoon();
         },
-        this.#progressAt + progressEveryMs - now,
+        this.#progressAt + progressEveryMs - performance.now(),
       );
     }
   }
 
-  /** Whether there is something to write at this moment: progress counts once its quarter second is over. */
-  #hasNews(now: number): boolean {
+  /** Whether there is something to write now. Progress waits until its quarter second is over, or following is. */
+  #hasNews(): boolean {
     return (
       this.#pending.length > 0 ||
       this.#status !== this.#claim.job.status ||
-      (this.#progress !== this.#written && now >= this.#progressAt + progressEveryMs)
+      (this.#progress !== this.#written && (this.#isProgressDue() || this.#isClosing))
     );
   }
 
-  #startWriting(now: number): void {
-    this.#writing ??= this.#write(now)
+  #isProgressDue(): boolean {
+    return performance.now() >= this.#progressAt + progressEveryMs;
+  }
+
+  #startWriting(): void {
+    this.#writing ??= this.#write()
       .catch((error: unknown) => {
         this.#failure ??= { error };
         this.#onFailure();
@@ -135,22 +148,25 @@ export class Recorder {
       });
   }
 
-  async #write(now: number): Promise<void> {
-    const events = this.#pending;
-    this.#pending = [];
+  async #write(): Promise<void> {
+    const events = this.#pending.splice(0, mostAtOnce);
     const data: Prisma.JobUncheckedUpdateInput = {
       status: this.#status,
       queuePosition: this.#queuePosition,
       startedAt: this.#startedAt,
       failures: 0,
     };
-    if (this.#progress !== this.#written && now >= this.#progressAt + progressEveryMs) {
+    const isNew = this.#progress !== this.#written;
+    const isTold = isNew && this.#isProgressDue();
+    // At the end the row learns how far it came; an event too many is not told for it.
+    if (isTold || (isNew && this.#isClosing)) {
       const { percent, step, totalSteps, source } = this.#progress;
       this.#written = this.#progress;
-      this.#progressAt = performance.now();
       Object.assign(data, { percent, step, totalSteps, progressSource: source });
-      events.push({ type: 'PROGRESSED', payload: { percent, step, totalSteps, source } });
+      if (isTold) events.push({ type: 'PROGRESSED', payload: { percent, step, totalSteps, source } });
     }
     await write(this.#runner, this.#claim, { data, events });
+    // Counted from when it was written, so that a slow write does not bring two together.
+    if (isTold) this.#progressAt = performance.now();
   }
 }

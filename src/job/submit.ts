@@ -3,18 +3,27 @@
  * the request and its answer after. A job that is found with an intent and no answer is never sent again.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FalError, SubmitUnconfirmed } from '../fal/errors.ts';
-import { end } from './end.ts';
-import type { Runner } from './runner.ts';
-import { endpointOf } from './runner.ts';
-import { type Claim, write } from './transition.ts';
+import type { Submitted } from '../fal/port.ts';
+import { end, type Failure } from './end.ts';
+import { endpointOf, type Runner } from './runner.ts';
+import { pauseMs } from './state.ts';
+import { type Change, type Claim, ClaimLost, write } from './transition.ts';
 
-const unconfirmed =
-  'fal’s answer to the submit was lost. fal may have run the request, and billed it; it was not sent a second time. Retry to start anew.';
+const unconfirmed: Failure = {
+  code: 'SUBMIT_UNCONFIRMED',
+  message:
+    'fal’s answer to the submit was lost. fal may have run the request, and billed it; it was not sent a second time. Retry to start anew.',
+};
+
+const writesAtMost = 6;
 
 export async function submit(runner: Runner, claim: Claim, signal: AbortSignal): Promise<void> {
   const endpoint = endpointOf(claim.job);
-  if (claim.job.submittingAt !== null) return await giveUp(runner, claim);
+  if (claim.job.submittingAt !== null) return await end(runner, claim, unconfirmed);
+  // Asked while an earlier submit was under way, which fal refused.
+  if (claim.job.cancelRequestedAt !== null) return await end(runner, claim, 'CANCELLED');
   const task = runner.tasks[claim.job.kind];
   if (claim.job.deadlineAt === null) {
     await write(runner, claim, {
@@ -29,34 +38,61 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
       ...(datasetUrl === undefined ? {} : { datasetUrl }),
     },
   });
-  const submitted = await runner.fal.submit(endpoint, input).catch(async (error: unknown) => {
+  let submitted: Submitted;
+  try {
+    submitted = await runner.fal.submit(endpoint, input);
+  } catch (error) {
+    if (error instanceof SubmitUnconfirmed) return await end(runner, claim, unconfirmed);
     // Refused: fal has not taken the request, and it may be sent again. Anything else leaves the intent on the row.
-    if (error instanceof FalError) await write(runner, claim, { data: { submittingAt: null, correlationToken: null } });
-    if (error instanceof SubmitUnconfirmed) return undefined;
+    if (error instanceof FalError) {
+      await keepWriting(runner, claim, { data: { submittingAt: null, correlationToken: null } });
+    }
     throw error;
-  });
-  if (submitted === undefined) return await giveUp(runner, claim);
-  const { requestId, queuePosition } = submitted;
-  const submittedAt = runner.now();
-  await write(runner, claim, {
-    data: {
-      status: 'IN_QUEUE',
-      requestId,
-      falUrls: submitted.urls,
-      queuePosition: queuePosition ?? null,
-      submittedAt,
-      deadlineAt: new Date(submittedAt.getTime() + runner.deadlineMs(endpoint)),
-      failures: 0,
-    },
-    events: [
-      { type: 'SUBMITTED', payload: { requestId } },
-      ...(queuePosition === undefined ? [] : [{ type: 'QUEUE_MOVED' as const, payload: { position: queuePosition } }]),
-    ],
-    next: { afterMs: 0 },
-  });
+  }
+  await accept(runner, claim, submitted);
 }
 
-/** Nothing can bring the lost answer back, and asking again could pay twice: the job ends, for its owner to retry. */
-async function giveUp(runner: Runner, claim: Claim): Promise<void> {
-  await end(runner, claim, { code: 'SUBMIT_UNCONFIRMED', message: unconfirmed });
+/** fal has the request, and only this step knows its id: it is written down, or the request is given up. */
+async function accept(runner: Runner, claim: Claim, { requestId, queuePosition, urls }: Submitted): Promise<void> {
+  const endpoint = endpointOf(claim.job);
+  const submittedAt = runner.now();
+  try {
+    await keepWriting(runner, claim, {
+      data: {
+        status: 'IN_QUEUE',
+        requestId,
+        falUrls: urls,
+        queuePosition: queuePosition ?? null,
+        submittedAt,
+        deadlineAt: new Date(submittedAt.getTime() + runner.deadlineMs(endpoint)),
+        failures: 0,
+      },
+      events: [
+        { type: 'SUBMITTED', payload: { requestId } },
+        ...(queuePosition === undefined
+          ? []
+          : [{ type: 'QUEUE_MOVED' as const, payload: { position: queuePosition } }]),
+      ],
+      next: { afterMs: 0 },
+    });
+  } catch (error) {
+    runner.log.error({ jobId: claim.job.id, requestId, err: error }, 'a request that fal accepted could not be kept');
+    // A commit can succeed and not say so: then the row has the request, and the claim was lost by that.
+    const row = await runner.prisma.job.findUnique({ where: { id: claim.job.id }, select: { requestId: true } });
+    if (row?.requestId !== requestId) await runner.fal.cancel(endpoint, requestId);
+    throw error;
+  }
+}
+
+/** Writes what nobody else knows, again and again for some fifteen seconds when the database fails. */
+async function keepWriting(runner: Runner, claim: Claim, change: Change): Promise<void> {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await write(runner, claim, change);
+    } catch (error) {
+      if (error instanceof ClaimLost || failures === writesAtMost) throw error;
+      runner.log.error({ jobId: claim.job.id, err: error }, 'fal’s answer could not be written; it is tried again');
+      await sleep(pauseMs(failures, runner.random()));
+    }
+  }
 }
