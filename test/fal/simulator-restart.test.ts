@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { heldClock } from '../support/held-clock.ts';
+import { heldClock } from '../../src/fal/simulator/held-clock.ts';
 import { call, clientOf, photoArchive, refusal, simulate, trainPortrait, trainStyle } from '../support/simulator.ts';
 
 const endpoint = 'fal-ai/flux-lora';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { heldClock } from '../support/held-clock.ts';
+import { heldClock } from '../../src/fal/simulator/held-clock.ts';
 import { call, simulate } from '../support/simulator.ts';
 
 const bytes = Buffer.from(Array.from({ length: 1000 }, (_, i) => i % 251));

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { heldClock } from '../../src/fal/simulator/held-clock.ts';
 import { openLedger } from '../../src/fal/simulator/ledger.ts';
 import { openQueue } from '../../src/fal/simulator/queue.ts';
 import { openStorage } from '../../src/fal/simulator/storage.ts';
 import { statusStream } from '../../src/fal/simulator/stream.ts';
-import { heldClock } from '../support/held-clock.ts';
 
 it('tells a change that came while its reader was busy at once, and not with the next ping', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'likeness-stream-'));
@@ -19,7 +19,7 @@ it('tells a change that came while its reader was busy at once, and not with the
   const storage = await openStorage(folder, ledger);
   const train = () => Promise.reject(new Error('There is nothing to train.'));
   const queue = openQueue({ ledger, storage, clock, speed: 'quick', train, signal });
-  const { id } = await queue.submit('fal-ai/flux-lora', { prompt: 'a lighthouse' }, undefined);
+  const { id } = await queue.submit('fal-ai/flux-lora', { prompt: 'a lighthouse' });
 
   const stream = statusStream(id, { queue, clock, baseUrl: 'http://fal', withLogs: false, signal });
   const next = async () => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FalClient } from '@fal-ai/client';
 import { createFalClient } from '@fal-ai/client';
 import { describe, expect, it, vi } from 'vitest';
-import { heldClock } from '../support/held-clock.ts';
+import { heldClock } from '../../src/fal/simulator/held-clock.ts';
 import { call, refusal, simulate } from '../support/simulator.ts';
 
 const endpoint = 'fal-ai/flux-lora';

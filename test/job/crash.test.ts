@@ -4,9 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type HeldClock, heldClock } from '../../src/fal/simulator/held-clock.ts';
 import { type Simulator, startSimulator } from '../../src/fal/simulator/server.ts';
 import { type Gate, openGate } from '../support/gate.ts';
-import { type HeldClock, heldClock } from '../support/held-clock.ts';
 import { gql, subscribe, upload } from '../support/http.ts';
 import { newDataFolder } from '../support/likeness.ts';
 import { photoNames, photoPath } from '../support/photos.ts';

@@ -16,6 +16,14 @@ export async function simulate(
   return { simulator, fal: clientOf(simulator) };
 }
 
+/** The same with these faults from the start. */
+export async function faulty(faults: object[], options: Partial<SimulatorOptions> & { seed?: number } = {}) {
+  const { seed = 0, ...rest } = options;
+  const parts = await simulate(rest);
+  parts.simulator.setFaults({ seed, faults });
+  return parts;
+}
+
 /** The official client, unmodified: its own hook sends fal's hosts to the simulator. */
 export function clientOf({ url, key }: Pick<Simulator, 'url' | 'key'>): FalClient {
   return createFalClient({

@@ -1,5 +1,6 @@
 /** One call to the simulator: which of fal's hosts it is meant for, and what it asks there. */
 import type { IncomingMessage } from 'node:http';
+import type { Fate } from './request.ts';
 
 export type FalHost = 'queue' | 'run' | 'rest' | 'files' | 'simulator';
 
@@ -13,6 +14,8 @@ export type Call = {
   message: IncomingMessage;
   /** Aborts when the caller has left. */
   signal: AbortSignal;
+  /** What is to become of the request that it makes. */
+  fate?: Fate;
 };
 
 const hosts: Record<string, FalHost> = {

@@ -9,6 +9,7 @@
  * - `[[queued]]`   stays IN_QUEUE until cancelled, for a day at most
  * - `[[stuck]]`    stays IN_PROGRESS until cancelled, for a day at most
  */
+import { type FailureType, failureOf } from './failure.ts';
 import type { FalRequest, Refusal } from './request.ts';
 import { textOf } from './request.ts';
 
@@ -27,19 +28,13 @@ export function isNsfw(prompt: string, number: number): boolean {
 
 /** The failure that the request asks for. */
 export function hookedRefusal(input: unknown): Refusal | undefined {
-  if (mentions(input, 'blocked')) {
-    return model(422, 'content_policy_violation', 'The content could not be processed because it was flagged.');
-  }
-  if (mentions(input, 'timeout')) return model(504, 'generation_timeout', 'Generation took too long to complete.');
-  if (mentions(input, 'crash')) {
-    return { status: 503, detail: 'Runner disconnected', errorType: 'runner_disconnected' };
-  }
-  return undefined;
+  if (mentions(input, 'blocked')) return failure('content_policy_violation');
+  if (mentions(input, 'timeout')) return failure('generation_timeout');
+  return mentions(input, 'crash') ? failure('runner_disconnected') : undefined;
 
-  function model(status: number, type: string, msg: string): Refusal {
+  function failure(type: FailureType): Refusal {
     const field = fields.find((name) => textOf(input, name).includes('[[')) ?? 'prompt';
-    const url = `https://docs.fal.ai/errors/#${type}`;
-    return { status, detail: [{ loc: ['body', field], msg, type, url, input: textOf(input, field) }] };
+    return failureOf(type, field, textOf(input, field));
   }
 }
 

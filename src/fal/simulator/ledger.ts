@@ -34,6 +34,8 @@ export interface Ledger {
   request(id: string): FalRequest | undefined;
   /** Keeps a new request, or a known one as it is now. Resolves when that would survive kill -9. */
   putRequest(request: FalRequest): Promise<void>;
+  /** The request that made the file or picture of that id. */
+  makerOf(fileId: string): FalRequest | undefined;
   files(): Iterable<StoredFile>;
   file(id: string): StoredFile | undefined;
   /** A file that comes without an `expiresAt` of its own is kept for seven days. */
@@ -61,6 +63,10 @@ export async function openLedger(folder: string, clock: Clock, drop: (file: Stor
     requests: () => requests.values(),
     request: (id) => requests.get(id),
     putRequest: (request) => keep({ is: 'request', request }),
+    makerOf(fileId) {
+      const isMaker = ({ trained }: FalRequest) => trained?.lora?.id === fileId || trained?.config?.id === fileId;
+      return requests.get(fileId) ?? [...requests.values()].find(isMaker);
+    },
     files: () => files.values(),
     file(id) {
       const file = files.get(id);

@@ -1,5 +1,9 @@
 /** The simulated fal alone: `npm run simulator`. */
+import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from './clock.ts';
+import { readFaultPlan, WrongFaultPlan } from './fault/plan.ts';
+import { heldClock } from './held-clock.ts';
 import { type Speed, speeds } from './request.ts';
 import { startSimulator } from './server.ts';
 
@@ -8,17 +12,30 @@ const program = new Command('simulator')
   .option('--port <number>', 'where it listens, on 127.0.0.1', toPort, 4010)
   .option('--data-dir <folder>', 'where it keeps its state', '.data/simulator')
   .addOption(new Option('--speed <speed>', 'how long things take').choices(speeds).default('quick'))
+  .option('--faults <file>', 'a JSON file of what it is to do wrong: see fault/plan.ts')
+  .option('--hold-clock', 'its time stands still until POST /__simulator/clock {"advanceMs": 1000}')
   .option('--verbose', 'print each call');
 
-const options = program.parse().opts<{ port: number; dataDir: string; speed: Speed; verbose?: boolean }>();
+type Options = {
+  port: number;
+  dataDir: string;
+  speed: Speed;
+  faults?: string;
+  holdClock?: boolean;
+  verbose?: boolean;
+};
+const { faults, holdClock, verbose, ...options } = program.parse().opts<Options>();
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const simulator = await startSimulator({
   ...options,
-  ...(options.verbose === true && { log: (line: object) => print(JSON.stringify(line)) }),
+  clock: holdClock === true ? heldClock(Date.now()) : systemClock,
+  ...(faults !== undefined && { faults: await planIn(faults) }),
+  ...(verbose === true && { log: (line: object) => print(JSON.stringify(line)) }),
 });
 
 print(`Simulated fal at ${simulator.url}, speed ${options.speed}, state in ${options.dataDir}
 What it was asked: ${simulator.url}/__simulator/requests
+What it is to do wrong: ${simulator.url}/__simulator/faults
 Point the official client at it:
 
   import { createFalClient } from '@fal-ai/client';
@@ -34,6 +51,17 @@ Point the official client at it:
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void simulator.close().then(() => process.exit(0)));
+}
+
+/** Ends the program with a sentence when the file holds no fault plan. */
+async function planIn(file: string) {
+  const text = await readFile(file, 'utf8').catch(() => program.error(`${file} cannot be read.`));
+  try {
+    return readFaultPlan(JSON.parse(text));
+  } catch (error) {
+    if (error instanceof WrongFaultPlan) return program.error(`${file}: ${error.message}`);
+    return program.error(`${file} is not JSON.`);
+  }
 }
 
 function toPort(value: string): number {

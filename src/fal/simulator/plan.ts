@@ -20,7 +20,7 @@ const real = {
 
 export function planOf(request: FalRequest): Plan {
   const plan = freePlanOf(request);
-  const held = heldIn(request);
+  const held = request.held ?? heldIn(request);
   if (held === 'IN_QUEUE') return { ...plan, queueMs: day, queuePosition: Math.max(plan.queuePosition, 1) };
   return held === 'IN_PROGRESS' ? { ...plan, runMs: day } : plan;
 }

@@ -9,13 +9,19 @@ import { refusedInput } from './input.ts';
 import type { Ledger } from './ledger.ts';
 import { findAvatar } from './model.ts';
 import { planOf } from './plan.ts';
-import type { FalRequest, Refusal, Speed } from './request.ts';
+import type { FalRequest, Fate, Refusal, Speed } from './request.ts';
 import type { Storage } from './storage.ts';
 import { type Moment, momentAt, nextChangeAt } from './timeline.ts';
 import type { Trainer } from './trainer.ts';
 
 export interface Queue {
-  submit(endpoint: EndpointId, input: unknown, webhookUrl: string | undefined): Promise<FalRequest>;
+  submit(
+    endpoint: EndpointId,
+    input: unknown,
+    more?: { webhookUrl?: string | undefined; fate?: Fate | undefined },
+  ): Promise<FalRequest>;
+  /** How many requests to that endpoint are IN_QUEUE. */
+  waiting(endpoint: EndpointId): number;
   /** A request of that app (`fal-ai/flux-pro`: what its endpoint's id begins with), as it is now. */
   find(app: string, id: string): FalRequest | undefined;
   /** The request, and where it stands `at` now. A training is COMPLETED only when its archive has been read. */
@@ -47,7 +53,7 @@ export function openQueue({ ledger, storage, clock, speed, train, signal: closin
   for (const request of ledger.requests()) if (isUntrained(request)) void startTraining(request);
 
   return {
-    async submit(endpoint, input, webhookUrl) {
+    async submit(endpoint, input, { webhookUrl, fate } = {}) {
       const found = findAvatar(endpoint, input, ledger, storage);
       const refusal = refusedInput(endpoint, input) ?? found?.refusal ?? hookedRefusal(input);
       const request: FalRequest = {
@@ -59,10 +65,18 @@ export function openQueue({ ledger, storage, clock, speed, train, signal: closin
         ...(webhookUrl !== undefined && { webhookUrl }),
         ...(refusal !== undefined && { refusal }),
         ...(found?.avatar !== undefined && { avatar: found.avatar }),
+        ...fate,
       };
       await ledger.putRequest(request);
       if (isUntrained(request)) void startTraining(request);
       return request;
+    },
+
+    waiting(endpoint) {
+      const now = clock.now();
+      const isWaiting = (request: FalRequest) =>
+        request.endpoint === endpoint && momentAt(request, planOf(request), now).status === 'IN_QUEUE';
+      return [...ledger.requests()].filter(isWaiting).length;
     },
 
     find(app, id) {

@@ -58,10 +58,17 @@ export const requestSchema = z.object({
   /** What it draws with. */
   avatar: avatarSchema.optional(),
   trained: trainedSchema.optional(),
+  /** A fault plan's wish: it stays there until it is cancelled, for a day at most. */
+  held: z.enum(['IN_QUEUE', 'IN_PROGRESS']).optional(),
+  /** A fault plan's wish: its webhook does not wait for its end. */
+  webhookEarly: z.literal(true).optional(),
   /** When its webhook was delivered or given up. */
   webhookSettledAt: z.number().optional(),
 });
 export type FalRequest = z.infer<typeof requestSchema>;
+
+/** What a fault plan has in mind for a request that is to be accepted. */
+export type Fate = Partial<Pick<FalRequest, 'refusal' | 'held' | 'webhookEarly'>>;
 
 /** A text of the input, or nothing: for what must also be read from an input that is refused. */
 export function textOf(input: unknown, field: string): string {

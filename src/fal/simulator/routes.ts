@@ -1,17 +1,16 @@
-/** Which answer belongs to which call: fal's queue, direct runs, storage and files, and the simulator's own pages. */
+/** Which answer belongs to which call: fal's queue, direct runs, storage and files. */
 import { endpointIds, isEndpointId } from '../endpoints.ts';
 import { type Call, readJson } from './call.ts';
 import type { Clock } from './clock.ts';
 import type { Downloads } from './download.ts';
-import type { Ledger } from './ledger.ts';
 import { planOf } from './plan.ts';
 import type { Queue } from './queue.ts';
 import type { Reply } from './reply.ts';
 import type { FalRequest } from './request.ts';
+import type { Signer } from './signature.ts';
 import { resultReply, statusBody, urlsOf, windowOfLogs } from './status.ts';
 import { statusStream } from './stream.ts';
 import type { Uploads } from './upload.ts';
-import type { Webhooks } from './webhook.ts';
 
 export type Routes = (call: Call) => Promise<Reply>;
 
@@ -20,12 +19,11 @@ export type RouteParts = {
   baseUrl: string;
   clock: Clock;
   queue: Queue;
-  ledger: Ledger;
   uploads: Uploads;
   downloads: Downloads;
-  webhooks: Webhooks;
-  /** What GET /__simulator/requests shows of calls. */
-  seen: () => readonly object[];
+  signer: Signer;
+  /** Called with each request that was taken in, before that is answered. */
+  onAccepted: (request: FalRequest) => void;
 };
 
 const unknownRequest: Reply = { status: 404, body: { status: 'NOT_FOUND' } };
@@ -34,11 +32,10 @@ const streamHeaders = { 'content-type': 'text/event-stream; charset=utf-8', 'cac
 const longMs = 60 * 60_000;
 
 export function openRoutes(parts: RouteParts): Routes {
-  const { key, baseUrl, clock, queue, ledger, uploads, downloads, webhooks, seen } = parts;
+  const { key, baseUrl, clock, queue, uploads, downloads, signer, onAccepted } = parts;
   return async (call) => {
     if (call.host === 'files') return await files(call);
-    if (call.host === 'simulator') return { status: 200, body: { calls: seen(), requests: [...ledger.requests()] } };
-    if (call.path === '/.well-known/jwks.json') return { status: 200, body: webhooks.jwks() };
+    if (call.path === '/.well-known/jwks.json') return { status: 200, body: signer.jwks() };
     const refused = refusedKey(call);
     if (refused !== undefined) return refused;
     if (call.host === 'rest') return await storage(call);
@@ -114,8 +111,12 @@ export function openRoutes(parts: RouteParts): Routes {
     if (webhookUrl !== undefined && !URL.canParse(webhookUrl)) {
       return { status: 400, body: { detail: 'Invalid webhook URL' } };
     }
-    const request = await queue.submit(endpoint, input, webhookUrl);
-    webhooks.watch(request);
+    const most = call.query.get('fal_max_queue_length');
+    if (most !== null && queue.waiting(endpoint) > Number(most)) {
+      return { status: 429, body: { detail: `More than ${most} requests are waiting` } };
+    }
+    const request = await queue.submit(endpoint, input, { webhookUrl, fate: call.fate });
+    onAccepted(request);
     return request;
   }
 

@@ -1,6 +1,7 @@
 /**
  * fal, simulated: queue, direct runs, storage and files on one loopback port, for everything that fal/endpoints.ts
- * names. It draws real pictures and trains models that only it knows. See hooks.ts for words that make it fail.
+ * names. It draws real pictures and trains models that only it knows. See hooks.ts for words in a prompt that make it fail,
+ * and fault/plan.ts for faults in calls and webhooks.
  *
  * The official client finds it through a `requestMiddleware` that sends fal's hosts here and names them in the header
  * `x-fal-sim-host`, or through `proxyUrl: { url: simulator.url, when: 'always' }`.
@@ -10,15 +11,22 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BodyNotJson, BodyTooLarge, readCall } from './call.ts';
+import { openAnswers } from './answer.ts';
+import { type Call, readCall } from './call.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { openDownloads } from './download.ts';
+import { openFaults } from './fault/faults.ts';
+import { type FaultPlan, readFaultPlan } from './fault/plan.ts';
 import { openLedger } from './ledger.ts';
+import { openPages } from './pages.ts';
+import { openPost } from './post.ts';
 import { openQueue } from './queue.ts';
+import { type CallRecord, openRecord } from './record.ts';
 import { type Reply, send } from './reply.ts';
 import type { FalRequest, Speed } from './request.ts';
-import { openRoutes, type Routes } from './routes.ts';
-import { FileTooLarge, openStorage } from './storage.ts';
+import { openRoutes } from './routes.ts';
+import { openSigner } from './signature.ts';
+import { openStorage } from './storage.ts';
 import { openTrainer } from './trainer.ts';
 import { openUploads } from './upload.ts';
 import { openWebhooks } from './webhook.ts';
@@ -31,36 +39,34 @@ export type SimulatorOptions = {
   dataDir: string | undefined;
   speed: Speed;
   clock?: Clock;
+  /** What it does wrong from the start. */
+  faults?: FaultPlan;
   log?: (line: object) => void;
 };
-
-/** A call as it came and how it was answered; never its body. */
-export type SeenCall = { at: number; method: string; host: string; path: string; status: number };
 
 export interface Simulator {
   url: string;
   /** The FAL_KEY that it accepts. */
   key: string;
-  record: {
-    /** The last 10,000 calls, oldest first; not those to /__simulator. */
-    calls(): readonly SeenCall[];
+  record: Pick<CallRecord, 'calls' | 'webhooks'> & {
     /** Every request that was accepted in the last seven days. */
     requests(): FalRequest[];
   };
+  /** As PUT and DELETE of /__simulator/faults. Throws WrongFaultPlan. */
+  setFaults(plan: object): void;
+  clearFaults(): void;
   close(): Promise<void>;
 }
 
 /** One for all simulators: it guards nothing, and a client that was pointed at one finds the next. */
 export const simulatorKey = 'simulated:fal-key';
-const mostCalls = 10_000;
 
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { port = 0, host = '127.0.0.1', dataDir, speed, clock = systemClock, log = () => undefined } = options;
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'simulated-fal-')));
   await mkdir(folder, { recursive: true });
   const closing = new AbortController();
-  const calls: SeenCall[] = [];
-  let routes: Routes | undefined;
+  let answerTo: ((call: Call) => Promise<Reply>) | undefined;
   let closed: Promise<void> | undefined;
 
   const server = createServer((message, response) => void answer(message, response));
@@ -74,23 +80,34 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const { signal } = closing;
   const train = openTrainer(ledger, storage, signal);
   const queue = openQueue({ ledger, storage, clock, speed, train, signal });
-  const webhooks = await openWebhooks({ folder, queue, ledger, clock, baseUrl, signal, log });
-  routes = openRoutes({
+  const signer = await openSigner(join(folder, 'webhook-key.pem'));
+  const record = openRecord();
+  const faults = openFaults(options.faults);
+  const post = openPost({ signer, clock, record, signal, log });
+  const webhooks = openWebhooks({ post, queue, ledger, clock, faults, baseUrl, signal, log });
+  const pages = openPages({ ledger, clock, record, faults });
+  const routes = openRoutes({
     key: simulatorKey,
     baseUrl,
     clock,
     queue,
-    ledger,
-    webhooks,
+    signer,
     uploads: openUploads(storage, clock, baseUrl),
     downloads: openDownloads(ledger, storage, clock),
-    seen: () => calls,
+    onAccepted(request) {
+      faults.accepted(request.id);
+      webhooks.watch(request);
+    },
   });
+  const scene = { clock, baseUrl, request: ledger.request, webhookTried: webhooks.tried };
+  answerTo = openAnswers({ routes, pages, faults, record, ledger, scene, log });
 
   return {
     url: baseUrl,
     key: simulatorKey,
-    record: { calls: () => calls, requests: () => [...ledger.requests()] },
+    record: { calls: record.calls, webhooks: record.webhooks, requests: () => [...ledger.requests()] },
+    setFaults: (plan) => faults.set(readFaultPlan(plan)),
+    clearFaults: () => faults.clear(),
     close() {
       closed ??= close();
       return closed;
@@ -112,29 +129,9 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     const left = new AbortController();
     response.once('close', () => left.abort());
     const call = readCall(message, AbortSignal.any([left.signal, closing.signal]));
-    const reply = await replyTo(message, async () => (await routes?.(call)) ?? starting);
-    if (call.host !== 'simulator') {
-      const { method, host, path } = call;
-      const seen = { at: clock.now(), method, host, path, status: reply.status };
-      if (calls.push(seen) > mostCalls) calls.shift();
-      log(seen);
-    }
+    const reply = (await answerTo?.(call)) ?? starting;
     if (!response.destroyed) await send(reply, response, call.method !== 'HEAD');
   }
 }
 
 const starting: Reply = { status: 503, headers: { 'retry-after': 1 }, body: { detail: 'Starting' } };
-const loopback = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
-
-/** A page on another site that has its name resolved to 127.0.0.1 gets nothing: its Host header gives it away. */
-async function replyTo(message: IncomingMessage, route: () => Promise<Reply>): Promise<Reply> {
-  if (!loopback.test(message.headers.host ?? '')) return { status: 403, body: { detail: 'Not a loopback host' } };
-  try {
-    return await route();
-  } catch (error) {
-    if (error instanceof BodyNotJson) return { status: 400, body: { detail: 'The body is not JSON' } };
-    const isTooLarge = error instanceof BodyTooLarge || error instanceof FileTooLarge;
-    if (isTooLarge) return { status: 413, headers: { connection: 'close' }, body: { detail: 'The body is too large' } };
-    return { status: 500, body: { detail: error instanceof Error ? error.message : 'Internal server error' } };
-  }
-}

@@ -1,9 +1,13 @@
-/** A clock that stands still until the test moves it on. */
-import type { Clock } from '../../src/fal/simulator/clock.ts';
+/** A clock that stands still until it is moved on: by a test, or over HTTP. */
+import type { Clock } from './clock.ts';
 
 export interface HeldClock extends Clock {
   /** Moves on and wakes everyone whose time has come. */
   advance(ms: number): void;
+}
+
+export function isHeld(clock: Clock): clock is HeldClock {
+  return 'advance' in clock;
 }
 
 export function heldClock(now = Date.UTC(2026, 0, 1)): HeldClock {
