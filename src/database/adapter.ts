@@ -3,6 +3,7 @@
  * scripts is replaced, because version 0.7.2 does not await a script, swallows an error of COMMIT, and sets an isolation
  * level outside the transaction that it is meant for.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PGlite, Transaction as PGliteTransaction } from '@electric-sql/pglite';
 import type {
   IsolationLevel,
@@ -30,33 +31,35 @@ export function pgliteAdapter(pglite: PGlite): SqlDriverAdapterFactory {
   };
 }
 
-/** PGlite runs a transaction as a callback; this holds the callback open until Prisma commits or rolls back. */
+/**
+ * PGlite runs a transaction as a callback, and nobody else's statement while it runs; this holds the callback open until
+ * Prisma commits or rolls back. However that goes, the callback ends: one that does not would block the database for ever.
+ */
 async function begin(
   pglite: PGlite,
   queries: SqlDriverAdapter,
   level: IsolationLevel | undefined,
 ): Promise<Transaction> {
   const { promise: opened, resolve: open } = withResolvers<PGliteTransaction>();
-  const { promise: decided, resolve: decide } = withResolvers<void>();
+  const { promise: decided, resolve: decide } = withResolvers<'COMMIT' | 'ROLLBACK'>();
   const finished = pglite.transaction(async (tx) => {
+    // PGlite answers without a turn of the event loop, and a queue of transactions would let nothing else have one.
+    await nextTurn();
     if (level !== undefined) await tx.exec(`SET TRANSACTION ISOLATION LEVEL ${level}`);
     open(tx);
-    await decided;
+    if ((await decided) === 'ROLLBACK') await tx.rollback();
   });
-  // If it never opens (a closed database, a refused level), opening is what fails; a later failure is commit's to tell.
+  // If it never opens (a closed database, a refused level), opening is what fails; a later failure is its end's to tell.
   const tx = await Promise.race([opened, finished.then(() => opened)]);
+  const end = (how: 'COMMIT' | 'ROLLBACK') => async () => {
+    decide(how);
+    await finished;
+  };
   return Object.assign(Object.create(queries) as Transaction, {
     client: tx,
     options: { usePhantomQuery: true },
-    async commit() {
-      decide();
-      await finished;
-    },
-    async rollback() {
-      await tx.rollback();
-      decide();
-      await finished;
-    },
+    commit: end('COMMIT'),
+    rollback: end('ROLLBACK'),
   });
 }
 

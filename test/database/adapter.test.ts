@@ -59,6 +59,63 @@ it('transactions at once run one after the other, and a failed one does not harm
   expect(await Promise.all(ids.map(isThere))).toEqual(ids.map((_, index) => index % 2 === 1));
 });
 
+it('a transaction that takes too long is rolled back, and the next one runs', async () => {
+  const id = randomUUID();
+  const work = database.prisma.$transaction(
+    async (tx) => {
+      await addUser(tx, id);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await addUser(tx);
+    },
+    { timeout: 100 },
+  );
+  await expect(work).rejects.toThrow(/expired|timeout/i);
+  expect(await isThere(id)).toBe(false);
+});
+
+it('one that waited too long for its turn is not begun, and does not keep the next from its own', async () => {
+  const id = randomUUID();
+  const { promise: held, resolve: release } = withResolvers();
+  const first = database.prisma.$transaction(async () => await held);
+  const late = database.prisma.$transaction((tx) => addUser(tx, id), { maxWait: 50 });
+  await expect(late).rejects.toThrow(/Unable to start a transaction|expired|timeout/i);
+  release();
+  await first;
+  expect(await isThere(id)).toBe(false);
+});
+
+it('a rollback that fails is told, and blocks nobody', async () => {
+  const { transaction } = database.pglite;
+  database.pglite.transaction = async (work) =>
+    (await transaction.call(database.pglite, (tx) =>
+      work({ ...tx, rollback: async () => Promise.reject(new Error('no rollback')) }),
+    )) as never;
+  const id = randomUUID();
+  const work = database.prisma.$transaction(async (tx) => {
+    await addUser(tx, id);
+    throw new Error('No.');
+  });
+  await expect(work).rejects.toThrow();
+  database.pglite.transaction = transaction;
+  expect(await isThere(id)).toBe(false);
+});
+
+it('transactions one after the other let the process do other things in between', async () => {
+  let turns = 0;
+  const ticking = setInterval(() => (turns += 1));
+  for (let n = 0; n < 20; n += 1) await database.prisma.$transaction((tx) => tx.user.count());
+  clearInterval(ticking);
+  expect(turns).toBeGreaterThan(5);
+});
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
 it('a script that fails is told before anything goes on', async () => {
   const adapter = await pgliteAdapter(database.pglite).connect();
   await expect(adapter.executeScript('CREATE TABLE once (n INT); CREATE TABLE once (n INT)')).rejects.toThrow(
