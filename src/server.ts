@@ -19,6 +19,7 @@ import { createProtocol } from './server/protocol.ts';
 import { RequestLog } from './server/request-log.ts';
 import { Routes } from './server/routes.ts';
 import { Sockets } from './server/sockets.ts';
+import type { ReceiveWebhook } from './server/webhooks.ts';
 import { createYogaServer } from './server/yoga.ts';
 
 export type ServerOptions = {
@@ -35,6 +36,8 @@ export type ServerOptions = {
   uploadsFolder: string;
   /** Answers /files/*. */
   serveFile?: ServeFile;
+  /** Answers /webhooks/*. */
+  receiveWebhook?: ReceiveWebhook;
   limits?: Partial<Limits>;
 };
 
@@ -50,7 +53,7 @@ export type Server = {
 };
 
 export function createServer(options: ServerOptions): Server {
-  const { log, host, context, health, serveFile, uploadsFolder } = options;
+  const { log, host, context, health, serveFile, receiveWebhook, uploadsFolder } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const stop = new AbortController();
   const closing = stop.signal;
@@ -68,6 +71,8 @@ export function createServer(options: ServerOptions): Server {
     graphiql,
     health,
     serveFile,
+    receiveWebhook,
+    limits,
     isOwnHost: (name) => !isLoopback(host) || isOwnHost(name, ownNames),
     closing,
     log,

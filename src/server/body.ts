@@ -32,10 +32,14 @@ export async function* readChunks(
   }
 }
 
-export async function readText(request: IncomingMessage, response: ServerResponse, limit: BodyLimit): Promise<string> {
+export async function readBytes(request: IncomingMessage, response: ServerResponse, limit: BodyLimit): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of readChunks(request, response, limit)) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
+}
+
+export async function readText(request: IncomingMessage, response: ServerResponse, limit: BodyLimit): Promise<string> {
+  return (await readBytes(request, response, limit)).toString('utf8');
 }
 
 const tooLarge = (maxBytes: number) =>

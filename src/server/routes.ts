@@ -6,8 +6,10 @@ import { type GraphiQL, wantsPage } from './graphiql.ts';
 import type { GraphQLOverHttp } from './graphql-over-http.ts';
 import { answerAlive, answerReady, type Health } from './health.ts';
 import { answerError, HttpError } from './http-error.ts';
+import type { Limits } from './limits.ts';
 import { isCrossSite } from './origin.ts';
 import type { RequestLog } from './request-log.ts';
+import { answerWebhook, type ReceiveWebhook } from './webhooks.ts';
 import { graphqlPath } from './yoga.ts';
 
 export class Routes {
@@ -21,17 +23,18 @@ export class Routes {
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { log, requestLog } = this.#parts;
     const path = request.url?.split('?')[0] ?? '/';
-    const line = requestLog.watch(response, path);
+    const shown = withoutToken(path);
+    const line = requestLog.watch(response, shown);
     try {
       await this.#route(path, request, response, line);
     } catch (error) {
       if (response.destroyed || response.headersSent) {
         // Either the client left, or the answer broke off: then so does the connection, for the client to notice.
-        if (!response.destroyed) log.error({ err: error, path }, 'an answer broke off');
+        if (!response.destroyed) log.error({ err: error, path: shown }, 'an answer broke off');
         response.destroy();
         return;
       }
-      if (!(error instanceof HttpError)) log.error({ err: error, path }, 'unforeseen error');
+      if (!(error instanceof HttpError)) log.error({ err: error, path: shown }, 'unforeseen error');
       await answerError(response, error instanceof HttpError ? error : unforeseen());
     }
   }
@@ -53,7 +56,7 @@ export class Routes {
     response: ServerResponse,
     line: ReturnType<RequestLog['watch']>,
   ): Promise<void> {
-    const { graphql, graphiql, health, serveFile, closing, log } = this.#parts;
+    const { graphql, graphiql, health, serveFile, receiveWebhook, limits, closing, log } = this.#parts;
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     if (path === graphqlPath && wantsPage(request)) return graphiql.answer(request, response);
     if (path === graphqlPath) {
@@ -63,6 +66,9 @@ export class Routes {
     if (path === '/health' && isRead) return answerAlive(response);
     if (path === '/ready' && isRead) return answerReady(response, health, closing.aborted, log);
     if (path.startsWith('/files/') && serveFile) return answerFile(request, response, urlOf(request), serveFile);
+    if (path.startsWith('/webhooks/') && receiveWebhook) {
+      return answerWebhook(request, response, path, receiveWebhook, limits);
+    }
     if (path === '/' && wantsPage(request)) {
       response.writeHead(302, { location: graphqlPath }).end();
       return undefined;
@@ -76,12 +82,17 @@ export type RoutesParts = {
   graphiql: GraphiQL;
   health: () => Promise<Health>;
   serveFile: ServeFile | undefined;
+  receiveWebhook: ReceiveWebhook | undefined;
+  limits: Limits;
   isOwnHost: (host: string | undefined) => boolean;
   /** From then on the server is not ready. */
   closing: AbortSignal;
   log: Logger;
   requestLog: RequestLog;
 };
+
+/** For the log: whoever reads it is not to have the token of a webhook's URL. */
+const withoutToken = (path: string) => path.replace(/^(\/webhooks\/[^/]*\/).*/, '$1…');
 
 function urlOf(request: IncomingMessage): URL {
   const href = `http://${request.headers.host ?? 'localhost'}${request.url ?? '/'}`;
