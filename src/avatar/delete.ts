@@ -1,4 +1,4 @@
-/** Deleting an avatar: gone for every reader at once, from the disk as soon as fal has let go of it. */
+/** Deleting an avatar: gone for every reader at once, from the disk when fal has let go of it. */
 import type { Job } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app.ts';
 import type { Tx } from '../database/client.ts';
@@ -11,8 +11,8 @@ import { purgeDeletedAvatars } from './purge.ts';
 
 /**
  * Hides the avatar, cancels its unfinished jobs, removes its photos and pictures, and makes the owner's oldest other
- * avatar the default when it was that, all in one transaction. Its row, its jobs and its files go when its last job has
- * ended. Throws NotFound, also the second time.
+ * avatar the default when it was that, all in one transaction. Its row, its jobs and its model go within about a minute
+ * of its last job's end. Throws NotFound, also the second time.
  */
 export async function deleteAvatar(app: App, viewer: Viewer, key: AvatarKey): Promise<void> {
   const cancelled = await app.prisma.$transaction(async (tx) => {

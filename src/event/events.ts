@@ -88,14 +88,17 @@ export class Events {
 
   /** Looks for what no nudge told of. Runs by itself every two seconds. */
   async reread(): Promise<void> {
-    if (this.#feeds.size > 0) {
+    const asked = [...this.#feeds];
+    if (asked.length > 0) {
       const jobs = await this.#prisma.job.findMany({
-        where: { id: { in: [...this.#feeds.keys()] } },
+        where: { id: { in: asked.map(([id]) => id) } },
         select: { id: true, lastSequence: true },
       });
-      for (const { id, lastSequence } of jobs) {
-        const feed = this.#feeds.get(id);
-        if (feed !== undefined && lastSequence > feed.head) feed.nudge();
+      const heads = new Map(jobs.map(({ id, lastSequence }) => [id, lastSequence]));
+      for (const [id, feed] of asked) {
+        const head = heads.get(id);
+        if (head === undefined) feed.end();
+        else if (head > feed.head) feed.nudge();
       }
     }
     if (this.#owners.size > 0) {

@@ -20,6 +20,8 @@ export class Feed {
   #head: number;
   /** Whether there may be events behind `#head`: from the start, and after every nudge until they are read. */
   #isStale = true;
+  /** The job is gone, and its log with it: there is nothing more to come. */
+  #isOver = false;
   #reading: Promise<void> | undefined;
   readonly #readers = new Set<Reader<JobEvent>>();
   readonly #readLog: ReadLog;
@@ -54,7 +56,8 @@ export class Feed {
           if (place < this.#head) {
             page = await this.#readLog(place, pageOfEvents);
             hasEnded = page.length === 0; // The job is gone, and its log with it.
-          } else if (this.#isStale || this.#reading !== undefined) await this.#readOn();
+          } else if (this.#isOver) hasEnded = true;
+          else if (this.#isStale || this.#reading !== undefined) await this.#readOn();
           else return 'WAIT';
         }
         return 'END';
@@ -72,6 +75,12 @@ export class Feed {
   nudge(): void {
     this.#isStale = true;
     for (const reader of this.#readers) reader.nudge();
+  }
+
+  /** The job is gone: whoever has read what is held here is done. */
+  end(): void {
+    this.#isOver = true;
+    this.nudge();
   }
 
   /** Reads what is new, once for all who ask at the same time. */

@@ -81,6 +81,8 @@ async function recover(runner: Runner, claim: Claim, error: unknown, signal: Abo
   const isInTime = job.deadlineAt === null || runner.now().getTime() + afterMs < job.deadlineAt.getTime();
   const again: Change = { data: { failures }, next: { afterMs } };
   if (!(error instanceof FalError)) {
+    // Cancelled, or its avatar deleted, while the step worked: what it then missed is no fault.
+    await assertHeld(runner, claim);
     runner.log.error({ ...about, err: error }, 'a step failed unforeseen');
     // A full disk is emptied sooner or later: what fal has made is worth the wait.
     const mayPass = failures < unforeseenAtMost || (error instanceof DiskFull && isInTime);
@@ -96,4 +98,11 @@ async function recover(runner: Runner, claim: Claim, error: unknown, signal: Abo
   if (mayPass && isInTime) return await write(runner, claim, again);
   const field = error.field === undefined ? undefined : runner.tasks[job.kind].fieldName(job, error.field);
   await end(runner, claim, { code, message, field });
+}
+
+/** Throws ClaimLost. A database that fails is the next write's to tell. */
+async function assertHeld(runner: Runner, claim: Claim): Promise<void> {
+  await write(runner, claim, {}).catch((error: unknown) => {
+    if (error instanceof ClaimLost) throw error;
+  });
 }

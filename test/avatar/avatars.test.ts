@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { purgeDeletedAvatars } from '../../src/avatar/purge.ts';
 import { type Api, globalId, openApi, uuidIn } from '../support/api.ts';
 
 let api: Api;
@@ -212,7 +213,8 @@ describe('deleteAvatar', () => {
     const { id } = await importOf({ style: { name: 'Ink', finetuneId: 'ft', triggerWord: 'INK' } });
     const avatarId = uuidIn(id);
     await api.addPhotos(avatarId, 2);
-    await api.prisma.job.create({ data: { ...generation(avatarId), status: 'CANCELLED', finishedAt: new Date() } });
+    const finishedAt = new Date(Date.now() - 60_000);
+    await api.prisma.job.create({ data: { ...generation(avatarId), status: 'CANCELLED', finishedAt } });
     await remove(id);
     expect(await api.prisma.avatar.count({ where: { id: avatarId } })).toBe(0);
     expect(await api.prisma.job.count({ where: { avatarId } })).toBe(0);
@@ -251,8 +253,10 @@ describe('deleteAvatar', () => {
     expect(await api.prisma.avatar.count({ where: { id: avatarId } })).toBe(1);
 
     await api.move({ id: jobId }, 'CANCELLED');
-    const other = await create({ style: { name: 'Other' } });
-    await remove(other.id);
+    // For a moment, so that whoever follows the job reads its end.
+    await purgeDeletedAvatars(api.app);
+    expect(await api.prisma.avatar.count({ where: { id: avatarId } })).toBe(1);
+    await purgeDeletedAvatars({ ...api.app, now: () => new Date(Date.now() + 11_000) });
     expect(await api.prisma.avatar.count({ where: { id: avatarId } })).toBe(0);
     expect(await api.prisma.job.count({ where: { id: jobId } })).toBe(0);
   });

@@ -52,6 +52,19 @@ describe('following a job', () => {
   };
   const upTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1);
 
+  test('ends when the job is gone, for whoever waits and whoever comes', async () => {
+    await append(logs(0, 2));
+    const following = all(events.follow(job.id, 0));
+    const waiting = events.follow(job.id, 2).next();
+    await expect.poll(() => events.openFeeds).toBe(1);
+    await database.prisma.job.delete({ where: { id: job.id } });
+    await events.reread();
+    expect(await following).toEqual([1, 2]);
+    expect(await waiting).toEqual({ value: undefined, done: true });
+    expect(await all(events.follow(job.id, 0))).toEqual([]);
+    expect(events.openFeeds).toBe(0);
+  });
+
   test('replays the log, goes on live, and ends after the terminal event', async () => {
     await append(logs(0, 3));
     const following = all(events.follow(job.id, 0));

@@ -31,8 +31,8 @@ const JobEvent = builder.interfaceRef<EventRow>('JobEvent').implement({
     job: t.prismaField({
       type: Job,
       description: 'The job as it is now, which may be further on than at the event.',
-      resolve: (query, event, _args, { app }) =>
-        app.prisma.job.findUniqueOrThrow({ ...query, where: { id: event.jobId } }),
+      resolve: async (query, event, _args, { app }) =>
+        (await app.prisma.job.findUnique({ ...query, where: { id: event.jobId } })) ?? gone(),
     }),
   }),
 });

@@ -1,0 +1,166 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { purgeDeletedAvatars } from '../../src/avatar/purge.ts';
+import { uuidIn } from '../support/api.ts';
+import { subscribe, upload } from '../support/http.ts';
+import { startLikeness, type TestLikeness } from '../support/likeness.ts';
+import { photoNames, photoPath } from '../support/photos.ts';
+
+let likeness: TestLikeness;
+beforeAll(async () => {
+  likeness = await startLikeness();
+});
+afterAll(() => likeness.close());
+
+type Told = { __typename: string; job: { status: string } };
+
+async function ask<Fields>(query: string, variables: Record<string, unknown>): Promise<Fields> {
+  const { data, errors } = await likeness.gql(query, variables);
+  expect(errors).toBeUndefined();
+  return Object.values(data ?? {})[0] as Fields;
+}
+
+/** A portrait with ten photos; the simulated fal holds its training by words in its trigger. */
+async function portrait(triggerPhrase: string): Promise<string> {
+  const { id } = await ask<{ id: string }>(
+    'mutation ($input: CreateAvatarInput!) { createAvatar(input: $input) { ... on PortraitAvatar { id } } }',
+    { input: { portrait: { name: 'Ada', triggerPhrase } } },
+  );
+  const names = photoNames('good').slice(0, 10);
+  await upload(
+    likeness.url,
+    'mutation ($input: AddPhotosInput!) { addPhotos(input: $input) { __typename } }',
+    { input: { avatarId: id, files: names.map(() => null) } },
+    names.map((name, n) => ({
+      path: `variables.input.files.${n}`,
+      name,
+      content: readFileSync(photoPath(`good/${name}`)),
+    })),
+  );
+  return id;
+}
+
+const train = async (avatarId: string) =>
+  (
+    await ask<{ id: string }>(
+      'mutation ($id: ID!) { startTraining(input: { avatarId: $id }) { ... on Training { id } } }',
+      { id: avatarId },
+    )
+  ).id;
+
+const draw = async (avatarId: string, prompt: string) =>
+  (
+    await ask<{ id: string }>(
+      'mutation ($id: ID!, $prompt: String!) { startGeneration(input: { avatarId: $id, prompt: $prompt, numImages: 4 }) { ... on Generation { id } } }',
+      { id: avatarId, prompt },
+    )
+  ).id;
+
+const remove = (id: string) =>
+  ask<{ __typename: string }>('mutation ($id: ID!) { deleteAvatar(avatarId: $id) { __typename } }', { id });
+
+const follow = (jobId: string) =>
+  subscribe<{ jobEvents: Told }>(
+    likeness.url,
+    'subscription ($jobId: ID!) { jobEvents(jobId: $jobId) { __typename job { status } } }',
+    { jobId },
+  );
+
+/** Reads on to an event of that type, or to the end, and gives the last one. */
+async function readTo(events: ReturnType<typeof follow>, type?: string): Promise<Told | undefined> {
+  let last: Told | undefined;
+  for (;;) {
+    const { value, done } = await events.next();
+    if (done) return last;
+    expect(value.errors).toBeUndefined();
+    last = value.data?.jobEvents;
+    if (last?.__typename === type) return last;
+  }
+}
+
+async function trained(trigger: string): Promise<string> {
+  const id = await portrait(trigger);
+  const events = follow(await train(id));
+  expect(await readTo(events)).toMatchObject({ __typename: 'JobSucceeded' });
+  return id;
+}
+
+const filesOnDisk = () =>
+  readdirSync(join(likeness.dataDir, 'files'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
+
+/** What the sweep does a minute later. */
+const sweep = () => purgeDeletedAvatars({ ...likeness.app, now: () => new Date(Date.now() + 60_000) });
+
+/** The avatar's jobs ended, and were told of; nothing of it is left in the database or on the disk. */
+async function expectGone(avatarId: string): Promise<void> {
+  await sweep();
+  const { prisma } = likeness.app;
+  expect(await prisma.avatar.count({ where: { id: uuidIn(avatarId) } })).toBe(0);
+  expect(await prisma.job.count({ where: { avatarId: uuidIn(avatarId) } })).toBe(0);
+  // A step that still packed the photos lets go of its archive.
+  await expect.poll(filesOnDisk).toEqual([]);
+  expect(likeness.logged.filter((line) => line.includes('"level":50'))).toEqual([]);
+  expect(likeness.app.events.openFeeds).toBe(0);
+}
+
+describe('deleting an avatar, whoever follows its job is told how it ended, and nothing of it is left', () => {
+  it('before its training is at fal, and while its photos are being packed', async () => {
+    const id = await portrait('TOK');
+    const events = follow(await train(id));
+    await readTo(events, 'JobQueued');
+    expect(await remove(id)).toEqual({ __typename: 'DeleteAvatarPayload' });
+    expect(await readTo(events)).toEqual({ __typename: 'JobCancelled', job: { status: 'CANCELLED' } });
+    await expectGone(id);
+  });
+
+  it.each([
+    ['in fal’s queue', 'TOK [[queued]]', 'JobQueueMoved'],
+    ['at work', 'TOK [[stuck]]', 'JobStarted'],
+  ])('while its training is %s', async (_where, trigger, reached) => {
+    const id = await portrait(trigger);
+    const events = follow(await train(id));
+    await readTo(events, reached);
+    await remove(id);
+    expect(await readTo(events)).toEqual({ __typename: 'JobCancelled', job: { status: 'CANCELLED' } });
+    await expectGone(id);
+  });
+
+  it.each([
+    ['in fal’s queue', '[[queued]]', 'JobQueueMoved'],
+    ['at work', '[[stuck]]', 'JobStarted'],
+  ])('while a generation is %s', async (_where, prompt, reached) => {
+    const id = await trained('TOK');
+    const events = follow(await draw(id, prompt));
+    await readTo(events, reached);
+    await remove(id);
+    expect(await readTo(events)).toEqual({ __typename: 'JobCancelled', job: { status: 'CANCELLED' } });
+    await expectGone(id);
+  });
+
+  it('while pictures are being copied: fal was done first', async () => {
+    const id = await trained('TOK');
+    const events = follow(await draw(id, 'on a hill'));
+    await readTo(events, 'JobFinalizing');
+    await remove(id);
+    expect(await readTo(events)).toMatchObject({ __typename: 'JobSucceeded' });
+    await expectGone(id);
+  });
+
+  it('four times at once is deleting it once', async () => {
+    const id = await trained('TOK');
+    const events = [follow(await draw(id, '[[stuck]]')), follow(await draw(id, '[[queued]]'))];
+    for (const stream of events) await readTo(stream, 'JobSubmitted');
+    const answers = await Promise.all([1, 2, 3, 4].map(() => remove(id)));
+    expect(answers.map(({ __typename }) => __typename).toSorted()).toEqual([
+      'DeleteAvatarPayload',
+      'NotFoundError',
+      'NotFoundError',
+      'NotFoundError',
+    ]);
+    for (const stream of events) expect(await readTo(stream)).toMatchObject({ __typename: 'JobCancelled' });
+    await expectGone(id);
+  });
+});
