@@ -48,6 +48,16 @@ export class Events {
     return this.#nudges.listen(`cancel:${jobId}`, onRequest);
   }
 
+  /** Tells the step that follows the job that fal has news of it. Lost, the step finds out a little later. */
+  tellNews(jobId: string): void {
+    this.#nudges.send(`news:${jobId}`);
+  }
+
+  /** Listens for news of the job at fal, until the returned function is called. */
+  onNews(jobId: string, onNews: () => void): () => void {
+    return this.#nudges.listen(`news:${jobId}`, onNews);
+  }
+
   /** Replays a job's log after a sequence number, then goes on live; ends after the terminal event. */
   follow(jobId: string, after: number): AsyncIterableIterator<JobEvent> {
     let feed: Reader<JobEvent> | undefined;

@@ -63,6 +63,14 @@ export class Steps {
     );
   }
 
+  /** Brings the job's waiting step forward to now, or schedules one where there is none. One that is at work goes on. */
+  async hurry(tx: Tx, jobId: string): Promise<void> {
+    const db = fromPrisma(tx);
+    // 0 is the database's now: by this machine's clock a step could still wait, or wait again.
+    const { updated } = await this.#boss.update(queue, undefined, { singletonKey: jobId, startAfter: 0, db });
+    if (updated === 0) await this.enqueue(tx, jobId);
+  }
+
   /** A step for each job that has none. */
   async enqueueAll(jobIds: string[]): Promise<void> {
     if (jobIds.length === 0) return;
