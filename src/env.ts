@@ -22,6 +22,7 @@ export const settings = z.object({
   FAL_KEY: z.string().min(1).optional(),
   FAL_MODE: z.enum(['live', 'simulated']).optional(),
   FAL_BASE_URL: url.optional(),
+  FAL_JWKS_URL: url.optional(),
   FAL_SIMULATOR_SPEED: z.enum(['quick', 'real', 'instant']).default('quick'),
   GENERATION_DEADLINE_SECONDS: seconds.max(24 * 60 * 60).default(10 * 60),
   TRAINING_DEADLINE_SECONDS: seconds.max(7 * 24 * 60 * 60).default(2 * 60 * 60),

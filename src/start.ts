@@ -11,7 +11,12 @@ import { Nudges } from './event/nudge.ts';
 import { createFal } from './fal/client.ts';
 import { endpoints } from './fal/endpoints.ts';
 import { simulatorKey, startSimulator } from './fal/simulator/server.ts';
+import { falJwksUrl, fetchJwks } from './fal/webhook/jwks.ts';
+import { WebhookKeys } from './fal/webhook/keys.ts';
+import { receiveWebhook, webhookPath } from './fal/webhook/receive.ts';
 import { generationTask } from './generation/task.ts';
+import { type JobNotice, takeNotice } from './job/adopt.ts';
+import { hashOfKey } from './job/fal-account.ts';
 import type { Runner } from './job/runner.ts';
 import { Steps, upkeepOfSteps } from './job/steps.ts';
 import { Worker, type WorkerOptions } from './job/worker.ts';
@@ -76,11 +81,13 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
 
     const now = options.runner?.now ?? (() => new Date());
     const parts = { prisma, events, files, steps, log, now, fal: options.runner?.fal ?? fal };
+    const publicUrl = settings.PUBLIC_URL?.replace(/\/$/, '');
     const tasks = { TRAINING: trainingTask(parts), GENERATION: generationTask(parts) };
     const runner: Runner = {
       ...parts,
       tasks,
       followMs,
+      webhookUrl: publicUrl === undefined ? undefined : (token) => `${publicUrl}${webhookPath(token)}`,
       random: Math.random,
       deadlineMs: (endpoint) =>
         1000 *
@@ -89,7 +96,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
           : settings.GENERATION_DEADLINE_SECONDS),
       ...options.runner,
     };
-    const baseUrlOfFiles = () => settings.PUBLIC_URL?.replace(/\/$/, '') ?? server.url();
+    const baseUrlOfFiles = () => publicUrl ?? server.url();
     const urls = await openSignedUrls({ prisma, baseUrl: baseUrlOfFiles, now });
     const falMode = settings.FAL_MODE === 'live' ? 'LIVE' : 'SIMULATED';
     const app: App = { prisma, files, urls, steps, events, tasks, falMode, log, now };
@@ -106,6 +113,12 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     await worker.sweep();
     closing.push(() => worker.stop());
 
+    // A fal that is reached elsewhere signs with its own keys.
+    const jwksUrl = settings.FAL_JWKS_URL ?? (baseUrl && new URL('/.well-known/jwks.json', baseUrl).href) ?? falJwksUrl;
+    const keys = new WebhookKeys({ load: () => fetchJwks(jwksUrl) });
+    const noticing = { ...runner, keyHash: hashOfKey(key) };
+    const webhooks = { keys, log, now, onNotice: (notice: JobNotice) => takeNotice(noticing, notice) };
+
     const server = createServer({
       schema,
       context: () => ({ viewer: localViewer, app }),
@@ -116,6 +129,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       health: () => health(app, dataDir),
       uploadsFolder: join(dataDir, 'uploads'),
       serveFile: (request) => serveFile(app, request),
+      receiveWebhook: (request) => receiveWebhook(webhooks, request),
     });
     const { url } = await server.listen();
     closing.push(() => server.close(graceMs));

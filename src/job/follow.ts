@@ -57,7 +57,11 @@ async function watch(
   const { job } = claim;
   const letGo = new AbortController();
   const abort = () => letGo.abort();
-  const stopListening = runner.events.onCancelRequest(job.id, () => void askToCancel(runner, claim));
+  const stopListening = [
+    runner.events.onCancelRequest(job.id, () => void askToCancel(runner, claim)),
+    // The next step begins with a read: whatever a silent stream keeps back, that says it.
+    runner.events.onNews(job.id, abort),
+  ];
   signal.addEventListener('abort', abort);
   if (signal.aborted) abort();
   const timer = setTimeout(abort, forMs);
@@ -77,7 +81,7 @@ async function watch(
     return last;
   } finally {
     clearTimeout(timer);
-    stopListening();
+    for (const stop of stopListening) stop();
     signal.removeEventListener('abort', abort);
   }
 }

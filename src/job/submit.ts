@@ -21,7 +21,7 @@ const writesAtMost = 6;
 
 export async function submit(runner: Runner, claim: Claim, signal: AbortSignal): Promise<void> {
   const endpoint = endpointOf(claim.job);
-  if (claim.job.submittingAt !== null) return await end(runner, claim, unconfirmed);
+  if (claim.job.submittingAt !== null) return await awaitAdoption(runner, claim);
   // Asked while an earlier submit was under way, which fal refused.
   if (claim.job.cancelRequestedAt !== null) return await end(runner, claim, 'CANCELLED');
   const task = runner.tasks[claim.job.kind];
@@ -31,25 +31,56 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
     });
   }
   const { input, datasetUrl } = await task.prepare(claim.job, signal);
+  const correlationToken = randomUUID();
   await write(runner, claim, {
     data: {
       submittingAt: runner.now(),
-      correlationToken: randomUUID(),
+      correlationToken,
       ...(datasetUrl === undefined ? {} : { datasetUrl }),
     },
   });
-  let submitted: Submitted;
+  const adoption = listenForAdoption(runner, claim);
+  let submitted: Submitted | 'ADOPTED';
   try {
-    submitted = await runner.fal.submit(endpoint, input);
+    const webhookUrl = runner.webhookUrl?.(correlationToken);
+    submitted = await Promise.race([runner.fal.submit(endpoint, input, { webhookUrl }), adoption.told]);
   } catch (error) {
-    if (error instanceof SubmitUnconfirmed) return await end(runner, claim, unconfirmed);
+    if (error instanceof SubmitUnconfirmed) return await awaitAdoption(runner, claim);
     // Refused: fal has not taken the request, and it may be sent again. Anything else leaves the intent on the row.
     if (error instanceof FalError) {
       await keepWriting(runner, claim, { data: { submittingAt: null, correlationToken: null } });
     }
     throw error;
+  } finally {
+    adoption.stop();
   }
-  await accept(runner, claim, submitted);
+  if (submitted === 'ADOPTED') await moveOn(runner, claim);
+  else await accept(runner, claim, submitted);
+}
+
+/** A webhook can be quicker than fal's answer, which is then of no use. */
+function listenForAdoption({ events }: Runner, { job }: Claim): { told: Promise<'ADOPTED'>; stop: () => void } {
+  let stop: (() => void) | undefined;
+  const told = new Promise<'ADOPTED'>((resolve) => {
+    stop = events.onNews(job.id, () => resolve('ADOPTED'));
+  });
+  return { told, stop: () => stop?.() };
+}
+
+/** The row has its request by now, from elsewhere: this step is over, and the next one follows it. */
+async function moveOn(runner: Runner, { step }: Claim): Promise<void> {
+  await runner.prisma.$transaction((tx) => runner.steps.finish(tx, step, { afterMs: 0 }));
+  runner.steps.wake();
+}
+
+/**
+ * Asking again could pay twice. A webhook may still tell which request it became: that is waited for until the deadline.
+ * Then, or when fal cannot call this server, the job ends, for its owner to retry.
+ */
+async function awaitAdoption(runner: Runner, claim: Claim): Promise<void> {
+  const leftMs = (claim.job.deadlineAt?.getTime() ?? 0) - runner.now().getTime();
+  if (runner.webhookUrl !== undefined && leftMs > 0) return await write(runner, claim, { next: { afterMs: leftMs } });
+  await end(runner, claim, unconfirmed);
 }
 
 /** fal has the request, and only this step knows its id: it is written down, or the request is given up. */
@@ -76,10 +107,11 @@ async function accept(runner: Runner, claim: Claim, { requestId, queuePosition, 
       next: { afterMs: 0 },
     });
   } catch (error) {
-    runner.log.error({ jobId: claim.job.id, requestId, err: error }, 'a request that fal accepted could not be kept');
-    // A commit can succeed and not say so: then the row has the request, and the claim was lost by that.
+    // A commit can succeed and not say so, and a webhook be quicker: then the row has the request, and the claim was lost by that.
     const row = await runner.prisma.job.findUnique({ where: { id: claim.job.id }, select: { requestId: true } });
-    if (row?.requestId !== requestId) await runner.fal.cancel(endpoint, requestId);
+    if (row?.requestId === requestId) return await moveOn(runner, claim);
+    runner.log.error({ jobId: claim.job.id, requestId, err: error }, 'a request that fal accepted could not be kept');
+    await runner.fal.cancel(endpoint, requestId);
     throw error;
   }
 }
