@@ -115,7 +115,10 @@ function refusalOfInput(endpoint: EndpointId, refusal: Refusal): FalError {
   const details = { field, status: refusal.status };
   const message = sentenceOf(refusal);
   if (type === 'content_policy_violation') return new FalError('CONTENT_BLOCKED', message, details);
-  if (faultTypes.has(type) || refusal.status >= 500) return new FalError('FAL_UNAVAILABLE', message, details);
+  // Its complaint names a field all the same, which no change of would help.
+  if (faultTypes.has(type) || refusal.status >= 500) {
+    return new FalError('FAL_UNAVAILABLE', message, { status: refusal.status });
+  }
   if (field === 'finetune_id') return new FalError('INVALID_FINETUNE_ID', message, details);
   const ofArchive = endpoints[endpoint].kind === 'TRAINING' && archiveTypes.has(type);
   if (ofArchive || (field !== undefined && archiveFields.has(field))) {

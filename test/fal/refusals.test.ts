@@ -89,6 +89,12 @@ describe('refusalOfResult', () => {
     ['fal-ai/flux-lora', 400, { detail: 'x', error_type: 'bad_request' }, { code: 'INVALID_INPUT' }],
     ['fal-ai/flux-lora', 400, complaint(['body'], 'downstream_service_error'), { code: 'FAL_UNAVAILABLE' }],
     ['fal-ai/flux-lora', 504, complaint(['body'], 'generation_timeout'), { code: 'FAL_UNAVAILABLE' }],
+    [
+      'fal-ai/flux-lora',
+      504,
+      complaint(['body', 'prompt'], 'generation_timeout'),
+      { code: 'FAL_UNAVAILABLE', field: undefined },
+    ],
     ['fal-ai/flux-lora', 500, complaint(['body'], 'internal_server_error'), { code: 'FAL_UNAVAILABLE' }],
     ['fal-ai/flux-lora', 500, complaint(['body'], 'something_new'), { code: 'FAL_UNAVAILABLE' }],
     ['fal-ai/flux-lora', 503, { detail: 'x', error_type: 'runner_disconnected' }, { code: 'FAL_UNAVAILABLE' }],
