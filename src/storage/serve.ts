@@ -75,6 +75,8 @@ function commonHeaders(file: ServedFile, rendition: Rendition | undefined, fresh
   return {
     'content-type': contentType,
     'content-disposition': inline(file.fileName, contentType),
+    // Each answer with a rendition is a whole one: it may be made anew between two parts.
+    'accept-ranges': rendition ? 'none' : 'bytes',
     etag: rendition ? `"${file.hash}-${renditionKey(rendition)}"` : `"${file.hash}"`,
     // The same URL always leads to the same bytes, and to none once it has expired.
     'cache-control': `private, max-age=${Math.max(0, Math.floor(freshMs / 1000))}, immutable`,
@@ -130,7 +132,6 @@ async function answer(
     headers: {
       ...common,
       'content-length': end - start + 1,
-      'accept-ranges': 'bytes',
       ...(range && { 'content-range': `bytes ${start}-${end}/${size}` }),
     },
     body,

@@ -85,6 +85,7 @@ describe('a rendition', () => {
   test('is smaller, without metadata, whole, and known by a tag of its own', async () => {
     const response = await fetch(small, { headers: { range: 'bytes=0-9' } });
     expect(response.status).toBe(200);
+    expect(response.headers.get('accept-ranges')).toBe('none');
     const bytes = await bytesOf(response);
     expect(response.headers.get('content-length')).toBe(String(bytes.length));
     const metadata = await sharp(bytes).metadata();
