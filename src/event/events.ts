@@ -108,7 +108,7 @@ export class Events {
       for (const [id, feed] of asked) {
         const head = heads.get(id);
         if (head === undefined) feed.end();
-        else if (head > feed.head) feed.nudge();
+        else if (feed.isBehind(head)) feed.nudge();
       }
     }
     if (this.#owners.size > 0) {

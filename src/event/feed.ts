@@ -22,6 +22,8 @@ export class Feed {
   #isStale = true;
   /** The job is gone, and its log with it: there is nothing more to come. */
   #isOver = false;
+  /** The log could not be read, and somebody waits for it. */
+  #hasFailed = false;
   #reading: Promise<void> | undefined;
   readonly #readers = new Set<Reader<JobEvent>>();
   readonly #readLog: ReadLog;
@@ -34,34 +36,42 @@ export class Feed {
     this.#onEmpty = onEmpty;
   }
 
-  /** The number of the newest event that was read here. */
-  get head(): number {
-    return this.#head;
+  /** Whether somebody may wait for what is in the log, whose newest event has that number. */
+  isBehind(lastSequence: number): boolean {
+    return this.#hasFailed || lastSequence > this.#head;
   }
 
-  /** Follows from behind event number `after`, to the terminal event. */
+  /**
+   * Follows from behind event number `after`, to the terminal event. When the log cannot be read it waits for the next
+   * nudge: a database that fails for a moment ends no stream.
+   */
   follow(after: number): Reader<JobEvent> {
     let place = after;
     let hasEnded = false;
     let page: JobEvent[] = [];
-    const reader = new Reader<JobEvent>(
-      async () => {
-        while (!hasEnded) {
-          const event = eventIn(this.#held, place + 1) ?? eventIn(page, place + 1);
-          if (event !== undefined) {
-            place = event.sequence;
-            hasEnded = isTerminalEvent(event.type);
-            return event;
-          }
-          if (place < this.#head) {
-            page = await this.#readLog(place, pageOfEvents);
-            hasEnded = page.length === 0; // The job is gone, and its log with it.
-          } else if (this.#isOver) hasEnded = true;
-          else if (this.#isStale || this.#reading !== undefined) await this.#readOn();
-          else return 'WAIT';
+    const take = async (): Promise<JobEvent | 'WAIT' | 'END'> => {
+      while (!hasEnded) {
+        const event = eventIn(this.#held, place + 1) ?? eventIn(page, place + 1);
+        if (event !== undefined) {
+          place = event.sequence;
+          hasEnded = isTerminalEvent(event.type);
+          return event;
         }
-        return 'END';
-      },
+        if (place < this.#head) {
+          page = await this.#readLog(place, pageOfEvents);
+          hasEnded = page.length === 0; // The job is gone, and its log with it.
+        } else if (this.#isOver) hasEnded = true;
+        else if (this.#isStale || this.#reading !== undefined) await this.#readOn();
+        else return 'WAIT';
+      }
+      return 'END';
+    };
+    const reader = new Reader<JobEvent>(
+      () =>
+        take().catch(() => {
+          this.#hasFailed = true;
+          return 'WAIT';
+        }),
       () => {
         this.#readers.delete(reader);
         if (this.#readers.size === 0) this.#onEmpty();
@@ -74,6 +84,7 @@ export class Feed {
   /** There may be new events: whoever waits for them looks. */
   nudge(): void {
     this.#isStale = true;
+    this.#hasFailed = false;
     for (const reader of this.#readers) reader.nudge();
   }
 

@@ -18,8 +18,8 @@ const pendingJobs = 1_000;
 
 export class OwnerFeed {
   readonly #pending = new Map<Reader<string>, Set<string>>();
-  /** The newest sequence number of each job that was heard of. */
-  readonly #seen = new Map<string, number>();
+  /** The newest sequence number of each job that was heard of, and that a re-read may find changed. */
+  #seen = new Map<string, number>();
   #isCompared = false;
   readonly #onEmpty: () => void;
 
@@ -56,11 +56,17 @@ export class OwnerFeed {
     }
   }
 
-  /** What a re-read found: a job with another number than it had when last heard of has changed, and its nudge was lost. */
+  /**
+   * What a re-read found: every job that may still change or did so lately. One with a later number than it had when last
+   * heard of has changed, and its nudge was lost. The others are forgotten: they change no more.
+   */
   compare(jobs: { id: string; lastSequence: number }[]): void {
+    const before = this.#seen;
+    this.#seen = new Map();
     for (const { id, lastSequence } of jobs) {
-      if (!this.#isCompared) this.#seen.set(id, this.#seen.get(id) ?? lastSequence);
-      else if (this.#seen.get(id) !== lastSequence) this.changed(id, lastSequence);
+      const known = before.get(id) ?? (this.#isCompared ? -1 : lastSequence);
+      if (known < lastSequence) this.changed(id, lastSequence);
+      else this.#seen.set(id, known);
     }
     this.#isCompared = true;
   }

@@ -19,6 +19,7 @@ describe('following a job', () => {
   let avatar: Avatar;
   let job: Job;
   let statements = 0;
+  let isBroken = false;
   beforeEach(async () => {
     database = await openTestDatabase();
     events = new Events(database.prisma, new Nudges());
@@ -27,9 +28,11 @@ describe('following a job', () => {
     const query = database.pglite.query.bind(database.pglite);
     database.pglite.query = ((...given: Parameters<typeof query>) => {
       statements += 1;
+      if (isBroken) throw new Error('The database is broken by the test.');
       return query(...given);
     }) as typeof query;
     statements = 0;
+    isBroken = false;
   });
   afterEach(async () => {
     events.close();
@@ -104,6 +107,28 @@ describe('following a job', () => {
     await events.reread();
     expect((await second).value).toMatchObject({ sequence: 2 });
     await stream.return?.();
+  });
+
+  test('a database that fails for a moment ends no stream: neither at its live end nor far behind it', async () => {
+    const live = events.follow(job.id, 0);
+    const first = live.next();
+    const behind = events.follow(job.id, 0);
+    const firstBehind = behind.next();
+    await append(logs(0, 300));
+    await append(logs(300, 1));
+    expect([(await first).value, (await firstBehind).value]).toMatchObject([{ sequence: 1 }, { sequence: 1 }]);
+    for (let n = 2; n <= 301; n += 1) await live.next();
+    isBroken = true;
+    const waiting = [live.next(), behind.next()];
+    events.nudge(job);
+    await new Promise(setImmediate);
+    await expect(events.reread()).rejects.toThrow('broken');
+    isBroken = false;
+    await append(logs(301, 1), { nudge: false });
+    await events.reread();
+    expect((await Promise.all(waiting)).map(({ value }) => (value as JobEvent).sequence)).toEqual([302, 2]);
+    await Promise.all([live.return?.(), behind.return?.()]);
+    expect(events.openFeeds).toBe(0);
   });
 
   test('many followers of one job cost one read of each event', async () => {
@@ -203,6 +228,22 @@ describe('following an owner', () => {
     await change(later, { nudge: false });
     await events.reread();
     expect(new Set([(await stream.next()).value, (await stream.next()).value])).toEqual(new Set([two.id, later.id]));
+    await stream.return?.();
+  });
+
+  test('a re-read that looked before the newest nudge came tells nothing again', async () => {
+    const [one, other] = [await addJob(database.prisma, avatar), await addJob(database.prisma, avatar)];
+    const stream = events.followOwner(avatar.ownerId);
+    await events.reread();
+    await change(one);
+    const rereading = events.reread();
+    events.nudge({ ...one, lastSequence: 2 });
+    expect((await stream.next()).value).toBe(one.id);
+    await rereading;
+    await change(one, { nudge: false });
+    await events.reread();
+    await change(other);
+    expect((await stream.next()).value).toBe(other.id);
     await stream.return?.();
   });
 
