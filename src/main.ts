@@ -1,6 +1,7 @@
 /** The entry: settings, the server, and an ordered end. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { DataFolderUnusable } from './database/embedded.ts';
 import { DataFolderInUse } from './database/lock.ts';
 import { loadDotEnv, readSettings, type Settings, WrongSettings } from './env.ts';
 import { createLog } from './log.ts';
@@ -57,7 +58,9 @@ function say(...lines: string[]): void {
 
 /** What the user can mend, in a sentence; anything else whole. */
 function explain(error: unknown): string {
-  if (error instanceof WrongSettings || error instanceof DataFolderInUse) return error.message;
+  const isForUser =
+    error instanceof WrongSettings || error instanceof DataFolderInUse || error instanceof DataFolderUnusable;
+  if (isForUser) return error.message;
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return 'PORT: another program listens there already. Stop it, or choose another PORT.';
   }

@@ -57,9 +57,15 @@ export type StartOptions = {
 export async function start({ settings, log, ...options }: StartOptions): Promise<Likeness> {
   const dataDir = resolve(settings.DATA_DIR);
   const closing: (() => Promise<void> | void)[] = [];
-  /** Takes down what was made so far, the last first. */
+  /** Takes down what was made so far, the last first. A part that cannot be closed keeps no other from it. */
   const takeDown = async () => {
-    for (const close of closing.splice(0).toReversed()) await close();
+    for (const close of closing.splice(0).toReversed()) {
+      try {
+        await close();
+      } catch (error) {
+        log.error({ err: error }, 'a part could not be closed');
+      }
+    }
   };
   try {
     const database = await openDatabase(dataDir);
@@ -74,8 +80,9 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     const events = new Events(prisma, new Nudges());
     closing.push(() => events.close());
     const files = createFileStore({ folder: join(dataDir, 'files'), prisma, log });
-    const boss = await startBoss(database.pglite, log);
+    const boss = createBoss(database.pglite, log);
     closing.push(() => boss.stop({ graceful: false }));
+    await boss.start();
     const steps = new Steps(boss);
     await steps.open();
 
@@ -111,7 +118,6 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     // This process is the only one on its folder: every lease in it is a dead process's. Each job goes on where it stood.
     await steps.forgetAll();
     await worker.sweep();
-    closing.push(() => worker.stop());
 
     // A fal that is reached elsewhere signs with its own keys.
     const jwksUrl = settings.FAL_JWKS_URL ?? (baseUrl && new URL('/.well-known/jwks.json', baseUrl).href) ?? falJwksUrl;
@@ -131,8 +137,9 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       serveFile: (request) => serveFile(app, request),
       receiveWebhook: (request) => receiveWebhook(webhooks, request),
     });
+    // Both at once: no new work while the last requests are answered, and jobs are let go of in the same seconds.
+    closing.push(async () => void (await Promise.all([server.close(graceMs), worker.stop()])));
     const { url } = await server.listen();
-    closing.push(() => server.close(graceMs));
     if (options.worker?.manual !== true) worker.start();
 
     let closed: Promise<void> | undefined;
@@ -156,7 +163,7 @@ async function openFal(settings: Settings, dataDir: string, log: Logger, closing
   return { key: simulatorKey, baseUrl: simulator.url };
 }
 
-async function startBoss(pglite: Parameters<typeof fromPglite>[0], log: Logger): Promise<PgBoss> {
+function createBoss(pglite: Parameters<typeof fromPglite>[0], log: Logger): PgBoss {
   const boss = new PgBoss({
     db: fromPglite(pglite),
     backend: 'pglite',
@@ -168,7 +175,7 @@ async function startBoss(pglite: Parameters<typeof fromPglite>[0], log: Logger):
   });
   boss.on('error', (error) => log.error({ err: error }, 'pg-boss'));
   boss.on('warning', (warning) => log.warn({ warning }, 'pg-boss'));
-  return await boss.start();
+  return boss;
 }
 
 async function health({ prisma }: App, dataDir: string) {

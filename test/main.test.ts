@@ -56,6 +56,20 @@ describe('it does not start, and says why in a sentence', () => {
     expect((await gql(first.url, '{ viewer { id } }')).errors).toBeUndefined();
   });
 
+  test('on a data folder that is none, or whose database is no database', async () => {
+    const dataDir = folder();
+    const file = await runToEnd({ DATA_DIR: join(dataDir, 'database', 'PG_VERSION') });
+    expect(file.code).toBe(1);
+    expect(file.output).toMatch(
+      /^DATA_DIR: .+PG_VERSION is not a folder that this server can write to \(EEXIST: .+\)\.$/m,
+    );
+    rmSync(join(dataDir, 'database', 'global'), { recursive: true });
+    const broken = await runToEnd({ DATA_DIR: dataDir });
+    expect(broken.code).toBe(1);
+    expect(broken.output).toMatch(/^The database in .+ does not open \(.+\)\. .+DATA_DIR\.$/m);
+    expect(broken.output).not.toMatch(/\bat .+\.ts:\d+/);
+  });
+
   test('on a port that another program has; its data folder is free again', async () => {
     const dataDir = folder();
     const first = await startOn(folder());

@@ -41,8 +41,11 @@ export async function connect(pglite: PGlite, close: () => Promise<void>): Promi
     prisma,
     pglite,
     async close() {
-      await prisma.$disconnect();
-      await close();
+      try {
+        await prisma.$disconnect();
+      } finally {
+        await close();
+      }
     },
   };
 }

@@ -4,7 +4,7 @@
 import { existsSync, fsyncSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
-import { lockFolder } from './lock.ts';
+import { DataFolderInUse, lockFolder } from './lock.ts';
 
 export type EmbeddedDatabase = { pglite: PGlite; close(): Promise<void> };
 
@@ -14,14 +14,51 @@ export type EmbeddedDatabase = { pglite: PGlite; close(): Promise<void> };
  */
 const startParams = [...PGlite.defaultStartParams.filter((param) => param !== '-F'), '-c', 'wal_sync_method=fsync'];
 
-/** Opens the database of a data folder, making it when it is not there. Throws DataFolderInUse when another process has it. */
+/** The data folder is no place to write to, or its database does not open. The message is all that the user needs. */
+export class DataFolderUnusable extends Error {}
+
+/**
+ * Opens the database of a data folder, making it when it is not there. Throws DataFolderInUse when another process has
+ * it, and DataFolderUnusable.
+ */
 export async function openEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
-  mkdirSync(dataDir, { recursive: true });
-  const unlock = lockFolder(dataDir);
+  const unlock = take(dataDir);
   try {
-    const folder = join(dataDir, 'database');
-    // Present from before the first file of a new database until it is whole. A first start killed in between is begun anew.
-    const unfinished = join(dataDir, 'database.unfinished');
+    const pglite = await open(dataDir);
+    return {
+      pglite,
+      async close() {
+        try {
+          await pglite.close();
+        } finally {
+          unlock();
+        }
+      },
+    };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+function take(dataDir: string): () => void {
+  try {
+    mkdirSync(dataDir, { recursive: true });
+    return lockFolder(dataDir);
+  } catch (error) {
+    if (error instanceof DataFolderInUse) throw error;
+    throw new DataFolderUnusable(
+      `DATA_DIR: ${dataDir} is not a folder that this server can write to (${reasonOf(error)}).`,
+      { cause: error },
+    );
+  }
+}
+
+async function open(dataDir: string): Promise<PGlite> {
+  const folder = join(dataDir, 'database');
+  // Present from before the first file of a new database until it is whole. A first start killed in between is begun anew.
+  const unfinished = join(dataDir, 'database.unfinished');
+  try {
     if (existsSync(unfinished)) rmSync(folder, { recursive: true, force: true });
     const isNew = !existsSync(folder);
     if (isNew) writeFileSync(unfinished, '');
@@ -32,17 +69,17 @@ export async function openEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
       await pglite.exec('CHECKPOINT');
       rmSync(unfinished);
     }
-    return {
-      pglite,
-      async close() {
-        await pglite.close();
-        unlock();
-      },
-    };
+    return pglite;
   } catch (error) {
-    unlock();
-    throw error;
+    throw new DataFolderUnusable(
+      `The database in ${folder} does not open (${reasonOf(error)}). Is the disk full, or the folder of another version or damaged? Restore it from a backup, or give this server a new folder with DATA_DIR.`,
+      { cause: error },
+    );
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 type NodeFs = { stream_ops: { fsync?: (stream: { nfd: number }) => number } };

@@ -95,7 +95,7 @@ it('a rollback that fails is told, and blocks nobody', async () => {
     await addUser(tx, id);
     throw new Error('No.');
   });
-  await expect(work).rejects.toThrow();
+  await expect(work).rejects.toThrow('no rollback');
   database.pglite.transaction = transaction;
   expect(await isThere(id)).toBe(false);
 });
