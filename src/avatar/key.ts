@@ -7,13 +7,19 @@ import { uuidOf } from '../global-id.ts';
 /** An avatar's uuid, with the kind that its global id claims: a portrait's id under a style's name names nothing. */
 export type AvatarKey = { id: string; kind?: AvatarKind };
 
-/** Reads a global id. Throws NotFound for the id of anything but an avatar. */
-export function avatarKey(globalId: string): Required<AvatarKey> {
+/** Reads a global id. Undefined for the id of anything but an avatar. */
+export function readAvatarKey(globalId: string): Required<AvatarKey> | undefined {
   const portrait = uuidOf(globalId, ['PortraitAvatar']);
   if (portrait !== undefined) return { id: portrait, kind: 'PORTRAIT' };
   const style = uuidOf(globalId, ['StyleAvatar']);
-  if (style !== undefined) return { id: style, kind: 'STYLE' };
-  throw new NotFound('avatar');
+  return style === undefined ? undefined : { id: style, kind: 'STYLE' };
+}
+
+/** The same. Throws NotFound instead. */
+export function avatarKey(globalId: string): Required<AvatarKey> {
+  const key = readAvatarKey(globalId);
+  if (key === undefined) throw new NotFound('avatar');
+  return key;
 }
 
 /** The viewer's own avatar of this key, for a unique `where`: somebody else's and a deleted one are not there. */

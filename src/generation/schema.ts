@@ -1,11 +1,11 @@
 /** GraphQL: what a generation is, and how its owner finds it again. */
 import { Avatar, AvatarProfile } from '../avatar/schema.ts';
 import { builder } from '../builder.ts';
-import { uuidOf } from '../global-id.ts';
+import { ownJobs } from '../job/key.ts';
 import { jobsOf, pageOfJobs, pageOfSelected } from '../job/page/schema.ts';
-import { Generation, ownJobs } from '../job/schema.ts';
+import { Generation } from '../job/schema.ts';
 import { GenerationPreset } from './preset/schema.ts';
-import { promptHolds } from './search.ts';
+import { isOf, promptHolds } from './search.ts';
 import { GenerationSettings } from './settings/schema.ts';
 import { readSettings } from './settings/wire.ts';
 
@@ -68,12 +68,10 @@ builder.queryField('generations', (t) =>
         search: t.arg.string({ description: 'Only those whose prompt holds this text, in any case.' }),
       },
       resolve: (_root, args, context, info) => {
-        const avatarId = args.avatarId && (uuidOf(args.avatarId, ['PortraitAvatar', 'StyleAvatar']) ?? { in: [] });
         return pageOfJobs(args, context, info, 'Generation', {
-          ...ownJobs(context),
+          ...ownJobs(context.viewer),
           kind: 'GENERATION',
-          ...(avatarId && { avatarId }),
-          AND: promptHolds(args.search),
+          AND: [isOf(args.avatarId), promptHolds(args.search)],
         });
       },
     },

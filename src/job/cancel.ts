@@ -5,6 +5,7 @@ import type { App, Viewer } from '../app.ts';
 import type { Tx } from '../database/client.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { cancelled } from './end.ts';
+import { type JobKey, ownJobs } from './key.ts';
 import { isEnded } from './state.ts';
 
 /** The job has ended: there is nothing left to cancel. */
@@ -24,9 +25,9 @@ type Parts = Pick<App, 'prisma' | 'events' | 'steps' | 'tasks' | 'now'>;
  * Cancels a job of the viewer's. One that fal does not have yet ends at once; for any other fal is asked to stop, and
  * the job ends CANCELLED when fal has, or SUCCEEDED when fal was done first. Asking twice is asking once.
  */
-export async function cancelJob(app: Parts, viewer: Viewer, jobId: string): Promise<Job> {
+export async function cancelJob(app: Parts, viewer: Viewer, key: JobKey): Promise<Job> {
   const job = await app.prisma.$transaction(async (tx) => {
-    const found = await tx.job.findFirst({ where: { id: jobId, ownerId: viewer.id, avatar: { deletedAt: null } } });
+    const found = await tx.job.findFirst({ where: { ...ownJobs(viewer), ...key } });
     if (found === null) throw new NotFound('job');
     return await cancelInTransaction(app, tx, found.id);
   });

@@ -1,17 +1,13 @@
 /** GraphQL: what a job is. Training and Generation are declared here; each feature adds its own fields to its own. */
 import type { Job as JobRow } from '../../prisma/generated/client/client.ts';
-import { builder, type Context } from '../builder.ts';
+import { builder } from '../builder.ts';
 import { JobError, jobError } from './error/schema.ts';
+import { ownJobs } from './key.ts';
 import { pageOfJobs } from './page/schema.ts';
 import { etaSeconds, Progress } from './progress/schema.ts';
 
 export const jobTypeName = (job: Pick<JobRow, 'kind'>) =>
   job.kind === 'TRAINING' ? ('Training' as const) : ('Generation' as const);
-
-export const jobTypeNames = ['Training', 'Generation'] as const;
-
-/** The jobs that this caller may know of. */
-export const ownJobs = ({ viewer }: Context) => ({ ownerId: viewer.id, avatar: { deletedAt: null } });
 
 export const JobStatus = builder.enumType('JobStatus', {
   description: 'Where a job is in its life.',
@@ -77,7 +73,7 @@ export const Training = builder.prismaNode('Job', {
   interfaces: [Job],
   nullable: true,
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, context) => ({ ...ownJobs(context), id, kind: 'TRAINING' }),
+  findUnique: (id, { viewer }) => ({ ...ownJobs(viewer), id, kind: 'TRAINING' }),
 });
 
 export const Generation = builder.prismaNode('Job', {
@@ -86,7 +82,7 @@ export const Generation = builder.prismaNode('Job', {
   interfaces: [Job],
   nullable: true,
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, context) => ({ ...ownJobs(context), id, kind: 'GENERATION' }),
+  findUnique: (id, { viewer }) => ({ ...ownJobs(viewer), id, kind: 'GENERATION' }),
 });
 
 builder.queryField('jobs', (t) =>
@@ -99,7 +95,7 @@ builder.queryField('jobs', (t) =>
       },
       resolve: (_root, args, context, info) =>
         pageOfJobs(args, context, info, 'Job', {
-          ...ownJobs(context),
+          ...ownJobs(context.viewer),
           ...(args.active == null ? {} : { finishedAt: args.active ? null : { not: null } }),
         }),
     },

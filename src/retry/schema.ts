@@ -2,8 +2,8 @@
 import { builder } from '../builder.ts';
 import { InvalidInput, LimitReached, NotFound } from '../errors.ts';
 import { AvatarNotReady, AvatarRule } from '../generation/rules.ts';
-import { uuidOf } from '../global-id.ts';
-import { Generation, jobTypeName, jobTypeNames, Training } from '../job/schema.ts';
+import { jobKey } from '../job/key.ts';
+import { Generation, jobTypeName, Training } from '../job/schema.ts';
 import { JobActive } from '../job/start.ts';
 import { DatasetNotReady } from '../training/rules.ts';
 import { retryJob } from './commands.ts';
@@ -28,10 +28,6 @@ builder.mutationField('retryJob', (t) =>
       resolveType: (job) => jobTypeName(job as { kind: 'TRAINING' | 'GENERATION' }),
     },
     args: { jobId: t.arg.id({ required: true, description: 'The ended job.' }) },
-    resolve: async (_root, { jobId }, { app, viewer }) => {
-      const id = uuidOf(jobId, jobTypeNames);
-      if (id === undefined) throw new NotFound('job');
-      return await retryJob(app, viewer, id);
-    },
+    resolve: async (_root, { jobId }, { app, viewer }) => await retryJob(app, viewer, jobKey(jobId)),
   }),
 );

@@ -79,7 +79,12 @@ describe('generations', () => {
     const theirs = await server.addAvatar('PORTRAIT', { ownerId: stranger.id });
     await add(theirs, ['theirs']);
     const nobody = globalId('PortraitAvatar', '00000000-0000-4000-8000-000000000000');
-    for (const avatarId of [nobody, 'nonsense', theirs.globalId]) expect(await prompts({ avatarId })).toEqual([]);
+    const style = await server.addAvatar('STYLE');
+    await add(style, ['of the style']);
+    const renamed = globalId('PortraitAvatar', style.id);
+    for (const avatarId of [nobody, 'nonsense', '', theirs.globalId, renamed]) {
+      expect(await prompts({ avatarId })).toEqual([]);
+    }
     expect((await page({}, stranger)).edges.map(({ node }) => node.prompt)).toEqual(['theirs']);
     expect(await prompts({})).not.toContain('theirs');
   });

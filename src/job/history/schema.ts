@@ -3,10 +3,10 @@ import { GraphQLError } from 'graphql';
 import type { JobEvent as EventRow } from '../../../prisma/generated/client/client.ts';
 import { builder, type Context, pageSize } from '../../builder.ts';
 import { type EventType, readPayload } from '../../event/payload.ts';
-import { uuidOf } from '../../global-id.ts';
 import { JobError, jobError } from '../error/schema.ts';
+import { jobKey, ownJobs } from '../key.ts';
 import { Progress } from '../progress/schema.ts';
-import { Job, jobTypeNames, ownJobs } from '../schema.ts';
+import { Job } from '../schema.ts';
 
 const typeNames = {
   QUEUED: 'JobQueued',
@@ -163,10 +163,9 @@ builder.subscriptionField('jobEvents', (t) =>
       }),
     },
     subscribe: async (_root, { jobId, after }, context) => {
-      const id = uuidOf(jobId, jobTypeNames);
-      const job =
-        id && (await context.app.prisma.job.findFirst({ where: { ...ownJobs(context), id }, select: { id: true } }));
-      if (!job) return gone();
+      const where = { ...ownJobs(context.viewer), ...jobKey(jobId) };
+      const job = await context.app.prisma.job.findFirst({ where, select: { id: true } });
+      if (job === null) return gone();
       return context.app.events.follow(job.id, Math.max(after ?? 0, 0));
     },
     resolve: (event) => event,

@@ -1,10 +1,10 @@
 /** GraphQL: cancelling a job, and the refusals that name a job. */
 import { builder } from '../../builder.ts';
 import { NotFound } from '../../errors.ts';
-import { uuidOf } from '../../global-id.ts';
 import { ErrorInterface } from '../../refusals.ts';
 import { cancelJob, JobFinished } from '../cancel.ts';
-import { Generation, Job, jobTypeName, jobTypeNames, Training } from '../schema.ts';
+import { jobKey } from '../key.ts';
+import { Generation, Job, jobTypeName, Training } from '../schema.ts';
 import { IdempotencyConflict, JobActive } from '../start.ts';
 
 builder.objectType(JobActive, {
@@ -41,10 +41,6 @@ builder.mutationField('cancelJob', (t) =>
       description: 'The job, or why it cannot be cancelled.',
       resolveType: (job) => jobTypeName(job as { kind: 'TRAINING' }),
     },
-    resolve: async (_root, { jobId }, { app, viewer }) => {
-      const id = uuidOf(jobId, jobTypeNames);
-      if (id === undefined) throw new NotFound('job');
-      return await cancelJob(app, viewer, id);
-    },
+    resolve: async (_root, { jobId }, { app, viewer }) => await cancelJob(app, viewer, jobKey(jobId)),
   }),
 );

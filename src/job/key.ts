@@ -1,0 +1,20 @@
+/** Which job a caller means. */
+import type { JobKind } from '../../prisma/generated/client/client.ts';
+import type { Viewer } from '../app.ts';
+import { NotFound } from '../errors.ts';
+import { uuidOf } from '../global-id.ts';
+
+/** A job's uuid, with the kind that its global id claims: a training's id under a generation's name names nothing. */
+export type JobKey = { id: string; kind: JobKind };
+
+/** Reads a global id. Throws NotFound for the id of anything but a job. */
+export function jobKey(globalId: string): JobKey {
+  const training = uuidOf(globalId, ['Training']);
+  if (training !== undefined) return { id: training, kind: 'TRAINING' };
+  const generation = uuidOf(globalId, ['Generation']);
+  if (generation !== undefined) return { id: generation, kind: 'GENERATION' };
+  throw new NotFound('job');
+}
+
+/** The jobs that this viewer may know of: somebody else's are not there, nor those of a deleted avatar. */
+export const ownJobs = (viewer: Viewer) => ({ ownerId: viewer.id, avatar: { deletedAt: null } });
