@@ -7,12 +7,11 @@ import { announceCancel, cancelInTransaction, JobFinished } from '../job/cancel.
 import { ensureDefault } from './default.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
 import { lockOwner } from './lock.ts';
-import { purgeDeletedAvatars } from './purge.ts';
 
 /**
  * Hides the avatar, cancels its unfinished jobs, removes its photos and pictures, and makes the owner's oldest other
- * avatar the default when it was that, all in one transaction. Its row, its jobs and its model go within about a minute
- * of its last job's end. Throws NotFound, also the second time.
+ * avatar the default when it was that, all in one transaction. The files of the photos and pictures go at once; its row,
+ * its jobs and its model within about a minute of its last job's end. Throws NotFound, also the second time.
  */
 export async function deleteAvatar(app: App, viewer: Viewer, key: AvatarKey): Promise<void> {
   const cancelled = await app.prisma.$transaction(async (tx) => {
@@ -27,7 +26,7 @@ export async function deleteAvatar(app: App, viewer: Viewer, key: AvatarKey): Pr
     return cancelled;
   });
   for (const job of cancelled) announceCancel(app, job);
-  await purgeDeletedAvatars(app);
+  await app.files.removeUnused();
 }
 
 async function cancelJobs(app: App, tx: Tx, avatarId: string): Promise<Job[]> {
