@@ -6,7 +6,7 @@ import { DiskFull } from '../storage/space.ts';
 import { end, type Failure } from './end.ts';
 import { finalize } from './finalize.ts';
 import { follow, isCancelRequested } from './follow.ts';
-import type { Runner } from './runner.ts';
+import { deadlineOf, type Runner } from './runner.ts';
 import { isEnded, pauseMs, unfinished } from './state.ts';
 import type { Step } from './steps.ts';
 import { submit } from './submit.ts';
@@ -40,15 +40,13 @@ export async function advance(runner: Runner, step: Step, signal: AbortSignal): 
 /** Makes the row this step's. A step whose job has ended, or gone, is finished with nothing done. */
 async function take(runner: Runner, step: Step): Promise<Claim | undefined> {
   const token = randomUUID();
-  return await runner.prisma.$transaction(async (tx) => {
-    const [job]: Job[] = await tx.job.updateManyAndReturn({
-      where: { id: step.jobId, status: { in: [...unfinished] } },
-      data: { attemptToken: token },
-    });
-    if (job !== undefined) return { step, token, job };
-    await runner.steps.finish(tx, step);
-    return undefined;
+  const [job]: Job[] = await runner.prisma.job.updateManyAndReturn({
+    where: { id: step.jobId, status: { in: [...unfinished] } },
+    data: { attemptToken: token },
   });
+  if (job !== undefined) return { step, token, job };
+  await runner.prisma.$transaction((tx) => runner.steps.finish(tx, step));
+  return undefined;
 }
 
 async function dispatch(runner: Runner, claim: Claim, signal: AbortSignal): Promise<void> {
@@ -77,9 +75,10 @@ async function recover(runner: Runner, claim: Claim, error: unknown, signal: Abo
   const failures = job.failures + 1;
   const about = { jobId: job.id, status: job.status, failures };
   const askedMs = error instanceof FalError ? (error.retryAfterMs ?? 0) : 0;
+  const deadlineAt = error instanceof FalError ? deadlineOf(runner, job) : job.deadlineAt;
   const afterMs = Math.max(pauseMs(failures, runner.random()), askedMs);
-  const isInTime = job.deadlineAt === null || runner.now().getTime() + afterMs < job.deadlineAt.getTime();
-  const again: Change = { data: { failures }, next: { afterMs } };
+  const isInTime = deadlineAt === null || runner.now().getTime() + afterMs < deadlineAt.getTime();
+  const again: Change = { data: { failures, deadlineAt }, next: { afterMs } };
   if (!(error instanceof FalError)) {
     // Cancelled, or its avatar deleted, while the step worked: what it then missed is no fault.
     await assertHeld(runner, claim);

@@ -29,3 +29,8 @@ export function requestIdOf(job: Job): string {
   if (job.requestId !== null) return job.requestId;
   throw new Error(`Job ${job.id} is ${job.status} and has no request.`);
 }
+
+/** Until when the job may take: from its first try on, and anew from when fal has it. */
+export function deadlineOf({ now, deadlineMs }: Runner, job: Job): Date {
+  return job.deadlineAt ?? new Date(now().getTime() + deadlineMs(endpointOf(job)));
+}

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FalError, SubmitUnconfirmed } from '../fal/errors.ts';
 import type { Submitted } from '../fal/port.ts';
 import { end, type Failure } from './end.ts';
-import { endpointOf, type Runner } from './runner.ts';
+import { deadlineOf, endpointOf, type Runner } from './runner.ts';
 import { pauseMs } from './state.ts';
 import { type Change, type Claim, ClaimLost, write } from './transition.ts';
 
@@ -24,17 +24,14 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
   if (claim.job.submittingAt !== null) return await awaitAdoption(runner, claim);
   // Asked while an earlier submit was under way, which fal refused.
   if (claim.job.cancelRequestedAt !== null) return await end(runner, claim, 'CANCELLED');
-  const task = runner.tasks[claim.job.kind];
-  if (claim.job.deadlineAt === null) {
-    await write(runner, claim, {
-      data: { deadlineAt: new Date(runner.now().getTime() + runner.deadlineMs(endpoint)) },
-    });
-  }
-  const { input, datasetUrl } = await task.prepare(claim.job, signal);
+  const { input, datasetUrl } = await runner.tasks[claim.job.kind].prepare(claim.job, signal);
+  // Told to stop: nothing more is sent whose answer would have to be waited for.
+  signal.throwIfAborted();
   const correlationToken = randomUUID();
   await write(runner, claim, {
     data: {
       submittingAt: runner.now(),
+      deadlineAt: deadlineOf(runner, claim.job),
       correlationToken,
       ...(datasetUrl === undefined ? {} : { datasetUrl }),
     },
