@@ -190,6 +190,7 @@ describe('with PUBLIC_URL', () => {
     const id = await generate();
     await reaches(id, 'FAILED');
     expect(await look(id)).toMatchObject({ error: { code: 'SUBMIT_UNCONFIRMED' } });
+    expect(fal.at(submit)).toHaveLength(1);
     expect(await statusOf(await webhookOf())).toBe(200);
     expect(await look(id)).toMatchObject({ status: 'FAILED', requestId: null });
   });
