@@ -1,0 +1,53 @@
+/** The simulated fal of a run: it may go away and come back on the same port, and its record is joined over that. */
+import type { SeenCall, SentWebhook } from '../../src/fal/simulator/record.ts';
+import type { FalRequest } from '../../src/fal/simulator/request.ts';
+import { type Simulator, startSimulator } from '../../src/fal/simulator/server.ts';
+
+export type ChaosFal = {
+  url: string;
+  key: string;
+  restarts: number;
+  /** Sets a plan that outlives a restart; undefined: nothing goes wrong any more. */
+  plan(faults: { seed: number; faults: object[] } | undefined): void;
+  restart(): Promise<void>;
+  requests(): FalRequest[];
+  /** How often each act of a plan was done, by `kind act`. */
+  faultsDone(): Map<string, number>;
+  close(): Promise<void>;
+};
+
+export async function startFal(dataDir: string, port: number): Promise<ChaosFal> {
+  const options = { dataDir, port, speed: 'quick' } as const;
+  const seen: (SeenCall | SentWebhook)[] = [];
+  let simulator: Simulator = await startSimulator(options);
+  let plan: { seed: number; faults: object[] } | undefined;
+  const keep = () => void seen.push(...simulator.record.calls(), ...simulator.record.webhooks());
+  const apply = () => (plan === undefined ? simulator.clearFaults() : simulator.setFaults(plan));
+  const fal: ChaosFal = {
+    url: simulator.url,
+    key: simulator.key,
+    restarts: 0,
+    plan(faults) {
+      plan = faults;
+      apply();
+    },
+    async restart() {
+      await simulator.close();
+      keep();
+      simulator = await startSimulator(options);
+      apply();
+      fal.restarts += 1;
+    },
+    requests: () => simulator.record.requests(),
+    faultsDone() {
+      const done = new Map<string, number>();
+      for (const entry of [...seen, ...simulator.record.calls(), ...simulator.record.webhooks()]) {
+        const kind = 'kind' in entry ? entry.kind : 'webhook';
+        for (const act of entry.faults ?? []) done.set(`${kind} ${act}`, (done.get(`${kind} ${act}`) ?? 0) + 1);
+      }
+      return done;
+    },
+    close: () => simulator.close(),
+  };
+  return fal;
+}

@@ -1,0 +1,218 @@
+/**
+ * One chaos run: owners at work, a fal that does wrong, a server that is killed. When it is over, everything is let come
+ * to rest, and then looked at from outside.
+ */
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Random, randomFrom } from '../../src/fal/simulator/random.ts';
+import { freePort } from '../support/process.ts';
+import {
+  type ChaosAvatar,
+  cancelSometime,
+  createAvatar,
+  generate,
+  importStyle,
+  type Journal,
+  train,
+} from './client.ts';
+import { type ChaosFal, startFal } from './fal.ts';
+import { drawPlan } from './fault-menu.ts';
+import { age, wrongInFolder } from './folder.ts';
+import { listedJobs, outcomeOf } from './outcome.ts';
+import { type Caller, callerFor, type Owner } from './owner.ts';
+import { type MortalServer, startMortal } from './server.ts';
+
+export type ChaosOptions = {
+  seed: number;
+  jobs: number;
+  /** How long jobs are started and things go wrong. */
+  minutes: number;
+  owners: Owner[];
+  /** An empty folder, or one with an empty database. */
+  dataDir: string;
+  /** Also fal's deadlines: how long one that never answers is waited for. */
+  deadlineSeconds: { generation: number; training: number };
+};
+
+export type ChaosReport = {
+  seed: number;
+  jobs: number;
+  ends: Map<string, number>;
+  refusals: Map<string, number>;
+  faults: Map<string, number>;
+  kills: number;
+  falRestarts: number;
+  connections: number;
+  events: number;
+  durationMs: number;
+  slowestRecoveryMs: number;
+  loggedErrors: Map<string, number>;
+  /** Empty when every promise was kept. */
+  wrong: string[];
+};
+
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const { seed, owners, dataDir, deadlineSeconds } = options;
+  const began = performance.now();
+  const random = randomFrom('chaos', seed);
+  const fal = await startFal(join(dataDir, 'chaos-fal'), await freePort());
+  const port = await freePort();
+  const server = await startMortal({
+    PORT: String(port),
+    DATA_DIR: dataDir,
+    FAL_MODE: 'live',
+    FAL_KEY: fal.key,
+    FAL_BASE_URL: fal.url,
+    GENERATION_DEADLINE_SECONDS: String(deadlineSeconds.generation),
+    TRAINING_DEADLINE_SECONDS: String(deadlineSeconds.training),
+    // Without it, fal is asked, and never calls.
+    ...(random.chance(0.7) && { PUBLIC_URL: `http://127.0.0.1:${port}` }),
+  });
+  const given = new AbortController();
+  let tags = 0;
+  const journal: Journal = {
+    started: [],
+    followed: [],
+    refusals: new Map(),
+    wrong: [],
+    signal: given.signal,
+    nextTag: () => (tags += 1),
+  };
+  const callers = owners.map((owner) => callerFor(owner, server.url, given.signal));
+  try {
+    const avatars = await learn(callers, random, journal);
+    const workMs = options.minutes * 60_000;
+    const over = new AbortController();
+    const trouble = Promise.all([troubleServer(server, seed, over.signal), troubleFal(fal, seed, workMs, over.signal)]);
+    const each = Math.ceil(options.jobs / callers.length);
+    await Promise.all(
+      callers.map((caller, n) =>
+        work(caller, avatars[n] ?? [], { jobs: each, workMs, random: randomFrom('owner', seed, n), journal }),
+      ),
+    );
+    over.abort();
+    await trouble;
+
+    const rest = setTimeout(() => given.abort(), 1000 * (deadlineSeconds.training + 30));
+    const streams = await Promise.all(journal.followed.map(async ({ job, whole }) => ({ job, ...(await whole) })));
+    clearTimeout(rest);
+    const reading = callers.map(({ owner }) => callerFor(owner, server.url, AbortSignal.timeout(60_000)));
+    const { wrong } = journal;
+    const listed = new Set((await Promise.all(reading.map(listedJobs))).flat());
+    for (const { id, tag } of journal.started) if (!listed.delete(id)) wrong.push(`${tag}: the job is not listed`);
+    for (const id of listed) wrong.push(`${id}: nobody started this job`);
+    const ends = new Map<string, number>();
+    let events = 0;
+    for (const job of journal.started) {
+      const caller = reading[callers.indexOf(job.caller)] ?? job.caller;
+      const own = streams.filter((stream) => stream.job === job);
+      const outcome = await outcomeOf({ ...job, caller }, own, fal.requests());
+      ends.set(outcome.end, (ends.get(outcome.end) ?? 0) + 1);
+      events += outcome.events;
+      wrong.push(...outcome.wrong.map((what) => `${job.tag} (${job.id}), ${outcome.end}: ${what}`));
+    }
+    wrong.push(...(await wrongAtTheEnd(server, dataDir)));
+    return {
+      seed,
+      jobs: journal.started.length,
+      ends,
+      refusals: journal.refusals,
+      faults: fal.faultsDone(),
+      kills: server.kills,
+      falRestarts: fal.restarts,
+      connections: streams.reduce((sum, { connections }) => sum + connections, 0),
+      events,
+      durationMs: performance.now() - began,
+      slowestRecoveryMs: server.slowestRecoveryMs,
+      loggedErrors: counted(server.errors()),
+      wrong,
+    };
+  } finally {
+    given.abort();
+    await server.stop();
+    await fal.close();
+  }
+}
+
+/** Each owner's avatars that are ready to be drawn, before anything goes wrong: a portrait, and a style that the first trains. */
+async function learn(callers: Caller[], random: Random, journal: Journal): Promise<ChaosAvatar[][]> {
+  const [first] = callers;
+  if (first === undefined) throw new Error('A run needs an owner.');
+  const style = await createAvatar(first, 'STYLE', 'Woodcut');
+  const portraits: ChaosAvatar[] = [];
+  for (const caller of callers) portraits.push(await createAvatar(caller, 'PORTRAIT', `Ada of ${caller.owner.name}`));
+  await train(first, style, random, journal);
+  for (const [n, portrait] of portraits.entries()) await train(callers[n] ?? first, portrait, random, journal);
+  await Promise.all(journal.followed.map(({ whole }) => whole));
+  const document = `query($id: ID!) { node(id: $id) { ... on StyleAvatar { finetuneId } } }`;
+  const { node } = await first.call<{ node: { finetuneId: string } }>(document, { id: style.id });
+  return await Promise.all(
+    callers.map(async (caller, n) => [
+      ...portraits.slice(n, n + 1),
+      caller === first ? style : await importStyle(caller, 'Woodcut, imported', node.finetuneId),
+      await importStyle(caller, 'Of a stranger', 'no-such-finetune'),
+    ]),
+  );
+}
+
+type Work = { jobs: number; workMs: number; random: Random; journal: Journal };
+
+async function work(caller: Caller, avatars: ChaosAvatar[], { jobs, workMs, random, journal }: Work): Promise<void> {
+  const [portrait, style, stranger] = avatars;
+  if (portrait === undefined || style === undefined || stranger === undefined) return;
+  const until = performance.now() + workMs;
+  const cancels: Promise<void>[] = [];
+  for (let n = 0; n < jobs && performance.now() < until; n += 1) {
+    const job = random.chance(0.15)
+      ? await train(caller, portrait, random, journal)
+      : await generate(caller, random.chance(0.05) ? stranger : random.pick([portrait, style]), random, journal);
+    if (job !== undefined && random.chance(0.25)) cancels.push(cancelSometime(caller, job, random));
+    // Bursts, and pauses that spread the rest over the time there is.
+    if (random.chance(0.6)) await pause(random.between(0, (3 * workMs) / jobs));
+  }
+  await Promise.all(cancels);
+  await pause(Math.max(0, until - performance.now()));
+}
+
+async function troubleServer(server: MortalServer, seed: number, over: AbortSignal): Promise<void> {
+  const random = randomFrom('kills', seed);
+  while (!over.aborted) {
+    await pause(random.chance(0.2) ? random.int(0, 500) : random.int(1_000, 12_000), undefined, { signal: over }).catch(
+      () => undefined,
+    );
+    if (!over.aborted) await server.killAndStart();
+  }
+}
+
+/** A new plan from time to time, and now and then fal itself is gone for a moment. */
+async function troubleFal(fal: ChaosFal, seed: number, workMs: number, over: AbortSignal): Promise<void> {
+  const random = randomFrom('faults', seed);
+  for (let phase = 0; !over.aborted; phase += 1) {
+    fal.plan(drawPlan(random, seed * 1000 + phase));
+    await pause(Math.max(3_000, workMs / 6), undefined, { signal: over }).catch(() => undefined);
+    if (!over.aborted && random.chance(0.3)) await fal.restart();
+  }
+  fal.plan(undefined);
+}
+
+/** Stops the server, lets what it left grow old, and starts and stops it once more. */
+async function wrongAtTheEnd(server: MortalServer, dataDir: string): Promise<string[]> {
+  const wrong: string[] = [];
+  const stop = async () => {
+    const code = await server.stop();
+    if (code !== 0) wrong.push(`the server ended with ${code} on SIGTERM`);
+  };
+  await stop();
+  wrong.push(...(await wrongInFolder(dataDir, { swept: false })));
+  age(dataDir);
+  await server.start();
+  await stop();
+  wrong.push(...(await wrongInFolder(dataDir, { swept: true })));
+  return wrong;
+}
+
+function counted(lines: string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1);
+  return counts;
+}

@@ -1,0 +1,53 @@
+/** The server as a process that is killed and started again, always at the same address. */
+import { type ServerProcess, startProcess } from '../support/process.ts';
+
+export type MortalServer = {
+  url: string;
+  kills: number;
+  /** From a kill to the next answer, the longest of all. */
+  slowestRecoveryMs: number;
+  /** kill -9, and a new start. */
+  killAndStart(): Promise<void>;
+  start(): Promise<void>;
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>;
+  /** Lines that were logged as errors, without what differs from one to the next. */
+  errors(): string[];
+};
+
+export async function startMortal(env: Record<string, string>): Promise<MortalServer> {
+  let server: ServerProcess = await startProcess(env);
+  const before: string[] = [];
+  const mortal: MortalServer = {
+    url: server.url,
+    kills: 0,
+    slowestRecoveryMs: 0,
+    async killAndStart() {
+      const at = performance.now();
+      await server.end('SIGKILL');
+      mortal.kills += 1;
+      await mortal.start();
+      mortal.slowestRecoveryMs = Math.max(mortal.slowestRecoveryMs, performance.now() - at);
+    },
+    async start() {
+      before.push(...errorsIn(server.output()));
+      server = await startProcess(env);
+    },
+    stop: () => server.end('SIGTERM'),
+    errors: () => [...before, ...errorsIn(server.output())],
+  };
+  return mortal;
+}
+
+function errorsIn(output: string): string[] {
+  return output.split('\n').flatMap((line) => {
+    if (!line.startsWith('{')) return [];
+    try {
+      const { level, msg, err } = JSON.parse(line) as { level: number; msg?: string; err?: { message?: string } };
+      return level >= 50 ? [`${msg ?? ''}: ${err?.message ?? ''}`] : [];
+    } catch {
+      // Cut off by a kill.
+      return [];
+    }
+  });
+}
