@@ -23,10 +23,10 @@ const internal: Failure = {
 /**
  * Runs one step to its end. Running two for one job at once is harmless: the later one's token replaces the earlier's,
  * whose next write is refused. It throws only when the database cannot be written; the step's lease then runs out, and it
- * is run again.
+ * is run again. Told to stop by the signal, it returns soon, with the step not ended: its lease is the worker's to give back.
  */
 export async function advance(runner: Runner, step: Step, signal: AbortSignal): Promise<void> {
-  const claim = await take(runner, step);
+  const claim = signal.aborted ? undefined : await take(runner, step);
   if (claim === undefined) return;
   try {
     await dispatch(runner, claim, signal).catch((error: unknown) => recover(runner, claim, error, signal));
@@ -68,8 +68,8 @@ async function dispatch(runner: Runner, claim: Claim, signal: AbortSignal): Prom
 /** What fal refused for good ends the job; what may pass is tried again, after a pause, until the deadline. */
 async function recover(runner: Runner, claim: Claim, error: unknown, signal: AbortSignal): Promise<void> {
   if (error instanceof ClaimLost) throw error;
-  // Told to stop: the row is as it was, and the next step begins where this one stood.
-  if (signal.aborted) return await write(runner, claim, { next: { afterMs: 0 } });
+  // The row is as it was, and the next step begins where this one stood.
+  if (signal.aborted) return;
   const { job } = claim;
   if (isEnded(job.status)) throw error;
   const failures = job.failures + 1;

@@ -30,8 +30,8 @@ export async function follow(runner: Runner, claim: Claim, signal: AbortSignal):
   }
   const last = await watch(runner, claim, isLate ? runner.followMs : Math.min(runner.followMs, leftMs), signal);
   if (last?.status !== 'COMPLETED') {
-    if (isLate && !signal.aborted) return await end(runner, claim, timedOut);
-    return await write(runner, claim, { next: { afterMs: 0 } });
+    if (signal.aborted) return;
+    return isLate ? await end(runner, claim, timedOut) : await write(runner, claim, { next: { afterMs: 0 } });
   }
   if (last.error !== undefined) return await endWithError(runner, claim, last, isLate, signal);
   const copyUntil = runner.now().getTime() + finalizingMs;

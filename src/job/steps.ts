@@ -100,6 +100,15 @@ export class Steps {
       );
   }
 
+  /** Gives back the leases of those steps that have not ended: whoever comes next may have them at once. */
+  async release(steps: Step[]): Promise<void> {
+    if (steps.length > 0)
+      await this.#boss.fail(
+        queue,
+        steps.map(({ id }) => id),
+      );
+  }
+
   /** Ends a step, in the transaction of what it did; `next` schedules the job's next one in the same transaction. */
   async finish(tx: Tx, step: Step, next?: { afterMs: number }): Promise<void> {
     await this.#boss.complete(queue, step.id, null, { db: fromPrisma(tx) });

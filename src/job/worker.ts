@@ -77,7 +77,11 @@ export class Worker {
     this.#runner.steps.onWake = () => undefined;
     this.#stopping.abort();
     await Promise.all([this.#leasing, this.#sweeping]);
+    const steps = this.#steps();
     await this.#allDone();
+    await this.#runner.steps.release(steps).catch((error: unknown) => {
+      this.#runner.log.error({ err: error }, 'the leases of steps could not be given back; they run out');
+    });
   }
 
   /** Looks for steps now; asked while it looks, it looks once more. */
@@ -132,13 +136,16 @@ export class Worker {
     this.#running.set(step.id, run);
   }
 
+  #steps(): Step[] {
+    return [...this.#running.values()].map(({ step }) => step);
+  }
+
   async #allDone(): Promise<void> {
     await Promise.all([...this.#running.values()].map(({ done }) => done));
   }
 
   #beat(): void {
-    const steps = [...this.#running.values()].map(({ step }) => step);
-    this.#runner.steps.beat(steps).catch((error: unknown) => {
+    this.#runner.steps.beat(this.#steps()).catch((error: unknown) => {
       this.#runner.log.error({ err: error }, 'the leases of steps could not be renewed; it is tried again');
     });
   }

@@ -67,6 +67,16 @@ describe('the worker', () => {
     await waitFor(async () => expect((await job()).status).toBe('IN_QUEUE'));
   });
 
+  test('stopped, it gives back its leases: another worker may have its jobs at once', async () => {
+    fal.script(routes.submit, says.accepted);
+    await startGeneration();
+    await fal.nth(routes.status, 1);
+    await likeness.worker.stop();
+    expect((await steps()).map(({ state }) => state)).toEqual(['retry']);
+    expect((await job()).status).toBe('IN_QUEUE');
+    expect(await likeness.app.steps.lease(1)).toHaveLength(1);
+  });
+
   test('a job whose step is gone is swept up, and one that has a step gets no second', async () => {
     fal.script(routes.submit, says.accepted);
     await likeness.worker.stop();
