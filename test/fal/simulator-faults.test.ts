@@ -1,4 +1,6 @@
 /** What a caller sees of each fault, by the official client or byte by byte. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import sharp from 'sharp';
 import { describe, expect, it, vi } from 'vitest';
 import { type HeldClock, heldClock } from '../../src/fal/simulator/held-clock.ts';
@@ -133,6 +135,20 @@ describe('on every kind of call', () => {
     const huge = await ask(simulator, on);
     expect([huge.end, Buffer.concat(huge.pieces).length]).toEqual(['whole', 3_000_000]);
   });
+});
+
+it.each([
+  ['status', 'reset'],
+  ['status', 'cut'],
+  ['stream', 'break'],
+])('a %s with %s ends in a reset of the connection, not in its end', async (on, act) => {
+  const { simulator } = await faulty([{ on, do: act }]);
+  const { body } = await call(simulator, 'POST', `/${endpoint}`, { body: input });
+  const { port, host, pathname } = new URL(`${body.status_url}${on === 'stream' ? '/stream' : ''}`);
+  const socket = connect(Number(port), '127.0.0.1').resume();
+  const head = [`GET ${pathname} HTTP/1.1`, `Host: ${host}`, `Authorization: Key ${simulator.key}`, '', ''];
+  socket.write(head.join('\r\n'));
+  expect(await once(socket, 'end').catch(({ code }: { code: string }) => code)).toBe('ECONNRESET');
 });
 
 describe('answers in the name of fal', () => {

@@ -130,7 +130,7 @@ describe('after seven days', () => {
     const gone = `/fal-ai/flux-lora-portrait-trainer/requests/${training?.id}/status`;
     expect(await call(simulator, 'GET', gone)).toMatchObject({ status: 404 });
     expect((await fetch(path)).status).toBe(404);
-    expect(readdirSync(join(dataDir, 'files'))).toEqual([]);
+    await expect.poll(() => readdirSync(join(dataDir, 'files'))).toEqual([]);
 
     const draw = (url: string) => fal.subscribe(endpoint, { input: { prompt: 'x', loras: [{ path: url }] } });
     expect(await refusal(draw(path))).toMatchObject({ status: 422 });

@@ -1,46 +1,11 @@
-import { createHash, createPublicKey, type JsonWebKey, verify } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type Delivery, isGenuine, receiver, settled } from '../support/receiver.ts';
 import { simulate } from '../support/simulator.ts';
 
 const endpoint = 'fal-ai/flux-lora';
-type Delivery = { headers: IncomingHttpHeaders; raw: string; body: Record<string, unknown> };
-
-/** Answers each delivery with the next of the statuses, and with 200 after the last. */
-async function receiver(...statuses: number[]): Promise<{ url: string; deliveries: Delivery[] }> {
-  const deliveries: Delivery[] = [];
-  const take = async (request: IncomingMessage, response: ServerResponse) => {
-    const raw = await text(request);
-    deliveries.push({ headers: request.headers, raw, body: JSON.parse(raw) });
-    response.writeHead(statuses.shift() ?? 200, { location: '/elsewhere' }).end();
-  };
-  const server = createServer((request, response) => void take(request, response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?token=a%20b`, deliveries };
-}
-
-const settled = (simulator: Awaited<ReturnType<typeof simulate>>['simulator']) =>
-  vi.waitFor(
-    () => expect(simulator.record.requests().every(({ webhookSettledAt }) => webhookSettledAt)).toBe(true),
-    5000,
-  );
-
-/** As fal documents it, from the key set and the raw body alone. */
-async function isGenuine(url: string, { headers, raw }: Delivery): Promise<boolean> {
-  const { keys } = (await (await fetch(`${url}/.well-known/jwks.json`)).json()) as { keys: JsonWebKey[] };
-  const header = (name: string) => String(headers[`x-fal-webhook-${name}`]);
-  const digest = createHash('sha256').update(raw).digest('hex');
-  const message = Buffer.from([header('request-id'), header('user-id'), header('timestamp'), digest].join('\n'));
-  const isFresh = Math.abs(Date.now() / 1000 - Number(header('timestamp'))) <= 300;
-  const signature = Buffer.from(header('signature'), 'hex');
-  return isFresh && keys.some((key) => verify(null, message, createPublicKey({ key, format: 'jwk' }), signature));
-}
 
 describe('a webhook', () => {
   it('brings the result, signed', async () => {

@@ -20,6 +20,8 @@ export type Delivery = {
   notice: Notice;
   url: string;
   userId: string;
+  /** The request that the headers name: the same, or the gateway's. */
+  signedId: string;
   /** How old its timestamp is; less than 0: from the future. */
   ageSeconds: number;
   /** `broken`: one bit of a right signature is another. */
@@ -47,6 +49,7 @@ export function plainDelivery(url: string, notice: Notice): Delivery {
     notice,
     url,
     userId,
+    signedId: notice.requestId,
     ageSeconds: 0,
     signature: 'own',
     padBytes: 0,

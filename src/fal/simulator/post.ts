@@ -63,11 +63,11 @@ export function openPost({ signer, clock, record, signal, log }: PostParts): Pos
   }
 
   /** By the wall clock: its receiver compares it with its own time, which a held clock here does not move. */
-  function signatureOf({ notice, userId, ageSeconds, signature }: Delivery, body: string): Record<string, string> {
+  function signatureOf({ signedId, userId, ageSeconds, signature }: Delivery, body: string): Record<string, string> {
     if (signature === 'none') return {};
     const timestamp = Math.floor(Date.now() / 1000) - ageSeconds;
     const by = signature === 'stranger' ? 'stranger' : 'own';
-    const headers = signer.headers({ requestId: notice.requestId, userId, timestamp, body }, by);
+    const headers = signer.headers({ requestId: signedId, userId, timestamp, body }, by);
     if (signature !== 'broken') return headers;
     const hex = headers['x-fal-webhook-signature'] ?? '';
     const otherDigit = (Number.parseInt(hex.slice(0, 1), 16) ^ 1).toString(16);

@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export type Reply = {
   /** 0: none; the connection is reset (RST) before the first byte of an answer. */
@@ -16,6 +17,8 @@ export type Reply = {
   /** The connection is reset behind the last byte of the body, which must be a stream. */
   reset?: true;
 };
+
+const resetPauseMs = 20;
 
 /** Sends it whole, or stops when the caller leaves. Never rejects. */
 export async function send(reply: Reply, response: ServerResponse, withBody: boolean): Promise<void> {
@@ -28,8 +31,8 @@ export async function send(reply: Reply, response: ServerResponse, withBody: boo
     response.writeHead(status, reply.headers);
     response.flushHeaders();
     await pipeline(body, response, { end: !reset }).catch(() => undefined);
-    // A turn of the loop later, so that what was sent is on its way.
-    if (reset) setImmediate(() => response.socket?.resetAndDestroy());
+    // A reset that is read together with the last bytes looks like an end to a reader under libuv.
+    if (reset) await sleep(resetPauseMs).then(() => response.socket?.resetAndDestroy());
     return;
   }
   discard(reply);

@@ -31,7 +31,7 @@ export async function openStorage(folder: string, ledger: Ledger): Promise<Stora
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
   await mkdir(files, { recursive: true });
-  for (const id of await readdir(files)) if (ledger.file(id) === undefined) await rm(join(files, id));
+  for (const id of await readdir(files)) if (ledger.file(id) === undefined) await rm(join(files, id), { force: true });
 
   const pathOf = (file: { id: string }) => join(files, file.id);
   return {

@@ -5,6 +5,7 @@ import { randomFrom } from '../random.ts';
 import type { Subject } from '../subject.ts';
 
 const position = z.int().positive();
+const requestExpected = 'Expected the number of a request, from 1, or its id';
 const positions = z.union(
   [position, z.array(position).min(1), z.strictObject({ from: position, to: position.optional() })],
   { error: 'Expected a number, a list of numbers, or {"from": 2, "to": 5}; the first is 1' },
@@ -13,7 +14,7 @@ const positions = z.union(
 /** What every entry of a fault plan may say besides `on` and `do`; see plan.ts. */
 export const matchShape = {
   endpoint: z.enum(endpointIds as [EndpointId, ...EndpointId[]]).optional(),
-  request: z.union([position, z.uuid()], { error: 'Expected the number of a request, from 1, or its id' }).optional(),
+  request: z.union([position, z.uuid({ error: requestExpected })], { error: requestExpected }).optional(),
   nth: positions.optional(),
   per: z.literal('request').optional(),
   times: position.optional(),

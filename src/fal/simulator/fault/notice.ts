@@ -19,10 +19,13 @@ export const noticeActs: [Act, ...Act[]] = [
   alters('error', none, () => asError),
   alters('error-after', none, () => (given) => ({ ...given, next: asError(plainDelivery(given.url, given.notice)) })),
   alters('payload-null', none, () => (given) => saying(given, { payload: 'null', payloadError })),
-  alters('gateway-id', none, () => (given) => saying(given, { gatewayRequestId: randomUUID() })),
+  alters('gateway-id', z.object({ inHeader: z.boolean().default(false) }), ({ inHeader }) => (given) => {
+    const id = randomUUID();
+    return { ...saying(given, { gatewayRequestId: id }), ...(inHeader && { signedId: id }) };
+  }),
   alters('unknown-request', none, () => (given) => {
     const id = randomUUID();
-    return saying(given, { requestId: id, gatewayRequestId: id });
+    return { ...saying(given, { requestId: id, gatewayRequestId: id }), signedId: id };
   }),
   alters('unknown-token', none, () => (given) => ({ ...given, url: elsewhere(given.url) })),
   alters('other-user', z.object({ userId: z.string().min(1).default('another|user') }), ({ userId }) => (given) => ({

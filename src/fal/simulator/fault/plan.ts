@@ -72,7 +72,7 @@
  * - `duplicate`        `copies` (2) of it, one after another or `parallel` (false)
  * - `error`            says ERROR; `error-after`: once it has said what is so
  * - `payload-null`     with a `payload_error`
- * - `gateway-id`       gateway_request_id is another than request_id
+ * - `gateway-id`       gateway_request_id is another than request_id; `inHeader` (false): the headers name that one
  * - `unknown-request`  about a request that there is not
  * - `unknown-token`    to a URL with another last segment
  * - `other-user`       rightly signed, for `userId`
