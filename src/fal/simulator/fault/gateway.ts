@@ -53,7 +53,10 @@ function gatewayReply(status: number): Reply {
     case 202:
       return { status, body: { status: 'IN_PROGRESS' } };
     case 403:
-      return { status, body: { detail: 'User is locked. Reason: Exhausted balance. Top up your balance at fal.ai.' } };
+      return {
+        status,
+        body: { detail: 'User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing.' },
+      };
     case 404:
       return { status, body: { status: 'NOT_FOUND' } };
     case 429:
