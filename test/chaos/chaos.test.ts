@@ -21,8 +21,8 @@ test.each(seeds)('seed %i: every promise is kept', async (seed) => {
       deadlineSeconds: { generation: 8, training: 15 },
     });
     // The table has the seed: npm run chaos -- --seed … repeats the run.
-    expect(report.wrong, tableOf(report)).toEqual([]);
-    expect(report.kills).toBeGreaterThan(0);
+    if (report.wrong.length > 0) throw new Error(tableOf(report));
+    expect(report.kills + report.drains).toBeGreaterThan(0);
     expect(report.ends.get('SUCCEEDED')).toBeGreaterThan(0);
   } finally {
     remove();

@@ -1,4 +1,5 @@
 /** One owner's way to the server: calls that are sent again until they are answered, and subscriptions. */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createWsClient } from 'graphql-ws';
@@ -25,6 +26,8 @@ const againMs = 100;
 
 export function callerFor(owner: Owner, url: string, signal: AbortSignal): Caller {
   const { headers } = owner;
+  // As many as there are calls under way.
+  setMaxListeners(0, signal);
   const post = async (document: string, variables: Variables, files: UploadFile[]): Promise<unknown> => {
     const query = document;
     const response = await fetch(`${url}/graphql`, {

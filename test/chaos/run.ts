@@ -41,6 +41,7 @@ export type ChaosReport = {
   refusals: Map<string, number>;
   faults: Map<string, number>;
   kills: number;
+  drains: number;
   falRestarts: number;
   connections: number;
   events: number;
@@ -119,6 +120,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       refusals: journal.refusals,
       faults: fal.faultsDone(),
       kills: server.kills,
+      drains: server.drains,
       falRestarts: fal.restarts,
       connections: streams.reduce((sum, { connections }) => sum + connections, 0),
       events,
@@ -168,7 +170,7 @@ async function work(caller: Caller, avatars: ChaosAvatar[], { jobs, workMs, rand
       : await generate(caller, random.chance(0.05) ? stranger : random.pick([portrait, style]), random, journal);
     if (job !== undefined && random.chance(0.25)) cancels.push(cancelSometime(caller, job, random));
     // Bursts, and pauses that spread the rest over the time there is.
-    if (random.chance(0.6)) await pause(random.between(0, (3 * workMs) / jobs));
+    if (random.chance(0.6)) await pause(random.between(0, (2 * workMs) / jobs));
   }
   await Promise.all(cancels);
   await pause(Math.max(0, until - performance.now()));
@@ -180,7 +182,9 @@ async function troubleServer(server: MortalServer, seed: number, over: AbortSign
     await pause(random.chance(0.2) ? random.int(0, 500) : random.int(1_000, 12_000), undefined, { signal: over }).catch(
       () => undefined,
     );
-    if (!over.aborted) await server.killAndStart();
+    if (over.aborted) return;
+    if (random.chance(0.2)) await server.drainAndStart();
+    else await server.killAndStart(random.chance(0.25) ? [random.int(0, 4_000)] : []);
   }
 }
 

@@ -1,13 +1,17 @@
 /** The server as a process that is killed and started again, always at the same address. */
-import { type ServerProcess, startProcess } from '../support/process.ts';
+import { killWhileStarting, type ServerProcess, startProcess } from '../support/process.ts';
 
 export type MortalServer = {
   url: string;
   kills: number;
-  /** From a kill to the next answer, the longest of all. */
+  /** Ends on SIGTERM, in between. */
+  drains: number;
+  /** From a start after a kill until the server is there again, the longest of all. */
   slowestRecoveryMs: number;
-  /** kill -9, and a new start. */
-  killAndStart(): Promise<void>;
+  /** kill -9, and a new start; with numbers, after starts that were killed too, each so many milliseconds in. */
+  killAndStart(killedStartsMs: number[]): Promise<void>;
+  /** SIGTERM, and a new start. */
+  drainAndStart(): Promise<void>;
   start(): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
@@ -21,13 +25,20 @@ export async function startMortal(env: Record<string, string>): Promise<MortalSe
   const mortal: MortalServer = {
     url: server.url,
     kills: 0,
+    drains: 0,
     slowestRecoveryMs: 0,
-    async killAndStart() {
-      const at = performance.now();
+    async killAndStart(killedStartsMs) {
       await server.end('SIGKILL');
-      mortal.kills += 1;
+      mortal.kills += 1 + killedStartsMs.length;
+      for (const afterMs of killedStartsMs) await killWhileStarting(env, afterMs);
+      const at = performance.now();
       await mortal.start();
       mortal.slowestRecoveryMs = Math.max(mortal.slowestRecoveryMs, performance.now() - at);
+    },
+    async drainAndStart() {
+      await server.end('SIGTERM');
+      mortal.drains += 1;
+      await mortal.start();
     },
     async start() {
       before.push(...errorsIn(server.output()));

@@ -11,6 +11,7 @@ export function tableOf(report: ChaosReport): string {
     ['events', report.events],
     ['connections of followers', report.connections],
     ['kills of the server', report.kills],
+    ['drains of the server', report.drains],
     ['restarts of fal', report.falRestarts],
     ['slowest recovery', seconds(report.slowestRecoveryMs)],
     ['duration', seconds(report.durationMs)],

@@ -45,6 +45,15 @@ export async function runToEnd(env: Record<string, string>): Promise<{ code: num
   return { code, output: output() };
 }
 
+/** Starts a server and kills it so long after, however far it has come. */
+export async function killWhileStarting(env: Record<string, string>, afterMs: number): Promise<void> {
+  const { child } = spawnServer(env);
+  const exit = once(child, 'exit');
+  const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
+  await exit;
+  clearTimeout(timer);
+}
+
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
