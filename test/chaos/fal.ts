@@ -11,6 +11,8 @@ export type ChaosFal = {
   plan(faults: { seed: number; faults: object[] } | undefined): void;
   restart(): Promise<void>;
   requests(): FalRequest[];
+  /** Webhooks as fal sends them when nothing goes wrong, which were answered with 200. */
+  takenWebhooks(): SentWebhook[];
   /** How often each act of a plan was done, by `kind act`. */
   faultsDone(): Map<string, number>;
   close(): Promise<void>;
@@ -39,6 +41,10 @@ export async function startFal(dataDir: string, port: number): Promise<ChaosFal>
       fal.restarts += 1;
     },
     requests: () => simulator.record.requests(),
+    takenWebhooks: () =>
+      [...seen, ...simulator.record.webhooks()].filter(
+        (entry): entry is SentWebhook => 'attempt' in entry && entry.status === 200 && entry.faults === undefined,
+      ),
     faultsDone() {
       const done = new Map<string, number>();
       for (const entry of [...seen, ...simulator.record.calls(), ...simulator.record.webhooks()]) {

@@ -1,12 +1,12 @@
 /** What became of each job, asked through the API and compared with what its followers saw and what fal had of it. */
 import sharp from 'sharp';
-import type { FalRequest } from '../../src/fal/simulator/request.ts';
 import type { StartedJob } from './client.ts';
+import type { ChaosFal } from './fal.ts';
 import { eventFields, type Followed, isTerminal, type SeenEvent } from './follower.ts';
 import type { Caller } from './owner.ts';
 
 const jobDocument = `query($id: ID!, $after: Int) { node(id: $id) { ... on Job {
-  __typename status requestId error { code } events(first: 100, after: $after) { pageInfo { hasNextPage } edges { node { ${eventFields} } } } }
+  __typename status requestId finishedAt error { code } events(first: 100, after: $after) { pageInfo { hasNextPage } edges { node { ${eventFields} } } } }
   ... on Generation { images { url width height contentType } }
   ... on Training { avatar { ... on AvatarProfile { status findings { message } } ... on PortraitAvatar { diffusersLoraFileUrl } ... on StyleAvatar { finetuneId } } } } }`;
 const jobsDocument = `query($after: String) { jobs(first: 100, after: $after) { pageInfo { hasNextPage endCursor } edges { node { id } } } }`;
@@ -14,6 +14,7 @@ const jobsDocument = `query($after: String) { jobs(first: 100, after: $after) { 
 type Told = {
   status: string;
   requestId: string | null;
+  finishedAt: string | null;
   error: { code: string } | null;
   events: { pageInfo: { hasNextPage: boolean }; edges: { node: SeenEvent }[] };
   images?: { url: string; width: number; height: number; contentType: string }[];
@@ -22,7 +23,7 @@ type Told = {
 
 export type Outcome = { end: string; events: number; wrong: string[] };
 
-export async function outcomeOf(job: StartedJob, streams: Followed[], requests: FalRequest[]): Promise<Outcome> {
+export async function outcomeOf(job: StartedJob, streams: Followed[], fal: ChaosFal): Promise<Outcome> {
   const wrong: string[] = [];
   const { told, events } = await read(job);
   const end = told.error === null ? told.status : `${told.status} ${told.error.code}`;
@@ -45,9 +46,16 @@ export async function outcomeOf(job: StartedJob, streams: Followed[], requests: 
       wrong.push(`a follower saw ${numbers(seen)} and the history is ${numbers(events)}, or they differ in content`);
   }
 
-  const own = requests.filter(({ input }) => JSON.stringify(input).includes(tagAsSent(job)));
+  const own = fal.requests().filter(({ input }) => JSON.stringify(input).includes(tagAsSent(job)));
   if (own.length > 1) wrong.push(`fal accepted ${own.length} submits`);
   if (told.requestId !== null && told.requestId !== own[0]?.id) wrong.push(`its request is not the one that fal has`);
+  if (told.error?.code === 'SUBMIT_UNCONFIRMED') {
+    const endedAt = Date.parse(told.finishedAt ?? '');
+    const isOwn = ({ requestId }: { requestId: string }) => own.some(({ id }) => id === requestId);
+    if (fal.takenWebhooks().some((webhook) => isOwn(webhook) && webhook.at + 1_000 < endedAt)) {
+      wrong.push('its webhook was taken in time, and it was not adopted');
+    }
+  }
   if (told.status === 'SUCCEEDED') wrong.push(...(await wrongInArtefacts(job, told)));
   return { end, events: events.length, wrong };
 }

@@ -107,7 +107,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     for (const job of journal.started) {
       const caller = reading[callers.indexOf(job.caller)] ?? job.caller;
       const own = streams.filter((stream) => stream.job === job);
-      const outcome = await outcomeOf({ ...job, caller }, own, fal.requests());
+      const outcome = await outcomeOf({ ...job, caller }, own, fal);
       ends.set(outcome.end, (ends.get(outcome.end) ?? 0) + 1);
       events += outcome.events;
       wrong.push(...outcome.wrong.map((what) => `${job.tag} (${job.id}), ${outcome.end}: ${what}`));
