@@ -1,6 +1,7 @@
 /** What of an error leaves the server: all of a foreseen one, and of any other that there was one. */
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from 'pino';
+import { Prisma } from '../../prisma/generated/client/client.ts';
 import { InvalidInput, Refusal } from '../errors.ts';
 
 export const unexpectedMessage = 'Unexpected error.';
@@ -8,14 +9,15 @@ export const unexpectedMessage = 'Unexpected error.';
 export type MaskError = (error: unknown) => GraphQLError;
 
 /**
- * Foreseen are GraphQL's own errors; a refusal where no union carries it, as in a subscription; and the end of a
- * subscriber that did not keep up. Everything else is logged whole, here only, and the client is told nothing of it.
+ * Foreseen are GraphQL's own errors; a refusal where no union carries it, as in a subscription; what was deleted while
+ * it was read; and the end of a subscriber that did not keep up. Everything else is logged whole, here only, and the client is told nothing of it.
  */
 export function maskErrorsInto(log: Logger): MaskError {
   return (error) => {
     const cause = causeOf(error);
     if (cause === null) return error as GraphQLError;
     const place = error instanceof GraphQLError ? { nodes: error.nodes ?? null, path: error.path ?? null } : {};
+    if (isGone(cause)) return new GraphQLError(goneMessage, { ...place, extensions: { code: 'NOT_FOUND' } });
     const extensions = foreseen(cause);
     if (extensions !== null) return new GraphQLError((cause as Error).message, { ...place, extensions });
     log.error({ err: cause, path: place.path?.join('.') }, 'unforeseen error');
@@ -52,6 +54,13 @@ function foreseen(cause: unknown): Record<string, unknown> | null {
     if (code === 'SUBSCRIBER_TOO_SLOW') return { code };
   }
   return null;
+}
+
+const goneMessage = 'It was deleted while it was being read.';
+
+/** A row that an answer was being put together of is there no more: Prisma's P2025. */
+function isGone(cause: unknown): boolean {
+  return cause instanceof Prisma.PrismaClientKnownRequestError && cause.code === 'P2025';
 }
 
 /** NotFoundError is NOT_FOUND. */
