@@ -15,12 +15,12 @@ import {
   type Journal,
   train,
 } from './client.ts';
-import { type ChaosFal, startFal } from './fal.ts';
-import { drawPlan } from './fault-menu.ts';
+import { startFal } from './fal.ts';
 import { age, wrongInFolder } from './folder.ts';
 import { listedJobs, outcomeOf } from './outcome.ts';
 import { type Caller, callerFor, type Owner } from './owner.ts';
 import { type MortalServer, startMortal } from './server.ts';
+import { troubleFal, troubleServer } from './trouble.ts';
 
 export type ChaosOptions = {
   seed: number;
@@ -174,29 +174,6 @@ async function work(caller: Caller, avatars: ChaosAvatar[], { jobs, workMs, rand
   }
   await Promise.all(cancels);
   await pause(Math.max(0, until - performance.now()));
-}
-
-async function troubleServer(server: MortalServer, seed: number, over: AbortSignal): Promise<void> {
-  const random = randomFrom('kills', seed);
-  while (!over.aborted) {
-    await pause(random.chance(0.2) ? random.int(0, 500) : random.int(1_000, 12_000), undefined, { signal: over }).catch(
-      () => undefined,
-    );
-    if (over.aborted) return;
-    if (random.chance(0.2)) await server.drainAndStart();
-    else await server.killAndStart(random.chance(0.25) ? [random.int(0, 4_000)] : []);
-  }
-}
-
-/** A new plan from time to time, and now and then fal itself is gone for a moment. */
-async function troubleFal(fal: ChaosFal, seed: number, workMs: number, over: AbortSignal): Promise<void> {
-  const random = randomFrom('faults', seed);
-  for (let phase = 0; !over.aborted; phase += 1) {
-    fal.plan(drawPlan(random, seed * 1000 + phase));
-    await pause(Math.max(3_000, workMs / 6), undefined, { signal: over }).catch(() => undefined);
-    if (!over.aborted && random.chance(0.3)) await fal.restart();
-  }
-  fal.plan(undefined);
 }
 
 /** Stops the server, lets what it left grow old, and starts and stops it once more. */
