@@ -5,7 +5,6 @@
 import { setMaxListeners } from 'node:events';
 import { advance } from './advance.ts';
 import type { Runner } from './runner.ts';
-import { unfinished } from './state.ts';
 import { heartbeatMs, longestStepMs, type Step } from './steps.ts';
 
 export type WorkerOptions = {
@@ -63,10 +62,7 @@ export class Worker {
 
   /** Sends a step for every unfinished job that has none: whatever was lost, the row was not. */
   async sweep(): Promise<void> {
-    const jobs = await this.#runner.prisma.job.findMany({
-      where: { status: { in: [...unfinished] } },
-      select: { id: true },
-    });
+    const jobs = await this.#runner.prisma.job.findMany({ where: { finishedAt: null }, select: { id: true } });
     await this.#runner.steps.enqueueAll(jobs.map(({ id }) => id));
     this.#runner.steps.wake();
   }

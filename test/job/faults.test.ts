@@ -105,6 +105,14 @@ describe('cancelled', () => {
     expect(submits()).toBe(1);
   });
 
+  test('so, and the process died before it could say so: the next step sends nothing', async () => {
+    const id = await job.startGeneration();
+    await job.likeness.app.prisma.job.updateMany({ data: { cancelRequestedAt: new Date() } });
+    await job.toTheEnd(id);
+    expect((await job.look(id)).status).toBe('CANCELLED');
+    expect(submits()).toBe(0);
+  });
+
   test('while a submit is under way that fal takes: fal is asked to stop', async () => {
     const answer = held(says.accepted);
     job.fal.script(routes.submit, answer.act);
