@@ -84,7 +84,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const avatars = await learn(callers, random, journal);
     const workMs = options.minutes * 60_000;
     const over = new AbortController();
-    const trouble = Promise.all([troubleServer(server, seed, over.signal), troubleFal(fal, seed, workMs, over.signal)]);
+    const trouble = Promise.all([
+      troubleServer(server, seed, workMs, over.signal),
+      troubleFal(fal, seed, workMs, over.signal),
+    ]);
     const each = Math.ceil(options.jobs / callers.length);
     await Promise.all(
       callers.map((caller, n) =>

@@ -6,10 +6,17 @@ import { drawPlan } from './fault-menu.ts';
 import type { MortalServer } from './server.ts';
 
 /** Kills the server at moments of chance, sometimes while it starts, and sometimes tells it to stop. */
-export async function troubleServer(server: MortalServer, seed: number, over: AbortSignal): Promise<void> {
+export async function troubleServer(
+  server: MortalServer,
+  seed: number,
+  workMs: number,
+  over: AbortSignal,
+): Promise<void> {
   const random = randomFrom('kills', seed);
+  // A short run has its kill too.
+  const mostMs = Math.min(12_000, workMs / 2);
   while (!over.aborted) {
-    await pause(random.chance(0.2) ? random.int(0, 500) : random.int(1_000, 12_000), undefined, { signal: over }).catch(
+    await pause(random.chance(0.2) ? random.int(0, 500) : random.int(1_000, mostMs), undefined, { signal: over }).catch(
       () => undefined,
     );
     if (over.aborted) return;
