@@ -23,6 +23,7 @@ import { Worker, type WorkerOptions } from './job/worker.ts';
 import { sameFreePort } from './port.ts';
 import { schema } from './schema.ts';
 import { serveFile } from './serve.ts';
+import type { Limits } from './server/limits.ts';
 import { createServer } from './server.ts';
 import { createFileStore } from './storage/files.ts';
 import { freeBytes, minFreeForWork } from './storage/space.ts';
@@ -48,9 +49,10 @@ export type Likeness = {
 export type StartOptions = {
   settings: Settings;
   log: Logger;
-  /** For tests: the worker's pace, and whether it works by itself or is stepped by hand. */
+  /** For tests, as what follows: the worker's pace, and whether it works by itself or is stepped by hand. */
   worker?: Partial<WorkerOptions> & { manual?: boolean };
   runner?: Partial<Pick<Runner, 'fal' | 'now' | 'random' | 'followMs' | 'deadlineMs'>>;
+  limits?: Partial<Limits>;
 };
 
 /** Throws DataFolderInUse, and whatever keeps the port from being listened on. */
@@ -134,6 +136,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       log,
       health: () => health(app, dataDir),
       uploadsFolder: join(dataDir, 'uploads'),
+      ...(options.limits && { limits: options.limits }),
       serveFile: (request) => serveFile(app, request),
       receiveWebhook: (request) => receiveWebhook(webhooks, request),
     });

@@ -17,7 +17,8 @@ let likeness: TestLikeness;
 let job: Job;
 let jobId: string;
 beforeEach(async () => {
-  likeness = await startLikeness({ manual: true });
+  // On a busy machine the others may take longer than a stalled client is given to say goodbye.
+  likeness = await startLikeness({ manual: true, limits: { closeTimeoutMs: 100_000 } });
   const { prisma } = likeness.app;
   job = await addJob(prisma, await addAvatar(prisma, localViewer.id));
   jobId = Buffer.from(`Generation:${job.id}`).toString('base64');
@@ -116,7 +117,7 @@ test('one of a thousand stalls: it is cut off and resumes, the others get everyt
   for (const sequences of seen) expect(sequences).toEqual(Array.from({ length: 301 }, (_, n) => n + 1));
   expect((process.memoryUsage.rss() - before) / 1_000_000).toBeLessThan(300);
 
-  // The server waits fifteen seconds for it, and then cuts it off with a code that says how to go on.
+  // The server waits fifteen seconds for it, and then closes with a code that says how to go on.
   await vi.waitFor(() => expect(likeness.logged.join('')).toContain('a client does not read'), 30_000);
   stalled.resume();
   const [code, reason] = (await cut) as [number, Buffer];

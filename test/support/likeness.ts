@@ -32,17 +32,25 @@ export async function startLikeness({
   dataDir,
   manual = false,
   runner,
+  limits,
 }: {
   env?: Record<string, string>;
   dataDir?: string;
   manual?: boolean;
   runner?: StartOptions['runner'];
+  limits?: StartOptions['limits'];
 } = {}): Promise<TestLikeness> {
   const folder = dataDir === undefined ? newDataFolder() : { dataDir, remove: () => undefined };
   const logged: string[] = [];
   const settings = readSettings({ PORT: '0', FAL_SIMULATOR_SPEED: 'instant', DATA_DIR: folder.dataDir, ...env });
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
-  const likeness = await start({ settings, log, worker: { manual, pollMs: 50 }, ...(runner && { runner }) });
+  const likeness = await start({
+    settings,
+    log,
+    worker: { manual, pollMs: 50 },
+    ...(runner && { runner }),
+    ...(limits && { limits }),
+  });
   return {
     ...likeness,
     dataDir: folder.dataDir,
