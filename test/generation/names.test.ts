@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { range } from '../../src/fal/range.ts';
 import { fieldName, rangeOf } from '../../src/generation/settings/names.ts';
-import { range } from '../../src/generation/settings/range.ts';
 import { type Model, modelOf } from '../../src/generation/settings/settings.ts';
 
 describe('fieldName', () => {

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { InputIssue } from '../../errors.ts';
 import { endpoints } from '../../fal/endpoints.ts';
-import { range } from './range.ts';
+import { range } from '../../fal/range.ts';
 import { endpointOf, type Model } from './settings.ts';
 
 const shared = {

@@ -1,6 +1,6 @@
 /** What fal calls a value of its input, and what this API calls it: for what is refused here, and what fal refuses later. */
-import { z } from 'zod';
 import type { InputIssue } from '../../errors.ts';
+import { range } from '../../fal/range.ts';
 import type { Trainer, TrainingSettings } from './settings.ts';
 import { falInput, inputOf, type TrainingInput } from './wire.ts';
 
@@ -54,19 +54,9 @@ export function checkedInput(settings: TrainingSettings): { input: TrainingInput
   return { issues };
 }
 
-const described = z.object({
-  minimum: z.number().optional(),
-  maximum: z.number().optional(),
-  anyOf: z.array(z.object({ const: z.unknown() })).optional(),
-});
-
 /** `1 to 10000`, or `16 or 32`: what the trainer takes for a setting, for messages and descriptions. */
 export function rangeOf(trainer: Trainer, setting: string): string {
   const [falField] = Object.entries(settingNames[trainer]).find(([, ours]) => ours === setting) ?? [];
-  const shape: Record<string, z.ZodType> = inputOf[trainer].shape;
-  const schema = falField === undefined ? undefined : shape[falField];
-  if (schema === undefined) throw new TypeError(`${trainer} has no ${setting}.`);
-  const { minimum, maximum, anyOf } = described.parse(z.toJSONSchema(schema));
-  if (anyOf !== undefined) return anyOf.map((option) => option.const).join(' or ');
-  return `${minimum} to ${maximum}`;
+  if (falField === undefined) throw new TypeError(`${trainer} has no ${setting}.`);
+  return range(inputOf[trainer], [falField]);
 }

@@ -1,10 +1,13 @@
-/** What a zod schema takes at a path, in words. */
+/** What an endpoint's input takes at a path, in words. */
 import { z } from 'zod';
 
-/** `1 to 50`, for a number or an enum of numerals; an enum's values else. `loras.0.scale` is a path. */
+/** `1 to 50`, for a number or an enum of numerals; `16 or 32`; an enum's values else. `loras.0.scale` is a path. */
 export function range(schema: z.core.$ZodType, path: readonly PropertyKey[]): string {
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) return range(schema.unwrap(), path);
-  if (schema instanceof z.ZodUnion) return range(schema.options.at(-1) ?? z.never(), path);
+  if (schema instanceof z.ZodUnion) {
+    const literals = schema.options.flatMap((option) => (option instanceof z.ZodLiteral ? [...option.values] : []));
+    return literals.length > 0 ? literals.join(' or ') : range(schema.options.at(-1) ?? z.never(), path);
+  }
   const [key, ...rest] = path;
   if (schema instanceof z.ZodObject && key !== undefined) return range(schema.shape[String(key)] ?? z.never(), rest);
   if (schema instanceof z.ZodArray) return range(schema.element, rest);
