@@ -18,6 +18,7 @@ import { generationTask } from './generation/task.ts';
 import { type JobNotice, takeNotice } from './job/adopt.ts';
 import { hashOfKey } from './job/fal-account.ts';
 import type { Runner } from './job/runner.ts';
+import { StatusReads } from './job/status-reads.ts';
 import { Steps, upkeepOfSteps } from './job/steps.ts';
 import { Worker, type WorkerOptions } from './job/worker.ts';
 import { sameFreePort } from './port.ts';
@@ -76,7 +77,9 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     await prisma.user.upsert({ where: localViewer, create: localViewer, update: {} });
 
     const { key, baseUrl } = await openFal(settings, dataDir, log, closing);
-    const fal = createFal({ key, baseUrl, log });
+    const now = options.runner?.now ?? (() => new Date());
+    const reads = new StatusReads({ prisma, perMinute: settings.FAL_STATUS_READS_PER_MINUTE, now });
+    const fal = createFal({ key, baseUrl, log, mayRead: (signal) => reads.take(signal) });
     closing.push(() => fal.close());
 
     const events = new Events(prisma, new Nudges());
@@ -88,8 +91,12 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     const steps = new Steps(boss);
     await steps.open();
 
-    const now = options.runner?.now ?? (() => new Date());
-    const parts = { prisma, events, files, steps, log, now, fal: options.runner?.fal ?? fal };
+    const falLimits = {
+      submitsPerMinute: settings.FAL_SUBMITS_PER_MINUTE,
+      jobsAtOnce: settings.FAL_JOBS_AT_ONCE,
+      statusReadsPerMinute: settings.FAL_STATUS_READS_PER_MINUTE,
+    };
+    const parts = { prisma, events, files, steps, log, now, falLimits, fal: options.runner?.fal ?? fal };
     const publicUrl = settings.PUBLIC_URL?.replace(/\/$/, '');
     const tasks = { TRAINING: trainingTask(parts), GENERATION: generationTask(parts) };
     const runner: Runner = {
@@ -108,7 +115,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     const baseUrlOfFiles = () => publicUrl ?? server.url();
     const urls = await openSignedUrls({ prisma, baseUrl: baseUrlOfFiles, now });
     const falMode = settings.FAL_MODE === 'live' ? 'LIVE' : 'SIMULATED';
-    const app: App = { prisma, files, urls, steps, events, tasks, falMode, log, now };
+    const app: App = { prisma, files, urls, steps, events, tasks, falMode, falLimits, log, now };
 
     const worker = new Worker(runner, {
       ...options.worker,

@@ -2,7 +2,7 @@
 import type { Job, JobEvent, JobStatus } from '../../prisma/generated/client/client.ts';
 import type { Database, Tx } from '../database/client.ts';
 import { Feed } from './feed.ts';
-import { appendEvents, readEvents } from './log.ts';
+import { appendEventEach, appendEvents, type EventOfJob, readEvents } from './log.ts';
 import type { Nudges } from './nudge.ts';
 import { OwnerFeed } from './owner-feed.ts';
 import type { NewEvent } from './payload.ts';
@@ -30,6 +30,11 @@ export class Events {
    */
   async append(tx: Tx, jobId: string, events: NewEvent[]): Promise<number> {
     return await appendEvents(tx, jobId, events);
+  }
+
+  /** Adds one event to each of many jobs' logs, in a statement in all. Returns the jobs, each with its newest number. */
+  async appendEach(tx: Tx, events: EventOfJob[]): Promise<Pick<Job, 'id' | 'ownerId' | 'lastSequence'>[]> {
+    return await appendEventEach(tx, events);
   }
 
   /** Tells followers to look, after the commit. A lost nudge costs a few seconds, never an event. */

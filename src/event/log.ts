@@ -41,6 +41,26 @@ export async function appendEvents(tx: Tx, jobId: string, events: NewEvent[]): P
   return lastSequence;
 }
 
+/** An event that is no LOGGED one, and whose it is. */
+export type EventOfJob = { jobId: string; event: Exclude<NewEvent, { type: 'LOGGED' }> };
+
+/** As appendEvents, one event for each of many jobs. A job that is gone is left out. */
+export async function appendEventEach(tx: Tx, events: EventOfJob[]) {
+  if (events.length === 0) return [];
+  const rows = events.map(({ jobId, event }) => ({ jobId, ...event }));
+  return await tx.$queryRaw<{ id: string; ownerId: string; lastSequence: number }[]>(Prisma.sql`
+    WITH counted AS (
+      UPDATE "Job" SET "lastSequence" = "lastSequence" + 1
+      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS given("jobId" uuid, "type" text, "payload" jsonb)
+      WHERE "Job"."id" = given."jobId"
+      RETURNING "Job"."id", "Job"."ownerId", "Job"."lastSequence", given."type", given."payload"
+    ), added AS (
+      INSERT INTO "JobEvent" ("jobId", "sequence", "type", "payload")
+      SELECT "id", "lastSequence", "type"::"JobEventType", "payload" FROM counted
+    )
+    SELECT "id", "ownerId", "lastSequence" FROM counted`);
+}
+
 /** The events after a sequence number, oldest first, at most `limit`. */
 export async function readEvents(prisma: Database, jobId: string, after: number, limit: number): Promise<JobEvent[]> {
   return await prisma.jobEvent.findMany({

@@ -26,6 +26,8 @@ export type FalOptions = {
   baseUrl?: string | undefined;
   timeouts?: Partial<FalTimeouts> | undefined;
   log?: FalLogger | undefined;
+  /** Resolves when one more read of a status, or opening of its stream, may be made for whoever follows a request. */
+  mayRead?: (signal: AbortSignal) => Promise<void>;
   /** For tests. */
   sleep?: Sleep;
   random?: () => number;
@@ -61,7 +63,8 @@ const defaultTimeouts: FalTimeouts = {
 };
 
 export function createFal(options: FalOptions): Fal & { close(): Promise<void> } {
-  const { baseUrl, log, sleep = realSleep, random = Math.random, now = Date.now } = options;
+  const { baseUrl, log, mayRead = async () => undefined } = options;
+  const { sleep = realSleep, random = Math.random, now = Date.now } = options;
   const key = readKey(options.key);
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
   const transport = openTransport({ baseUrl, connectMs: timeouts.connectMs });
@@ -130,10 +133,17 @@ export function createFal(options: FalOptions): Fal & { close(): Promise<void> }
         headers: { authorization: `Key ${key}`, accept: 'text/event-stream' },
       };
       const ways = {
-        poll: async (signal: AbortSignal) =>
-          written(writeStatus(endpoint, requestId), async (call) => exchange.readOnce(call, statusAsking(signal))),
-        stream: (signal: AbortSignal) =>
-          readStream(transport, stream, { openMs: timeouts.streamOpenMs, silenceMs: timeouts.streamSilenceMs, signal }),
+        poll: async (signal: AbortSignal) => {
+          await mayRead(signal);
+          return await written(writeStatus(endpoint, requestId), async (call) =>
+            exchange.readOnce(call, statusAsking(signal)),
+          );
+        },
+        stream: async function* (signal: AbortSignal) {
+          await mayRead(signal);
+          const { streamOpenMs: openMs, streamSilenceMs: silenceMs } = timeouts;
+          yield* readStream(transport, stream, { openMs, silenceMs, signal });
+        },
         onStreamLost: (reason: unknown) =>
           log?.debug({ endpoint, requestId, reason: messageOf(reason) }, 'fal status stream lost, polling'),
         sleep,

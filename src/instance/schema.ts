@@ -12,7 +12,6 @@ const limits = {
   // fal's own three, by its model pages.
   maxImagesPerGeneration: 4,
   maxImageSide: 2048,
-  falRequestsPerMinute: 100,
   minPhotos: trainingPhotos.min,
   maxPhotos: trainingPhotos.max,
   maxPhotoBytes: photoLimits.maxBytes,
@@ -39,7 +38,16 @@ const Limits = builder.simpleObject('Limits', {
     maxPhotoBytes: t.int({ nullable: false, description: 'Bytes of one photo.' }),
     minPhotoSide: t.int({ nullable: false, description: 'Pixels of a photo’s shorter side.' }),
     maxPageSize: t.int({ nullable: false, description: 'Items on one page of a list.' }),
-    falRequestsPerMinute: t.int({ nullable: false, description: 'Requests a minute that fal allows one key.' }),
+    falRequestsPerMinute: t.int({
+      nullable: false,
+      description:
+        'Jobs that this server sends to fal a minute, over all its processes. Default: 100, as fal allows one key.',
+    }),
+    falJobsAtOnce: t.int({
+      nullable: false,
+      description:
+        'Jobs that are at fal at once, over all processes. Those beyond it wait here, QUEUED, owner by owner in turn.',
+    }),
   }),
 });
 
@@ -56,6 +64,14 @@ builder.queryField('server', (t) =>
   t.field({
     type: Server,
     description: 'This server: its version, its mode and its limits.',
-    resolve: (_root, _args, { app }) => ({ version, falMode: app.falMode, limits }),
+    resolve: (_root, _args, { app }) => ({
+      version,
+      falMode: app.falMode,
+      limits: {
+        ...limits,
+        falRequestsPerMinute: app.falLimits.submitsPerMinute,
+        falJobsAtOnce: app.falLimits.jobsAtOnce,
+      },
+    }),
   }),
 );

@@ -5,7 +5,7 @@ import { type EndpointId, isEndpointId } from '../fal/endpoints.ts';
 import type { Fal } from '../fal/port.ts';
 import type { Task } from './task.ts';
 
-export type Runner = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'log' | 'now'> & {
+export type Runner = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'log' | 'now' | 'falLimits'> & {
   fal: Fal;
   tasks: Record<JobKind, Task>;
   /** How long fal may take, from submit. Past it the job is cancelled at fal and fails. */

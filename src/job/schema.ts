@@ -12,7 +12,9 @@ export const jobTypeName = (job: Pick<JobRow, 'kind'>) =>
 export const JobStatus = builder.enumType('JobStatus', {
   description: 'Where a job is in its life.',
   values: {
-    QUEUED: { description: 'Recorded here, not yet accepted by fal.' },
+    QUEUED: {
+      description: 'Recorded here, not yet accepted by fal; queuePosition is known when it waits for its turn.',
+    },
     IN_QUEUE: { description: 'In fal’s queue; queuePosition is known.' },
     IN_PROGRESS: { description: 'fal is working.' },
     FINALIZING: { description: 'fal is done; results are being copied into our own storage.' },

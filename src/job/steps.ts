@@ -71,12 +71,13 @@ export class Steps {
     if (updated === 0) await this.enqueue(tx, jobId);
   }
 
-  /** A step for each job that has none. */
-  async enqueueAll(jobIds: string[]): Promise<void> {
+  /** A step for each job that has none; if and only if the transaction commits, when there is one. */
+  async enqueueAll(jobIds: string[], tx?: Tx): Promise<void> {
     if (jobIds.length === 0) return;
     await this.#boss.insert(
       queue,
       jobIds.map((jobId) => ({ data: { jobId }, singletonKey: jobId })),
+      tx === undefined ? {} : { db: fromPrisma(tx) },
     );
   }
 

@@ -6,15 +6,22 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FalError, SubmitUnconfirmed } from '../fal/errors.ts';
 import type { Submitted } from '../fal/port.ts';
+import { admitWaiting } from './admission.ts';
 import { end, type Failure } from './end.ts';
 import { deadlineOf, endpointOf, type Runner } from './runner.ts';
 import { pauseMs } from './state.ts';
+import { pauseSubmits, SubmitsSpent, takeSubmit } from './submit-budget.ts';
 import { type Change, type Claim, ClaimLost, write } from './transition.ts';
 
 const unconfirmed: Failure = {
   code: 'SUBMIT_UNCONFIRMED',
   message:
     'fal’s answer to the submit was lost. fal may have run the request, and billed it; it was not sent a second time. Retry to start anew.',
+};
+
+const throttled: Failure = {
+  code: 'RATE_LIMITED',
+  message: 'fal took no more requests of this server’s key until the job’s deadline. Retry later.',
 };
 
 const writesAtMost = 6;
@@ -24,18 +31,24 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
   if (claim.job.submittingAt !== null) return await awaitAdoption(runner, claim);
   // Asked while an earlier submit was under way, which fal refused.
   if (claim.job.cancelRequestedAt !== null) return await end(runner, claim, 'CANCELLED');
+  if (claim.job.admittedAt === null && !(await getTurn(runner, claim))) return;
   const { input, datasetUrl } = await runner.tasks[claim.job.kind].prepare(claim.job, signal);
   // Told to stop: nothing more is sent whose answer would have to be waited for.
   signal.throwIfAborted();
   const correlationToken = randomUUID();
-  await write(runner, claim, {
-    data: {
-      submittingAt: runner.now(),
-      deadlineAt: deadlineOf(runner, claim.job),
-      correlationToken,
-      ...(datasetUrl === undefined ? {} : { datasetUrl }),
-    },
-  });
+  const prepared = datasetUrl === undefined ? {} : { datasetUrl };
+  const intent = {
+    submittingAt: runner.now(),
+    deadlineAt: deadlineOf(runner, claim.job),
+    correlationToken,
+    ...prepared,
+  };
+  try {
+    await write(runner, claim, { data: intent, alongside: (tx) => takeSubmit(tx, runner) });
+  } catch (error) {
+    if (!(error instanceof SubmitsSpent)) throw error;
+    return await awaitSubmit(runner, claim, error, { deadlineAt: intent.deadlineAt, ...prepared });
+  }
   const adoption = listenForAdoption(runner, claim);
   let submitted: Submitted | 'ADOPTED';
   try {
@@ -45,7 +58,12 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
     if (error instanceof SubmitUnconfirmed) return await awaitAdoption(runner, claim);
     // Refused: fal has not taken the request, and it may be sent again. Anything else leaves the intent on the row.
     if (error instanceof FalError) {
-      await keepWriting(runner, claim, { data: { submittingAt: null, correlationToken: null } });
+      const { code, retryAfterMs = pauseMs(claim.job.failures + 1, runner.random()) } = error;
+      await keepWriting(runner, claim, {
+        data: { submittingAt: null, correlationToken: null },
+        // One key for all: what is one too many of this job's is one too many of any.
+        alongside: async (tx) => (code === 'RATE_LIMITED' ? await pauseSubmits(tx, runner, retryAfterMs) : undefined),
+      });
     }
     throw error;
   } finally {
@@ -53,6 +71,31 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
   }
   if (submitted === 'ADOPTED') await moveOn(runner, claim);
   else await accept(runner, claim, submitted);
+}
+
+/** Whether it is this job's turn. If not, this step is over, and the job's next comes with its turn. */
+async function getTurn(runner: Runner, claim: Claim): Promise<boolean> {
+  await admitWaiting(runner);
+  await write(runner, claim, {
+    // Looked at under the row's lock: a turn that is given after this finds no step in its way and brings one.
+    alongside: async (tx) => {
+      const { id } = claim.job;
+      const { admittedAt } = await tx.job.findUniqueOrThrow({ where: { id }, select: { admittedAt: true } });
+      if (admittedAt === null) await runner.steps.finish(tx, claim.step);
+    },
+  });
+  return claim.job.admittedAt !== null;
+}
+
+/** Nothing was sent: the step comes again when there is a submit for it, unless that is too late. */
+async function awaitSubmit(
+  runner: Runner,
+  claim: Claim,
+  { afterMs }: SubmitsSpent,
+  data: { deadlineAt: Date; datasetUrl?: string },
+): Promise<void> {
+  if (runner.now().getTime() + afterMs > data.deadlineAt.getTime()) return await end(runner, claim, throttled);
+  await write(runner, claim, { data, next: { afterMs } });
 }
 
 /** A webhook can be quicker than fal's answer, which is then of no use. */

@@ -3,6 +3,7 @@
  * which is how the tests run it, or left to itself (`start`).
  */
 import { setMaxListeners } from 'node:events';
+import { admitWaiting, tellPositions } from './admission.ts';
 import { advance } from './advance.ts';
 import type { Runner } from './runner.ts';
 import { heartbeatMs, longestStepMs, type Step } from './steps.ts';
@@ -12,6 +13,8 @@ export type WorkerOptions = {
   concurrency: number;
   /** Without a wake, steps that are due are looked for this often. */
   pollMs: number;
+  /** Jobs that wait for their turn are looked for this often, and whenever a step ends. */
+  admitMs: number;
   /** Unfinished jobs are looked for that have no step this often. */
   sweepMs: number;
   /** What else is swept, at the start and at that pace. */
@@ -21,7 +24,7 @@ export type WorkerOptions = {
 /** A step at work here. */
 type Run = { step: Step; sinceMs: number; done: Promise<void> };
 
-const defaults: WorkerOptions = { concurrency: 256, pollMs: 500, sweepMs: 60_000 };
+const defaults: WorkerOptions = { concurrency: 256, pollMs: 500, admitMs: 500, sweepMs: 60_000 };
 
 export class Worker {
   readonly #runner: Runner;
@@ -31,6 +34,7 @@ export class Worker {
   readonly #stopping = new AbortController();
   #timers: NodeJS.Timeout[] = [];
   #leasing: Promise<void> | undefined;
+  #admitting: Promise<void> | undefined;
   #sweeping: Promise<void> | undefined;
   #isWoken = false;
 
@@ -41,8 +45,9 @@ export class Worker {
     setMaxListeners(0, this.#stopping.signal);
   }
 
-  /** Runs every step that is due now to its end, and returns how many there were. */
+  /** Gives jobs their turns, runs every step that is due now to its end, and returns how many there were. */
   async tick(): Promise<number> {
+    await this.#admit();
     const count = await this.#lease();
     await this.#allDone();
     return count;
@@ -53,6 +58,7 @@ export class Worker {
     this.#runner.steps.onWake = () => this.#look();
     this.#timers = [
       setInterval(() => this.#look(), this.#options.pollMs),
+      setInterval(() => this.#admitSoon(), this.#options.admitMs),
       setInterval(() => this.#beat(), heartbeatMs),
       setInterval(() => this.#sweepAll(), this.#options.sweepMs),
     ];
@@ -60,9 +66,11 @@ export class Worker {
     this.#sweepAll();
   }
 
-  /** Sends a step for every unfinished job that has none: whatever was lost, the row was not. */
+  /** Sends a step for every job under way that has none: whatever was lost, the row was not. The others get their turn. */
   async sweep(): Promise<void> {
-    const jobs = await this.#runner.prisma.job.findMany({ where: { finishedAt: null }, select: { id: true } });
+    await admitWaiting(this.#runner);
+    const where = { finishedAt: null, admittedAt: { not: null } };
+    const jobs = await this.#runner.prisma.job.findMany({ where, select: { id: true } });
     await this.#runner.steps.enqueueAll(jobs.map(({ id }) => id));
     this.#runner.steps.wake();
   }
@@ -72,7 +80,7 @@ export class Worker {
     for (const timer of this.#timers) clearInterval(timer);
     this.#runner.steps.onWake = () => undefined;
     this.#stopping.abort();
-    await Promise.all([this.#leasing, this.#sweeping]);
+    await Promise.all([this.#leasing, this.#admitting, this.#sweeping]);
     const steps = this.#steps();
     await this.#allDone();
     await this.#runner.steps.release(steps).catch((error: unknown) => {
@@ -126,7 +134,9 @@ export class Worker {
       )
       .finally(() => {
         if (this.#running.get(step.id) === run) this.#running.delete(step.id);
-        if (this.#timers.length > 0) this.#look();
+        if (this.#timers.length === 0) return;
+        this.#look();
+        this.#admitSoon();
       });
     const run: Run = { step, sinceMs: performance.now(), done };
     this.#running.set(step.id, run);
@@ -144,6 +154,21 @@ export class Worker {
     this.#runner.steps.beat(this.#steps()).catch((error: unknown) => {
       this.#runner.log.error({ err: error }, 'the leases of steps could not be renewed; it is tried again');
     });
+  }
+
+  async #admit(): Promise<void> {
+    await admitWaiting(this.#runner);
+    await tellPositions(this.#runner);
+  }
+
+  /** Unless it is at it. */
+  #admitSoon(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#admitting ??= this.#admit()
+      .catch((error: unknown) => this.#runner.log.error({ err: error }, 'waiting jobs could not be given their turn'))
+      .finally(() => {
+        this.#admitting = undefined;
+      });
   }
 
   /** Unless it still sweeps. */

@@ -50,7 +50,7 @@ const training: Row = {
   input: '{}',
   photoCount: 10,
 };
-const intended: Row = { submittingAt: now, correlationToken: id(90) };
+const intended: Row = { admittedAt: now, submittingAt: now, correlationToken: id(90) };
 const atFal: Row = { ...intended, requestId: 'r', submittedAt: now };
 const succeeded: Row = { ...atFal, status: 'SUCCEEDED', percent: 100, finishedAt: now };
 const failed: Row = { status: 'FAILED', errorCode: 'INTERNAL', errorMessage: 'No.', finishedAt: now };
@@ -209,6 +209,9 @@ const refused: [string, string, Work][] = [
     insert('GeneratedImage', { ...image, ownerId: stranger }),
   ],
 
+  ['User_weight_counts', 'an owner who never has a turn', update('User', { weight: 0 }, owner)],
+  ['FalBudget_is_one', 'a second budget', insert('FalBudget', { id: 2 })],
+
   ['Job_columns_of_its_kind', 'a generation without a prompt', job({ prompt: null })],
   ['Job_columns_of_its_kind', 'a generation of photos', job({ photoCount: 10 })],
   ['Job_columns_of_its_kind', 'a training without a number of photos', train({ photoCount: null })],
@@ -225,7 +228,8 @@ const refused: [string, string, Work][] = [
     job({ ...succeeded, ...intended, requestId: null, output: '{"images": 1}' }),
   ],
   ['Job_request_was_intended', 'a request that nobody intended', job({ ...failed, requestId: 'r' })],
-  ['Job_request_was_intended', 'an intent without a token', job({ submittingAt: now })],
+  ['Job_request_was_intended', 'an intent without a token', job({ admittedAt: now, submittingAt: now })],
+  ['Job_submitted_was_admitted', 'an intent before its turn', job({ ...intended, admittedAt: null })],
   ['Job_request_was_intended', 'a token without an intent', job({ correlationToken: id(91) })],
   [
     'Job_position_only_when_waiting',

@@ -14,7 +14,7 @@ const token = '0d9c8b7a-1111-4222-8333-444455556666';
 const requestId = '6e0f4b0a-2f7c-4d6e-9b1a-0c1d2e3f4a5b';
 const submittingAt = new Date('2026-01-01T00:00:00Z');
 /** As the runner leaves a job whose submit is under way, or was never answered. */
-const intended = { submittingAt, correlationToken: token, deadlineAt: submittingAt };
+const intended = { admittedAt: submittingAt, submittingAt, correlationToken: token, deadlineAt: submittingAt };
 const falUrls = {
   statusUrl: 'https://queue.fal.run/s',
   responseUrl: 'https://queue.fal.run/r',

@@ -72,7 +72,11 @@ describe('the life of a job', () => {
     const uuid = Buffer.from(id, 'base64').toString().split(':')[1] ?? '';
     await job.likeness.app.prisma.job.update({
       where: { id: uuid },
-      data: { submittingAt: new Date(), correlationToken: '99999999-2222-4333-8444-555555555555' },
+      data: {
+        admittedAt: new Date(),
+        submittingAt: new Date(),
+        correlationToken: '99999999-2222-4333-8444-555555555555',
+      },
     });
     await job.toTheEnd(id);
     expect(await job.look(id)).toMatchObject({ status: 'FAILED', error: { code: 'SUBMIT_UNCONFIRMED' } });

@@ -29,6 +29,7 @@ describe('where a job may go', () => {
   const atFal = () => ({
     requestId: crypto.randomUUID(),
     submittedAt: new Date(),
+    admittedAt: new Date(),
     submittingAt: new Date(),
     correlationToken: crypto.randomUUID(),
   });

@@ -49,6 +49,7 @@ export async function openApi(options: { falMode?: App['falMode']; free?: () => 
     urls: await openSignedUrls({ prisma, baseUrl: () => 'http://127.0.0.1:4000', now: () => new Date() }),
     tasks: { TRAINING: task, GENERATION: { ...task, kind: 'GENERATION' } },
     falMode: options.falMode ?? 'LIVE',
+    falLimits: { submitsPerMinute: 100, jobsAtOnce: 100, statusReadsPerMinute: 3_000 },
     log: pino({ enabled: false }),
     now: () => new Date(),
   };
@@ -120,7 +121,13 @@ function columnsOf({ kind, endpoint }: Job, status: JobStatus): Prisma.JobUnchec
   const now = new Date();
   switch (status) {
     case 'IN_QUEUE':
-      return { submittingAt: now, submittedAt: now, correlationToken: randomUUID(), requestId: randomUUID() };
+      return {
+        admittedAt: now,
+        submittingAt: now,
+        submittedAt: now,
+        correlationToken: randomUUID(),
+        requestId: randomUUID(),
+      };
     case 'SUCCEEDED': {
       const lora = {
         diffusers_lora_file: { url: 'https://v3.fal.media/l' },

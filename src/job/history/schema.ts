@@ -52,12 +52,18 @@ builder.objectFields(eventType('SUBMITTED', 'fal accepted the job.'), (t) => ({
     resolve: (event) => readPayload('SUBMITTED', event.payload).requestId,
   }),
 }));
-builder.objectFields(eventType('QUEUE_MOVED', 'The job’s place in fal’s queue is another one.'), (t) => ({
-  position: t.int({
-    description: 'Requests in front of this one.',
-    resolve: (event) => readPayload('QUEUE_MOVED', event.payload).position,
+builder.objectFields(
+  eventType(
+    'QUEUE_MOVED',
+    'The job’s place is another one: in this server’s line before JobSubmitted, in fal’s queue after it.',
+  ),
+  (t) => ({
+    position: t.int({
+      description: 'Requests in front of this one.',
+      resolve: (event) => readPayload('QUEUE_MOVED', event.payload).position,
+    }),
   }),
-}));
+);
 eventType('STARTED', 'fal began to work.');
 builder.objectFields(eventType('LOGGED', 'fal logged a line.'), (t) => ({
   message: t.string({ description: 'The line.', resolve: (event) => readPayload('LOGGED', event.payload).message }),

@@ -1,0 +1,120 @@
+/**
+ * The line in which jobs wait here until fal has room for them. Whose turn it is, is decided in one place for all
+ * processes, under the lock of the budget's row, and by what the rows say: a crash loses no place in the line.
+ *
+ * The line is start-time fair queueing: it has a time of its own, `turn`, which counts rounds. An owner's next job has its
+ * turn one round after their last, or 1/weight of a round; whoever comes anew has it now. The lowest turn goes first. So an
+ * owner with one job waits for no more than one round of the others, however many of theirs are in the line, and coming
+ * with one job at a time wins nothing.
+ */
+import { Prisma } from '../../prisma/generated/client/client.ts';
+import type { Tx } from '../database/client.ts';
+import type { Runner } from './runner.ts';
+import { recentSubmits } from './submit-budget.ts';
+
+/** How much this installation asks of fal, over all its processes. */
+export type FalLimits = {
+  /** Requests that fal is sent a minute, whatever becomes of them. */
+  submitsPerMinute: number;
+  /** Jobs that are being sent, or are at fal. */
+  jobsAtOnce: number;
+  /** Reads of a request's status, and openings of its stream. */
+  statusReadsPerMinute: number;
+};
+
+type Parts = Pick<Runner, 'prisma' | 'events' | 'steps' | 'now' | 'falLimits'>;
+
+/** Positions are told anew this often at most. */
+const tellEveryMs = 1_000;
+
+/** The jobs in the order of their turns. An owner's own: generations first, then as they came. */
+const line = Prisma.sql`
+  SELECT waiting.*, row_number() OVER (ORDER BY turn, "id") - 1 AS position
+  FROM (
+    SELECT job."id", job."ownerId", owner."weight", greatest(owner."turn", budget."turn")
+      + (row_number() OVER (PARTITION BY job."ownerId" ORDER BY job."kind" DESC, job."id") - 1)::float / owner."weight" AS turn
+    FROM "Job" job JOIN "User" owner ON owner."id" = job."ownerId" CROSS JOIN "FalBudget" budget
+    WHERE job."status" = 'QUEUED' AND job."admittedAt" IS NULL
+  ) waiting`;
+
+/** Gives as many jobs their turn as fal has room for, and each its step. Asking too often costs one read. */
+export async function admitWaiting(parts: Parts): Promise<void> {
+  const { prisma, events, steps } = parts;
+  if (!(await isAnyWaiting(parts))) return;
+  const admitted = await prisma.$transaction(async (tx) => {
+    const room = await roomAtFal(tx, parts);
+    const jobs = room > 0 ? await admit(tx, room, parts.now()) : [];
+    await steps.enqueueAll(
+      jobs.map(({ id }) => id),
+      tx,
+    );
+    return jobs;
+  });
+  for (const job of admitted) events.nudge(job);
+  if (admitted.length > 0) steps.wake();
+}
+
+/**
+ * Tells the jobs that wait where they stand, each that has moved: in the first twenty at every move, further back when
+ * it is a twentieth of the way. What is told a second time within a second is told by the next call.
+ */
+export async function tellPositions(parts: Parts): Promise<void> {
+  const { prisma, events } = parts;
+  if (!(await isAnyWaiting(parts))) return;
+  const now = parts.now();
+  const told = await prisma.$transaction(async (tx) => {
+    const isDue = await tx.$executeRaw(Prisma.sql`
+      UPDATE "FalBudget" SET "toldAt" = ${now}
+      WHERE "id" = 1 AND ("toldAt" IS NULL OR "toldAt" NOT BETWEEN ${new Date(now.getTime() - tellEveryMs)} AND ${now})`);
+    if (isDue === 0) return [];
+    const moved = await tx.$queryRaw<{ id: string; position: number }[]>(Prisma.sql`
+      UPDATE "Job" job SET "queuePosition" = line.position FROM (${line}) line
+      WHERE job."id" = line."id" AND job."status" = 'QUEUED' AND job."admittedAt" IS NULL
+        AND (job."queuePosition" IS NULL OR abs(job."queuePosition" - line.position) >= greatest(1, line.position / 20))
+      RETURNING job."id", job."queuePosition" AS position`);
+    return await events.appendEach(
+      tx,
+      moved.map(({ id, position }) => ({ jobId: id, event: { type: 'QUEUE_MOVED', payload: { position } } })),
+    );
+  });
+  for (const job of told) events.nudge(job);
+}
+
+async function isAnyWaiting({ prisma }: Parts): Promise<boolean> {
+  const waiting = await prisma.job.findFirst({ where: { status: 'QUEUED', admittedAt: null }, select: { id: true } });
+  return waiting !== null;
+}
+
+/** Takes the budget's lock: what is counted after it stays so until the transaction ends. */
+async function roomAtFal(tx: Tx, { falLimits, now }: Parts): Promise<number> {
+  const at = now();
+  await tx.$queryRaw(Prisma.sql`SELECT 1 FROM "FalBudget" WHERE "id" = 1 FOR UPDATE`);
+  const [taken] = await tx.$queryRaw<{ atFal: number; unsent: number; recent: number; isPaused: boolean }[]>(Prisma.sql`
+    SELECT jobs.*, cardinality(${recentSubmits(at)}) AS recent, coalesce("pausedUntil" > ${at}, false) AS "isPaused"
+    FROM "FalBudget", (
+      SELECT count(*)::int AS "atFal", (count(*) FILTER (WHERE "submittingAt" IS NULL))::int AS unsent
+      FROM "Job" WHERE "admittedAt" IS NOT NULL AND "finishedAt" IS NULL AND "status" <> 'FINALIZING'
+    ) jobs
+    WHERE "id" = 1`);
+  if (taken === undefined || taken.isPaused) return 0;
+  // What was admitted and not sent yet will take a submit of this minute.
+  const submits = falLimits.submitsPerMinute - taken.recent - taken.unsent;
+  return Math.min(falLimits.jobsAtOnce - taken.atFal, submits);
+}
+
+/** The next so many of the line. Their owners' next turns come a round later. */
+async function admit(tx: Tx, count: number, at: Date) {
+  return await tx.$queryRaw<{ id: string; ownerId: string; lastSequence: number }[]>(Prisma.sql`
+    WITH next AS MATERIALIZED (
+      SELECT * FROM (${line}) line ORDER BY position LIMIT ${count}
+    ), owners AS (
+      UPDATE "User" SET "turn" = served.turn
+      FROM (SELECT "ownerId", max(turn + 1.0 / "weight") AS turn FROM next GROUP BY "ownerId") served
+      WHERE "User"."id" = served."ownerId"
+    ), moved AS (
+      UPDATE "FalBudget" SET "turn" = (SELECT max(turn) FROM next) WHERE "id" = 1 AND EXISTS (SELECT FROM next)
+    )
+    UPDATE "Job" SET "admittedAt" = ${at}, "queuePosition" = NULL
+    FROM next WHERE "Job"."id" = next."id" AND "Job"."status" = 'QUEUED' AND "Job"."admittedAt" IS NULL
+    RETURNING "Job"."id", "Job"."ownerId", "Job"."lastSequence"`);
+}
