@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { JobKind } from '../prisma/generated/client/client.ts';
 import type { Database } from './database/client.ts';
 import type { Events } from './event/events.ts';
-import type { FalLimits } from './job/admission.ts';
+import type { FalLimits } from './fal/limits.ts';
 import type { Steps } from './job/steps.ts';
 import type { Task } from './job/task.ts';
 import type { FileStore } from './storage/files.ts';

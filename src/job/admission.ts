@@ -12,16 +12,6 @@ import type { Tx } from '../database/client.ts';
 import type { Runner } from './runner.ts';
 import { recentSubmits } from './submit-budget.ts';
 
-/** How much this installation asks of fal, over all its processes. */
-export type FalLimits = {
-  /** Requests that fal is sent a minute, whatever becomes of them. */
-  submitsPerMinute: number;
-  /** Jobs that are being sent, or are at fal. */
-  jobsAtOnce: number;
-  /** Reads of a request's status, and openings of its stream. */
-  statusReadsPerMinute: number;
-};
-
 type Parts = Pick<Runner, 'prisma' | 'events' | 'steps' | 'now' | 'falLimits'>;
 
 /** Positions are told anew this often at most. */
@@ -65,7 +55,7 @@ export async function tellPositions(parts: Parts): Promise<void> {
   const told = await prisma.$transaction(async (tx) => {
     const isDue = await tx.$executeRaw(Prisma.sql`
       UPDATE "FalBudget" SET "toldAt" = ${now}
-      WHERE "id" = 1 AND ("toldAt" IS NULL OR "toldAt" NOT BETWEEN ${new Date(now.getTime() - tellEveryMs)} AND ${now})`);
+      WHERE "id" = 1 AND ("toldAt" IS NULL OR "toldAt" <= ${new Date(now.getTime() - tellEveryMs)} OR "toldAt" > ${now})`);
     if (isDue === 0) return [];
     const moved = await tx.$queryRaw<{ id: string; position: number }[]>(Prisma.sql`
       UPDATE "Job" job SET "queuePosition" = line.position FROM (${line}) line

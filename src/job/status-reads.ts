@@ -53,7 +53,7 @@ export class StatusReads {
     const now = this.#now();
     const handful = Math.ceil(this.#perWindow / handfulsPerWindow);
     const oldest = new Date(now.getTime() - windowMs);
-    const isPast = Prisma.sql`("readsSince" IS NULL OR "readsSince" NOT BETWEEN ${oldest} AND ${now})`;
+    const isPast = Prisma.sql`("readsSince" IS NULL OR "readsSince" <= ${oldest} OR "readsSince" > ${now})`;
     const [window] = await this.#prisma.$queryRaw<{ since: Date; granted: number }[]>(Prisma.sql`
       WITH before AS (
         SELECT CASE WHEN ${isPast} THEN ${now} ELSE "readsSince" END AS since, CASE WHEN ${isPast} THEN 0 ELSE "reads" END AS spent
