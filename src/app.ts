@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { JobKind } from '../prisma/generated/client/client.ts';
 import type { Database } from './database/client.ts';
 import type { Events } from './event/events.ts';
+import type { EndpointId } from './fal/endpoints.ts';
 import type { FalLimits } from './fal/limits.ts';
 import type { Steps } from './job/steps.ts';
 import type { Task } from './job/task.ts';
@@ -21,6 +22,8 @@ export type App = {
   tasks: Record<JobKind, Task>;
   falMode: 'LIVE' | 'SIMULATED';
   falLimits: FalLimits;
+  /** How long fal may take over a job of an endpoint, from its submit. */
+  deadlineMs: (endpoint: EndpointId) => number;
   log: Logger;
   now: () => Date;
 };

@@ -9,7 +9,7 @@ import type { Settings } from './env.ts';
 import { Events } from './event/events.ts';
 import { Nudges } from './event/nudge.ts';
 import { createFal } from './fal/client.ts';
-import { endpoints } from './fal/endpoints.ts';
+import { type EndpointId, endpoints } from './fal/endpoints.ts';
 import { simulatorKey, startSimulator } from './fal/simulator/server.ts';
 import { falJwksUrl, fetchJwks } from './fal/webhook/jwks.ts';
 import { WebhookKeys } from './fal/webhook/keys.ts';
@@ -96,7 +96,12 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       jobsAtOnce: settings.FAL_JOBS_AT_ONCE,
       statusReadsPerMinute: settings.FAL_STATUS_READS_PER_MINUTE,
     };
-    const parts = { prisma, events, files, steps, log, now, falLimits, fal: options.runner?.fal ?? fal };
+    const deadlineSeconds = {
+      TRAINING: settings.TRAINING_DEADLINE_SECONDS,
+      GENERATION: settings.GENERATION_DEADLINE_SECONDS,
+    };
+    const deadlineMs = (endpoint: EndpointId) => 1000 * deadlineSeconds[endpoints[endpoint].kind];
+    const parts = { prisma, events, files, steps, log, now, falLimits, deadlineMs, fal: options.runner?.fal ?? fal };
     const publicUrl = settings.PUBLIC_URL?.replace(/\/$/, '');
     const tasks = { TRAINING: trainingTask(parts), GENERATION: generationTask(parts) };
     const runner: Runner = {
@@ -105,17 +110,12 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       followMs,
       webhookUrl: publicUrl === undefined ? undefined : (token) => `${publicUrl}${webhookPath(token)}`,
       random: Math.random,
-      deadlineMs: (endpoint) =>
-        1000 *
-        (endpoints[endpoint].kind === 'TRAINING'
-          ? settings.TRAINING_DEADLINE_SECONDS
-          : settings.GENERATION_DEADLINE_SECONDS),
       ...options.runner,
     };
     const baseUrlOfFiles = () => publicUrl ?? server.url();
     const urls = await openSignedUrls({ prisma, baseUrl: baseUrlOfFiles, now });
     const falMode = settings.FAL_MODE === 'live' ? 'LIVE' : 'SIMULATED';
-    const app: App = { prisma, files, urls, steps, events, tasks, falMode, falLimits, log, now };
+    const app: App = { prisma, files, urls, steps, events, tasks, falMode, falLimits, deadlineMs, log, now };
 
     const worker = new Worker(runner, {
       ...options.worker,

@@ -124,36 +124,56 @@ const finetuneOutput = z.object({ finetune_id: z.string().min(1) });
 const generationDeadlineMs = 10 * 60_000;
 const trainingDeadlineMs = 2 * 60 * 60_000;
 
+/**
+ * What a training or an image costs at fal, in US dollars, as an estimate: fal bills by megapixel and by step, and its
+ * pages change. The later price list of this server's own starts from it.
+ */
+type Price = { usd: number; per: 'IMAGE' | 'TRAINING' };
+const imagePrice: Price = { usd: 0.05, per: 'IMAGE' };
+const trainingPrice: Price = { usd: 1.5, per: 'TRAINING' };
+
 export const endpoints = {
   'fal-ai/flux-lora': {
     kind: 'GENERATION',
     input: fluxLoraInput,
     output: imagesOutput,
     deadlineMs: generationDeadlineMs,
+    price: imagePrice,
+    isDeprecated: false,
   },
   'fal-ai/flux-pro/finetuned': {
     kind: 'GENERATION',
     input: fluxProFinetunedInput,
     output: imagesOutput,
     deadlineMs: generationDeadlineMs,
+    price: imagePrice,
+    isDeprecated: false,
   },
   'fal-ai/flux-pro/v1.1-ultra-finetuned': {
     kind: 'GENERATION',
     input: fluxProUltraFinetunedInput,
     output: imagesOutput,
     deadlineMs: generationDeadlineMs,
+    // Half as much again, for its resolution.
+    price: { usd: 0.075, per: 'IMAGE' },
+    isDeprecated: false,
   },
   'fal-ai/flux-lora-portrait-trainer': {
     kind: 'TRAINING',
     input: fluxLoraPortraitTrainerInput,
     output: loraOutput,
     deadlineMs: trainingDeadlineMs,
+    price: trainingPrice,
+    isDeprecated: false,
   },
   'fal-ai/flux-pro-trainer': {
     kind: 'TRAINING',
     input: fluxProTrainerInput,
     output: finetuneOutput,
     deadlineMs: trainingDeadlineMs,
+    price: trainingPrice,
+    // "This model is no longer supported", says its page; it may be gone any day.
+    isDeprecated: true,
   },
 } as const;
 

@@ -13,11 +13,11 @@ import { AvatarRule, assertMayGenerate } from './rules.ts';
 import { endpointOf } from './settings/settings.ts';
 import { falInput, readSettings } from './settings/wire.ts';
 
-type StartApp = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'log'>;
+type StartApp = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'log' | 'now'>;
 
 export type StartGeneration = GenerationInput & { avatar: AvatarKey; idempotencyKey?: string | null | undefined };
 
-/** Throws InvalidInput, NotFound, AvatarNotReady, AvatarRule, IdempotencyConflict, LimitReached. */
+/** Throws InvalidInput, NotFound, AvatarNotReady, AvatarRule, IdempotencyConflict, EndpointRetired, LimitReached. */
 export async function startGeneration(app: StartApp, viewer: Viewer, input: StartGeneration): Promise<Job> {
   const { idempotencyKey, ...asked } = input;
   const idempotency = idempotencyOf('startGeneration', idempotencyKey, asked);

@@ -4,6 +4,7 @@ import { builder, pageSize } from '../builder.ts';
 import { maxPromptLength } from '../generation/rules.ts';
 import { photoLimits } from '../photo/rules.ts';
 import { photoLimits as trainingPhotos } from '../training/rules.ts';
+import { Endpoint, readEndpoints } from './endpoint/schema.ts';
 
 export const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
@@ -59,6 +60,14 @@ const Server = builder.simpleObject('Server', {
     limits: t.field({ type: Limits, nullable: false, description: 'The limits in force.' }),
   }),
 });
+
+builder.objectField(Server, 'endpoints', (t) =>
+  t.field({
+    type: [Endpoint],
+    description: 'The fal models that it works with, each with its state.',
+    resolve: async (_server, _args, { app }) => await readEndpoints(app),
+  }),
+);
 
 builder.queryField('server', (t) =>
   t.field({

@@ -6,6 +6,7 @@ import { type Job, Prisma } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app.ts';
 import type { Tx } from '../database/client.ts';
 import { learnFalUser, mayBeOurs } from './fal-account.ts';
+import { forgetRetired } from './retired.ts';
 import { endpointOf, type Runner } from './runner.ts';
 import { isEnded } from './state.ts';
 
@@ -52,6 +53,7 @@ async function adopt({ events, steps, deadlineMs, log }: NoticeParts, tx: Tx, jo
   const deadlineAt = new Date(submittedAt.getTime() + deadlineMs(endpointOf(job)));
   await events.append(tx, job.id, [{ type: 'SUBMITTED', payload: { requestId } }]);
   await steps.hurry(tx, job.id);
+  await forgetRetired(tx, job.endpoint);
   log.info({ jobId: job.id, requestId }, 'a request whose submit was not answered is adopted');
   return await tx.job.update({
     where: { id: job.id },

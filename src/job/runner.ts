@@ -5,11 +5,9 @@ import { type EndpointId, isEndpointId } from '../fal/endpoints.ts';
 import type { Fal } from '../fal/port.ts';
 import type { Task } from './task.ts';
 
-export type Runner = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'log' | 'now' | 'falLimits'> & {
+export type Runner = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'log' | 'now' | 'falLimits' | 'deadlineMs'> & {
   fal: Fal;
   tasks: Record<JobKind, Task>;
-  /** How long fal may take, from submit. Past it the job is cancelled at fal and fails. */
-  deadlineMs: (endpoint: EndpointId) => number;
   /** Where fal calls when a request is done, given its token; undefined when fal cannot reach this server. */
   webhookUrl: ((token: string) => string) | undefined;
   /** How long one step follows fal before it lets go and the next one takes over. */

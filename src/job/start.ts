@@ -3,6 +3,7 @@ import { type Job, Prisma } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app.ts';
 import type { Tx } from '../database/client.ts';
 import { Refusal } from '../errors.ts';
+import { assertServed } from './retired.ts';
 
 /** The same idempotency key came with another input before. */
 export class IdempotencyConflict extends Refusal {
@@ -36,10 +37,10 @@ export type Idempotency = { key: string; hash: string };
  *
  * With an idempotency key, the job that it already started is returned instead, before any rule is asked: a repeated
  * call gets its job even when the rules would refuse a new one by now. Throws IdempotencyConflict when the input was
- * another one.
+ * another one, EndpointRetired, and what `create` throws.
  */
 export async function startJob(
-  app: Pick<App, 'prisma' | 'events' | 'steps'>,
+  app: Pick<App, 'prisma' | 'events' | 'steps' | 'now'>,
   viewer: Viewer,
   idempotency: Idempotency | undefined,
   create: (tx: Tx) => Promise<NewJob>,
@@ -49,6 +50,7 @@ export async function startJob(
   try {
     const job = await app.prisma.$transaction(async (tx) => {
       const data = await create(tx);
+      await assertServed(tx, data.endpoint, app.now());
       const row = await tx.job.create({
         data: {
           ...data,

@@ -8,6 +8,7 @@ import { FalError, SubmitUnconfirmed } from '../fal/errors.ts';
 import type { Submitted } from '../fal/port.ts';
 import { admitWaiting } from './admission.ts';
 import { end, type Failure } from './end.ts';
+import { forgetRetired } from './retired.ts';
 import { deadlineOf, endpointOf, type Runner } from './runner.ts';
 import { pauseMs } from './state.ts';
 import { pauseSubmits, SubmitsSpent, takeSubmit } from './submit-budget.ts';
@@ -144,6 +145,7 @@ async function accept(runner: Runner, claim: Claim, { requestId, queuePosition, 
           ? []
           : [{ type: 'QUEUE_MOVED' as const, payload: { position: queuePosition } }]),
       ],
+      alongside: (tx) => forgetRetired(tx, endpoint),
       next: { afterMs: 0 },
     });
   } catch (error) {

@@ -3,6 +3,7 @@ import { builder } from '../builder.ts';
 import { InvalidInput, LimitReached, NotFound } from '../errors.ts';
 import { AvatarNotReady, AvatarRule } from '../generation/rules.ts';
 import { jobKey } from '../job/key.ts';
+import { EndpointRetired } from '../job/retired.ts';
 import { Generation, jobTypeName, Training } from '../job/schema.ts';
 import { JobActive } from '../job/start.ts';
 import { DatasetNotReady } from '../training/rules.ts';
@@ -19,6 +20,7 @@ builder.mutationField('retryJob', (t) =>
       AvatarNotReady,
       AvatarRule,
       DatasetNotReady,
+      EndpointRetired,
       LimitReached,
     ],
     description:

@@ -13,12 +13,12 @@ import { checkedInput } from './settings/names.ts';
 import { endpointOf, presetSettings, type Trainer, trainerOf } from './settings/settings.ts';
 import { inputOf, type TrainingInput, trainerOfEndpoint } from './settings/wire.ts';
 
-type Parts = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode'>;
+type Parts = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'now'>;
 
 /**
  * Starts to train an avatar from its photos, or from a ready archive. An avatar without a model is TRAINING until the job
  * has ended; a READY one stays READY. Throws InvalidInput, NotFound, DatasetNotReady, JobActive, IdempotencyConflict,
- * LimitReached.
+ * EndpointRetired, LimitReached.
  */
 export async function startTraining(app: Parts, viewer: Viewer, key: AvatarKey, input: unknown): Promise<Job> {
   const { idempotencyKey, ...parsed } = parseInput(startTrainingInput(app.falMode), input);
@@ -36,7 +36,7 @@ export async function startTraining(app: Parts, viewer: Viewer, key: AvatarKey, 
 
 /**
  * Starts a training with the input of one that has ended: the same settings and archive, or the avatar's photos as they
- * are now. Throws NotFound, DatasetNotReady, JobActive, LimitReached.
+ * are now. Throws NotFound, DatasetNotReady, JobActive, EndpointRetired, LimitReached.
  */
 export async function retryTraining(app: Parts, viewer: Viewer, job: Job): Promise<Job> {
   if (!isEnded(job.status)) {

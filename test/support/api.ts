@@ -49,6 +49,7 @@ export async function openApi(options: { falMode?: App['falMode']; free?: () => 
     urls: await openSignedUrls({ prisma, baseUrl: () => 'http://127.0.0.1:4000', now: () => new Date() }),
     tasks: { TRAINING: task, GENERATION: { ...task, kind: 'GENERATION' } },
     falMode: options.falMode ?? 'LIVE',
+    deadlineMs: () => 600_000,
     falLimits: { submitsPerMinute: 100, jobsAtOnce: 100, statusReadsPerMinute: 3_000 },
     log: pino({ enabled: false }),
     now: () => new Date(),

@@ -40,6 +40,7 @@ export async function openGenerations({ free }: { free?: () => Promise<number> }
     urls: await openSignedUrls({ prisma, baseUrl: () => 'http://127.0.0.1:4000', now: () => new Date() }),
     tasks: {} as App['tasks'],
     falMode: 'SIMULATED',
+    deadlineMs: () => 600_000,
     falLimits: { submitsPerMinute: 100, jobsAtOnce: 100, statusReadsPerMinute: 3_000 },
     log: pino({ level: 'trace' }, { write: (line: string) => lines.push(JSON.parse(line)) }),
     now: () => new Date(),

@@ -4,6 +4,7 @@ import { avatarKey } from '../../avatar/key.ts';
 import { AvatarStatus } from '../../avatar/schema.ts';
 import { builder } from '../../builder.ts';
 import { InvalidInput, LimitReached, NotFound } from '../../errors.ts';
+import { EndpointRetired } from '../../job/retired.ts';
 import { Generation } from '../../job/schema.ts';
 import { IdempotencyConflict } from '../../job/start.ts';
 import { ErrorInterface } from '../../refusals.ts';
@@ -68,7 +69,16 @@ const StartGenerationInput = builder.inputType('StartGenerationInput', {
 
 builder.mutationField('startGeneration', (t) =>
   t.errorUnionField({
-    types: [Generation, InvalidInput, NotFound, AvatarNotReady, AvatarRule, IdempotencyConflict, LimitReached],
+    types: [
+      Generation,
+      InvalidInput,
+      NotFound,
+      AvatarNotReady,
+      AvatarRule,
+      IdempotencyConflict,
+      EndpointRetired,
+      LimitReached,
+    ],
     description: 'Starts to draw an avatar, and returns at once: follow the generation by `jobEvents`.',
     union: { description: 'The new generation, or why there is none.', resolveType: () => 'Generation' },
     args: { input: t.arg({ type: StartGenerationInput, required: true, description: 'What to draw.' }) },

@@ -4,6 +4,7 @@ import { NotFound } from '../../errors.ts';
 import { ErrorInterface } from '../../refusals.ts';
 import { cancelJob, JobFinished } from '../cancel.ts';
 import { jobKey } from '../key.ts';
+import { EndpointRetired } from '../retired.ts';
 import { Generation, Job, jobTypeName, Training } from '../schema.ts';
 import { IdempotencyConflict, JobActive } from '../start.ts';
 
@@ -21,6 +22,18 @@ builder.objectType(IdempotencyConflict, {
   interfaces: [ErrorInterface],
   fields: (t) => ({
     job: t.field({ type: Job, description: 'The job that the key started.', resolve: (error) => error.job }),
+  }),
+});
+
+builder.objectType(EndpointRetired, {
+  name: 'EndpointRetiredError',
+  description: 'fal no longer serves the model that the job would run on. Nothing was started.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    endpoint: t.exposeString('endpoint', { description: 'The fal endpoint id of the model.' }),
+    retryAfterSeconds: t.exposeInt('retryAfterSeconds', {
+      description: 'After how many seconds a start is let through again, to see whether fal serves it.',
+    }),
   }),
 });
 

@@ -2,6 +2,7 @@
 import { avatarKey } from '../../avatar/key.ts';
 import { builder } from '../../builder.ts';
 import { InvalidInput, LimitReached, NotFound } from '../../errors.ts';
+import { EndpointRetired } from '../../job/retired.ts';
 import { Training } from '../../job/schema.ts';
 import { IdempotencyConflict, JobActive } from '../../job/start.ts';
 import { ErrorInterface } from '../../refusals.ts';
@@ -47,7 +48,16 @@ const StartTrainingInput = builder.inputType('StartTrainingInput', {
 
 builder.mutationField('startTraining', (t) =>
   t.errorUnionField({
-    types: [Training, InvalidInput, NotFound, DatasetNotReady, JobActive, IdempotencyConflict, LimitReached],
+    types: [
+      Training,
+      InvalidInput,
+      NotFound,
+      DatasetNotReady,
+      JobActive,
+      IdempotencyConflict,
+      EndpointRetired,
+      LimitReached,
+    ],
     description: 'Starts to train an avatar, and returns at once: follow the training by `jobEvents`.',
     union: { description: 'The new training, or why there is none.', resolveType: () => 'Training' },
     args: { input: t.arg({ type: StartTrainingInput, required: true, description: 'What to train, and with what.' }) },
