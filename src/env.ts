@@ -18,6 +18,7 @@ export const settings = z.object({
     ),
   PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
   DATA_DIR: z.string().min(1).default('.data'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// URL' }).optional(),
   PUBLIC_URL: url.optional(),
   FAL_KEY: z.string().min(1).optional(),
   FAL_MODE: z.enum(['live', 'simulated']).optional(),

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DataFolderUnusable } from './database/embedded.ts';
 import { DataFolderInUse } from './database/lock.ts';
+import { DatabaseUnusable } from './database/postgres.ts';
 import { loadDotEnv, readSettings, type Settings, WrongSettings } from './env.ts';
 import { createLog } from './log.ts';
 import { type Likeness, start } from './start.ts';
@@ -58,9 +59,8 @@ function say(...lines: string[]): void {
 
 /** What the user can mend, in a sentence; anything else whole. */
 function explain(error: unknown): string {
-  const isForUser =
-    error instanceof WrongSettings || error instanceof DataFolderInUse || error instanceof DataFolderUnusable;
-  if (isForUser) return error.message;
+  const forUser = [WrongSettings, DataFolderInUse, DataFolderUnusable, DatabaseUnusable];
+  if (error instanceof Error && forUser.some((kind) => error instanceof kind)) return error.message;
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return 'PORT: another program listens there already. Stop it, or choose another PORT.';
   }

@@ -34,6 +34,8 @@ export type ServerOptions = {
   health: () => Promise<Health>;
   /** For files that are being received; of this server alone, emptied when it starts. */
   uploadsFolder: string;
+  /** Whether no other process uses that folder. Default: true. */
+  isAlone?: boolean;
   /** Answers /files/*. */
   serveFile?: ServeFile;
   /** Answers /webhooks/*. */
@@ -99,7 +101,7 @@ export function createServer(options: ServerOptions): Server {
   let closed: Promise<void> | undefined;
   return {
     async listen() {
-      await openUploadsFolder(uploadsFolder);
+      await openUploadsFolder(uploadsFolder, options.isAlone ?? true);
       http.listen(options.port, host);
       // Rejects with the error instead when the port is taken.
       await once(http, 'listening');

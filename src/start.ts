@@ -1,10 +1,11 @@
 /** A whole Likeness: the parts, made in order, and taken down in the reverse. main.ts and the tests start it alike. */
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fromPglite, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
 import type { App, Viewer } from './app.ts';
 import { purgeDeletedAvatars } from './avatar/purge.ts';
-import { openDatabase } from './database/client.ts';
+import { openEither } from './database/either.ts';
+import { lockFolder } from './database/lock.ts';
 import type { Settings } from './env.ts';
 import { Events } from './event/events.ts';
 import { Nudges } from './event/nudge.ts';
@@ -16,10 +17,11 @@ import { WebhookKeys } from './fal/webhook/keys.ts';
 import { receiveWebhook, webhookPath } from './fal/webhook/receive.ts';
 import { generationTask } from './generation/task.ts';
 import { type JobNotice, takeNotice } from './job/adopt.ts';
+import { createBoss } from './job/boss.ts';
 import { hashOfKey } from './job/fal-account.ts';
 import type { Runner } from './job/runner.ts';
 import { StatusReads } from './job/status-reads.ts';
-import { Steps, upkeepOfSteps } from './job/steps.ts';
+import { Steps } from './job/steps.ts';
 import { Worker, type WorkerOptions } from './job/worker.ts';
 import { sameFreePort } from './port.ts';
 import { schema } from './schema.ts';
@@ -71,10 +73,10 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     }
   };
   try {
-    const database = await openDatabase(dataDir);
+    const database = await openEither(settings.DATABASE_URL, dataDir);
     closing.push(() => database.close());
     const { prisma } = database;
-    await prisma.user.upsert({ where: localViewer, create: localViewer, update: {} });
+    await prisma.user.createMany({ data: [localViewer], skipDuplicates: true });
 
     const { key, baseUrl } = await openFal(settings, dataDir, log, closing);
     const now = options.runner?.now ?? (() => new Date());
@@ -85,7 +87,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     const events = new Events(prisma, new Nudges());
     closing.push(() => events.close());
     const files = createFileStore({ folder: join(dataDir, 'files'), prisma, log });
-    const boss = createBoss(database.pglite, log);
+    const boss = createBoss(database.forSteps, log);
     closing.push(() => boss.stop({ graceful: false }));
     await boss.start();
     const steps = new Steps(boss);
@@ -124,8 +126,8 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
         await files.sweep();
       },
     });
-    // This process is the only one on its folder: every lease in it is a dead process's. Each job goes on where it stood.
-    await steps.forgetAll();
+    // Embedded, this process is the only one: every lease is a dead process's, and each job goes on where it stood at once.
+    if (!database.isShared) await steps.forgetAll();
     await worker.sweep();
 
     // A fal that is reached elsewhere signs with its own keys.
@@ -143,6 +145,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       log,
       health: () => health(app, dataDir),
       uploadsFolder: join(dataDir, 'uploads'),
+      isAlone: !database.isShared,
       ...(options.limits && { limits: options.limits }),
       serveFile: (request) => serveFile(app, request),
       receiveWebhook: (request) => receiveWebhook(webhooks, request),
@@ -163,29 +166,18 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
 /** Live: the key as it is set. Simulated: a fal of this process's own. */
 async function openFal(settings: Settings, dataDir: string, log: Logger, closing: (() => Promise<void> | void)[]) {
   if (settings.FAL_MODE === 'live') return { key: settings.FAL_KEY ?? '', baseUrl: settings.FAL_BASE_URL };
+  const folder = join(dataDir, 'simulated-fal');
+  mkdirSync(folder, { recursive: true });
+  // Servers that share a database share one fal as well: `npm run simulator`, and FAL_BASE_URL.
+  closing.push(lockFolder(folder));
   const simulator = await startSimulator({
-    dataDir: join(dataDir, 'simulated-fal'),
+    dataDir: folder,
     port: await sameFreePort(join(dataDir, 'simulated-fal.port')),
     speed: settings.FAL_SIMULATOR_SPEED,
     log: (line) => log.debug(line, 'simulated fal'),
   });
   closing.push(() => simulator.close());
   return { key: simulatorKey, baseUrl: simulator.url };
-}
-
-function createBoss(pglite: Parameters<typeof fromPglite>[0], log: Logger): PgBoss {
-  const boss = new PgBoss({
-    db: fromPglite(pglite),
-    backend: 'pglite',
-    schedule: false,
-    ...upkeepOfSteps,
-    // One small database of our own: nothing to watch for, and a reading is a query that everyone else waits behind.
-    monitorVacuum: false,
-    reindex: false,
-  });
-  boss.on('error', (error) => log.error({ err: error }, 'pg-boss'));
-  boss.on('warning', (warning) => log.warn({ warning }, 'pg-boss'));
-  return boss;
 }
 
 async function health({ prisma }: App, dataDir: string) {

@@ -40,6 +40,7 @@ describe('settings', () => {
     ['PORT', '40.5'],
     ['PUBLIC_URL', 'likeness.example'],
     ['PUBLIC_URL', 'ftp://likeness.example'],
+    ['DATABASE_URL', 'mysql://127.0.0.1/likeness'],
     ['FAL_MODE', 'dead'],
     ['FAL_BASE_URL', '127.0.0.1:4010'],
     ['FAL_SUBMITS_PER_MINUTE', '0'],

@@ -18,13 +18,6 @@ export const heartbeatMs = 3_000;
 const longestSeconds = 2 * 60 * 60;
 export const longestStepMs = longestSeconds * 1000;
 
-/** How often pg-boss looks for leases that ran out and for old steps to delete; left to itself, once a minute and once a day. */
-export const upkeepOfSteps = {
-  superviseIntervalSeconds: 3,
-  monitorIntervalSeconds: 1,
-  maintenanceIntervalSeconds: 60,
-};
-
 export class Steps {
   readonly #boss: PgBoss;
   #onWake: () => void = () => undefined;

@@ -1,5 +1,5 @@
 /** Requests with files: each file goes to disk as it comes, and the operation that waits for them is put together. */
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -13,11 +13,22 @@ export type Received = { operations: object; discard: () => Promise<void> };
 
 const folderPrefix = 'upload-';
 
-/** Makes the folder of uploads; what a killed process left in it is removed. Nothing else may be using it. */
-export async function openUploadsFolder(folder: string): Promise<void> {
+/** Older than any upload that another process may have under way. */
+const abandonedMs = 24 * 60 * 60_000;
+
+/** Makes the folder of uploads; what a killed process left in it is removed, at once only where no other may be using it. */
+export async function openUploadsFolder(folder: string, isAlone: boolean): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const left = (await readdir(folder)).filter((name) => name.startsWith(folderPrefix));
-  await Promise.all(left.map((name) => rm(join(folder, name), { recursive: true, force: true })));
+  const left = (await readdir(folder))
+    .filter((name) => name.startsWith(folderPrefix))
+    .map((name) => join(folder, name));
+  const isLeft = async (path: string) => isAlone || Date.now() - (await stat(path)).mtimeMs > abandonedMs;
+  await Promise.all(
+    left.map(async (path) => {
+      // Gone in between is as good.
+      if (await isLeft(path).catch(() => false)) await rm(path, { recursive: true, force: true });
+    }),
+  );
 }
 
 /** Throws HttpError for what is malformed or over a limit, and whatever else goes wrong; then nothing is left on disk. */

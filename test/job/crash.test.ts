@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type HeldClock, heldClock } from '../../src/fal/simulator/held-clock.ts';
 import { type Simulator, startSimulator } from '../../src/fal/simulator/server.ts';
+import { databases, type ServerDatabase, tellSkipped } from '../support/databases.ts';
 import { type Gate, openGate } from '../support/gate.ts';
 import { gql, subscribe, upload } from '../support/http.ts';
-import { newDataFolder } from '../support/likeness.ts';
 import { photoNames, photoPath } from '../support/photos.ts';
 import { freePort, type ServerProcess, startProcess } from '../support/process.ts';
 
@@ -23,8 +23,10 @@ const eventsDocument = `subscription($jobId: ID!, $after: Int) { jobEvents(jobId
 type Seen = { __typename: string; sequence: number };
 type Told = { status: string; error: { code: string } | null; images?: { url: string }[]; avatar?: { status: string } };
 
-describe('kill -9 and start again', () => {
-  const { dataDir, remove } = newDataFolder();
+tellSkipped();
+
+describe.each(databases)('kill -9 and start again on %s', (_name, open) => {
+  let database: ServerDatabase;
   let clock: HeldClock;
   let simulator: Simulator;
   let gate: Gate;
@@ -33,11 +35,12 @@ describe('kill -9 and start again', () => {
   let avatarId: string;
   beforeAll(async () => {
     clock = heldClock(Date.now());
+    database = await open();
     simulator = await startSimulator({ dataDir: undefined, speed: 'quick', clock });
     gate = await openGate(simulator.url);
     env = {
       PORT: String(await freePort()),
-      DATA_DIR: dataDir,
+      ...database.env,
       FAL_MODE: 'live',
       FAL_KEY: simulator.key,
       FAL_BASE_URL: gate.url,
@@ -48,7 +51,7 @@ describe('kill -9 and start again', () => {
     await server.end('SIGTERM');
     await gate.close();
     await simulator.close();
-    remove();
+    await database.remove();
   });
 
   const killAndStart = async () => {

@@ -1,0 +1,64 @@
+/** PostgreSQL as a server of its own, which several processes may share. */
+import { PrismaPg } from '@prisma/adapter-pg';
+import { Client } from 'pg';
+import { PrismaClient } from '../../prisma/generated/client/client.ts';
+import type { Database } from './client.ts';
+import { migrate } from './migrate.ts';
+
+const oldest = 15;
+/** A server that does not answer is told of, and not waited for. */
+const connectMs = 5_000;
+/** Steps at work and requests share them; a statement takes milliseconds. */
+const connections = 20;
+
+/** DATABASE_URL names no database that this server can work with. The message is all that the user needs. */
+export class DatabaseUnusable extends Error {}
+
+/** Opens the database and brings it to this version. Throws DatabaseUnusable. */
+export async function openPostgres(url: string): Promise<{ prisma: Database; close(): Promise<void> }> {
+  await prepare(url);
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg({
+      connectionString: url,
+      max: connections,
+      connectionTimeoutMillis: connectMs,
+      keepAlive: true,
+      application_name: 'likeness',
+    }),
+    transactionOptions: { maxWait: 15_000, timeout: 30_000 },
+  });
+  return { prisma, close: () => prisma.$disconnect() };
+}
+
+/** On one connection, whose advisory lock makes several that start at once take turns. */
+async function prepare(url: string): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: connectMs });
+  // A connection that breaks also makes its statement fail, which is what is told.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ version: number }>(
+      `SELECT current_setting('server_version_num')::int / 10000 AS version`,
+    );
+    const version = rows[0]?.version ?? 0;
+    if (version < oldest) {
+      throw new Error(`it is PostgreSQL ${version}, and ${oldest} or newer is needed`);
+    }
+    await migrate({
+      async run(sql) {
+        await client.query(sql);
+      },
+      query: (sql, values) => client.query(sql, values),
+    });
+  } catch (error) {
+    throw new DatabaseUnusable(`DATABASE_URL: the database cannot be used (${reasonOf(error)}).`, { cause: error });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** node-postgres tells an address that refuses as an AggregateError without a message. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,20 @@
+/** pg-boss, as the steps of jobs need it. */
+import { type ConstructorOptions, PgBoss } from 'pg-boss';
+import type { Logger } from 'pino';
+
+/** How often pg-boss looks for leases that ran out and for old steps to delete; left to itself, once a minute and once a day. */
+const upkeep = { superviseIntervalSeconds: 3, monitorIntervalSeconds: 1, maintenanceIntervalSeconds: 60 };
+
+export function createBoss(where: ConstructorOptions, log: Logger): PgBoss {
+  const boss = new PgBoss({
+    ...where,
+    schedule: false,
+    ...upkeep,
+    // One small table of our own: nothing to watch for, and embedded, a reading is a query that everyone else waits behind.
+    monitorVacuum: false,
+    reindex: false,
+  });
+  boss.on('error', (error) => log.error({ err: error }, 'pg-boss'));
+  boss.on('warning', (warning) => log.warn({ warning }, 'pg-boss'));
+  return boss;
+}

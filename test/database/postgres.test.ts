@@ -1,0 +1,133 @@
+/** A whole server on PostgreSQL: several on one database, one that goes away and comes back, and one that cannot be used. */
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { DatabaseUnusable, openPostgres } from '../../src/database/postgres.ts';
+import { type Simulator, startSimulator } from '../../src/fal/simulator/server.ts';
+import { localViewer } from '../../src/start.ts';
+import { databases, onPostgres, type ServerDatabase, tellSkipped } from '../support/databases.ts';
+import { gql, subscribe } from '../support/http.ts';
+import { newDataFolder, startLikeness, type TestLikeness } from '../support/likeness.ts';
+import { runToEnd } from '../support/process.ts';
+import { openProxy } from '../support/proxy.ts';
+import { addAvatar } from '../support/rows.ts';
+
+tellSkipped();
+
+const startDocument =
+  'mutation($input: StartGenerationInput!) { startGeneration(input: $input) { ... on Generation { id } } }';
+const eventsDocument = 'subscription($jobId: ID!) { jobEvents(jobId: $jobId) { __typename sequence } }';
+type Event = { __typename: string; sequence: number };
+
+describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
+  let database: ServerDatabase;
+  let simulator: Simulator;
+  const servers: TestLikeness[] = [];
+  beforeAll(async () => {
+    database = await onPostgres();
+    simulator = await startSimulator({ dataDir: undefined, speed: 'instant' });
+  });
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.close();
+  });
+  afterAll(async () => {
+    await simulator.close();
+    await database.remove();
+  });
+
+  const open = async (env: Record<string, string> = {}) => {
+    const fal = { FAL_MODE: 'live', FAL_KEY: simulator.key, FAL_BASE_URL: simulator.url };
+    const { DATA_DIR: dataDir = '', ...rest } = database.env;
+    const server = await startLikeness({ dataDir, env: { ...fal, FAL_SUBMITS_PER_MINUTE: '1000', ...rest, ...env } });
+    servers.push(server);
+    return server;
+  };
+  const newAvatar = async ({ app }: TestLikeness) => {
+    // A finetune that the simulator never made: a whole life, to fal's refusal, without a picture to draw.
+    const unknown = { kind: 'STYLE', triggerWord: 'INK', finetuneId: 'unknown' } as const;
+    const notOfStyle = { triggerPhrase: null, diffusersLoraFileUrl: null };
+    const { id } = await addAvatar(app.prisma, localViewer.id, { ...unknown, ...notOfStyle });
+    return Buffer.from(`StyleAvatar:${id}`).toString('base64');
+  };
+  const startGeneration = async (server: TestLikeness, avatarId: string) => {
+    const input = { avatarId, prompt: 'at sea', preset: 'FAST' };
+    return (await server.gql<{ startGeneration: { id: string } }>(startDocument, { input })).data?.startGeneration.id;
+  };
+  const follow = async (server: TestLikeness, jobId: string | undefined) => {
+    const seen: Event[] = [];
+    for await (const { data } of subscribe<{ jobEvents: Event }>(server.url, eventsDocument, { jobId })) {
+      if (data) seen.push(data.jobEvents);
+    }
+    return seen;
+  };
+
+  test('three that start at once share the database, work each other’s jobs and send each once', async () => {
+    const [one, two, three] = await Promise.all([open(), open(), open()]);
+    const avatar = await newAvatar(one);
+    const before = simulator.record.calls().filter(({ kind }) => kind === 'submit').length;
+    const started = await Promise.all(
+      Array.from({ length: 60 }, async (_, n) => startGeneration([one, two, three][n % 3] ?? one, avatar)),
+    );
+    // Each is followed where it was not started.
+    const streams = await Promise.all(started.map(async (id, n) => follow([two, three, one][n % 3] ?? one, id)));
+    for (const seen of streams) {
+      expect(seen.map(({ sequence }) => sequence)).toEqual(seen.map((_, n) => n + 1));
+      expect(seen.at(-1)?.__typename).toBe('JobFailed');
+    }
+    expect(simulator.record.calls().filter(({ kind }) => kind === 'submit').length - before).toBe(60);
+  }, 120_000);
+
+  test('one that dies leaves its jobs to the others', async () => {
+    const [one, two] = [await open(), await open()];
+    const avatar = await newAvatar(one);
+    const id = await startGeneration(one, avatar);
+    // As kill -9 would leave it: the step leased by nobody who lives.
+    await one.worker.stop();
+    const { prisma } = two.app;
+    await vi.waitFor(async () => expect(await prisma.job.count({ where: { finishedAt: null } })).toBe(0), 30_000);
+    expect((await follow(two, id)).at(-1)?.__typename).toBe('JobFailed');
+  }, 60_000);
+
+  test('it goes away and comes back: asked meanwhile, a server says so soon and masked; then it works as before', async () => {
+    const proxy = await openProxy(String(database.env['DATABASE_URL']));
+    const server = await open({ DATABASE_URL: proxy.url });
+    const avatar = await newAvatar(server);
+    await proxy.cut();
+    const asked = performance.now();
+    const { errors } = await gql(server.url, '{ viewer { id } avatars { edges { node { __typename } } } }');
+    expect(errors?.[0]?.extensions?.['code']).toBe('INTERNAL_SERVER_ERROR');
+    expect(errors?.[0]?.message).not.toMatch(/connect|ECONN|127\.0\.0\.1/i);
+    expect(performance.now() - asked).toBeLessThan(20_000);
+    expect((await fetch(`${server.url}/ready`)).status).toBe(503);
+    await proxy.mend();
+    await vi.waitFor(async () => expect((await fetch(`${server.url}/ready`)).status).toBe(200), 20_000);
+    const id = await startGeneration(server, avatar);
+    expect((await follow(server, id)).at(-1)?.__typename).toBe('JobFailed');
+    await server.close();
+    servers.splice(servers.indexOf(server), 1);
+    await proxy.close();
+  }, 90_000);
+
+  test('two that would each simulate fal in one folder: the second is told', async () => {
+    await open({ FAL_MODE: 'simulated', FAL_BASE_URL: '' });
+    await expect(open({ FAL_MODE: 'simulated', FAL_BASE_URL: '' })).rejects.toThrow(/in use by another Likeness/);
+  });
+});
+
+describe('a database that cannot be used', () => {
+  test('nobody listens there: one sentence that names the setting, and not the password', async () => {
+    const url = 'postgresql://likeness:secret@127.0.0.1:1/likeness';
+    const { dataDir, remove } = newDataFolder();
+    const { code, output } = await runToEnd({ DATABASE_URL: url, DATA_DIR: dataDir });
+    remove();
+    expect(code).toBe(1);
+    expect(output).toMatch(/^DATABASE_URL: the database cannot be used \(.*ECONNREFUSED.*\)\.$/m);
+    expect(output).not.toMatch(/secret|^\s+at /m);
+  });
+
+  test.runIf(databases.length > 1)('there is no such database', async () => {
+    const { env, remove } = await onPostgres();
+    const url = new URL(String(env['DATABASE_URL']));
+    url.pathname = '/likeness_not_there';
+    await expect(openPostgres(url.href)).rejects.toThrow(DatabaseUnusable);
+    await remove();
+  });
+});
