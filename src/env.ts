@@ -1,6 +1,7 @@
 /** The settings: one zod object, the only reader of process.env. README.md has the same table; a test holds them together. */
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { readFailpoints } from './failpoint.ts';
 
 const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -32,6 +33,10 @@ export const settings = z.object({
   TRAINING_DEADLINE_SECONDS: seconds.max(7 * 24 * 60 * 60).default(2 * 60 * 60),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).optional(),
   NODE_ENV: z.string().optional(),
+  FAILPOINT: z
+    .string()
+    .refine((text) => readFailpoints(text) !== undefined, 'must be name:kill, name:throw or name:delay')
+    .optional(),
 });
 
 export type Settings = Omit<z.output<typeof settings>, 'FAL_MODE'> & { FAL_MODE: 'live' | 'simulated' };
@@ -64,6 +69,9 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     throw new WrongSettings([
       'FAL_MODE: must be named in production when there is no FAL_KEY: set FAL_KEY to go live, or FAL_MODE=simulated for made-up pictures.',
     ]);
+  }
+  if (rest.FAILPOINT !== undefined && rest.NODE_ENV === 'production') {
+    throw new WrongSettings(['FAILPOINT: is for tests, and not for production.']);
   }
   return { ...rest, FAL_MODE: FAL_MODE ?? (rest.FAL_KEY === undefined ? 'simulated' : 'live') };
 }

@@ -5,6 +5,7 @@ import { DataFolderUnusable } from './database/embedded.ts';
 import { DataFolderInUse } from './database/lock.ts';
 import { DatabaseUnusable } from './database/postgres.ts';
 import { loadDotEnv, readSettings, type Settings, WrongSettings } from './env.ts';
+import { armFailpoints, readFailpoints } from './failpoint.ts';
 import { createLog } from './log.ts';
 import { type Likeness, start } from './start.ts';
 
@@ -16,6 +17,9 @@ async function main(): Promise<void> {
   const settings = readSettings();
   const log = createLog(settings);
   const dataDir = resolve(settings.DATA_DIR);
+  if (settings.FAILPOINT !== undefined) {
+    armFailpoints(readFailpoints(settings.FAILPOINT) ?? [], dataDir);
+  }
   const isForPeople = settings.NODE_ENV !== 'production';
   if (isForPeople && !existsSync(dataDir)) say('Making the database: a few seconds, this once.');
   const likeness = await start({ settings, log });

@@ -9,6 +9,7 @@ import { lockFolder } from './database/lock.ts';
 import type { Settings } from './env.ts';
 import { Events } from './event/events.ts';
 import { Nudges } from './event/nudge.ts';
+import { failpoint } from './failpoint.ts';
 import { createFal } from './fal/client.ts';
 import { type EndpointId, endpoints } from './fal/endpoints.ts';
 import { simulatorKey, startSimulator } from './fal/simulator/server.ts';
@@ -76,6 +77,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     const database = await openEither(settings.DATABASE_URL, dataDir);
     closing.push(() => database.close());
     const { prisma } = database;
+    await failpoint('boot.migrated');
     await prisma.user.createMany({ data: [localViewer], skipDuplicates: true });
 
     const { key, baseUrl } = await openFal(settings, dataDir, log, closing);

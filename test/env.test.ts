@@ -50,9 +50,17 @@ describe('settings', () => {
     ['GENERATION_DEADLINE_SECONDS', '0'],
     ['TRAINING_DEADLINE_SECONDS', 'two hours'],
     ['LOG_LEVEL', 'loud'],
+    ['FAILPOINT', 'submit.intended:explode'],
+    ['FAILPOINT', 'submit.nowhere:kill'],
   ])('%s=%s is refused in a sentence that names it', (name, value) => {
     expect(() => readSettings({ [name]: value })).toThrow(WrongSettings);
     expect(() => readSettings({ [name]: value })).toThrow(new RegExp(`^${name}: .+\\.\n`));
+  });
+
+  test('no failpoint in production', () => {
+    const env = { FAILPOINT: 'submit.intended:kill,start.committed:delay' };
+    expect(readSettings(env)).toMatchObject(env);
+    expect(() => readSettings({ ...env, NODE_ENV: 'production', FAL_KEY: 'a:b' })).toThrow(/^FAILPOINT: is for tests/);
   });
 
   test('live without a key, and several wrong ones at once', () => {

@@ -1,5 +1,6 @@
 /** What is left of deleted avatars. */
 import type { App } from '../app.ts';
+import { failpoint } from '../failpoint.ts';
 
 /** For those who are still reading: an answer that is being put together, and the log, which tells how a job ended. */
 const lingerMs = 10_000;
@@ -15,11 +16,12 @@ export async function purgeDeletedAvatars({
   now,
 }: Pick<App, 'prisma' | 'files' | 'now'>): Promise<void> {
   const readAt = new Date(now().getTime() - lingerMs);
-  await prisma.avatar.deleteMany({
+  const { count } = await prisma.avatar.deleteMany({
     where: {
       deletedAt: { lte: readAt },
       jobs: { none: { OR: [{ finishedAt: null }, { finishedAt: { gt: readAt } }] } },
     },
   });
+  if (count > 0) await failpoint('purge.rows');
   await files.removeUnused();
 }

@@ -4,6 +4,7 @@
 import { existsSync, fsyncSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
+import { failpoint } from '../failpoint.ts';
 import { DataFolderInUse, lockFolder } from './lock.ts';
 
 export type EmbeddedDatabase = { pglite: PGlite; close(): Promise<void> };
@@ -66,6 +67,7 @@ async function open(dataDir: string): Promise<PGlite> {
     await pglite.waitReady;
     syncForReal(pglite);
     if (isNew) {
+      await failpoint('boot.created');
       await pglite.exec('CHECKPOINT');
       rmSync(unfinished);
     }

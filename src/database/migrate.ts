@@ -6,6 +6,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { failpoint } from '../failpoint.ts';
 
 /** One connection: what it is told, it is told in order. `run` takes several statements; `query` takes one, with values. */
 export type SqlSession = {
@@ -59,6 +60,7 @@ export async function migrate(session: SqlSession, folder: string = migrationsFo
          VALUES ($1, $2, $3, now(), now(), 1)`,
         [randomUUID(), checksum, name],
       );
+      await failpoint('boot.migrating');
       applied.push(name);
     });
   }

@@ -9,6 +9,7 @@
  */
 import { Prisma } from '../../prisma/generated/client/client.ts';
 import type { Tx } from '../database/client.ts';
+import { failpoint } from '../failpoint.ts';
 import type { Runner } from './runner.ts';
 import { recentSubmits } from './submit-budget.ts';
 
@@ -38,6 +39,7 @@ export async function admitWaiting(parts: Parts): Promise<void> {
       jobs.map(({ id }) => id),
       tx,
     );
+    if (jobs.length > 0) await failpoint('admit.given');
     return jobs;
   });
   for (const job of admitted) events.nudge(job);

@@ -5,6 +5,7 @@
 import { type Job, Prisma } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app.ts';
 import type { Tx } from '../database/client.ts';
+import { failpoint } from '../failpoint.ts';
 import { learnFalUser, mayBeOurs } from './fal-account.ts';
 import { forgetRetired } from './retired.ts';
 import { endpointOf, type Runner } from './runner.ts';
@@ -29,7 +30,10 @@ export async function takeNotice(parts: NoticeParts, notice: JobNotice): Promise
     const job = await lockByToken(tx, notice.token);
     if (job === null) return 'UNKNOWN';
     if (!(await mayBeOurs(tx, parts.keyHash, notice.falUserId))) return 'FOREIGN';
-    return job.requestId === null ? await adopt(parts, tx, job, notice) : await recognize(parts, tx, job, notice);
+    const outcome =
+      job.requestId === null ? await adopt(parts, tx, job, notice) : await recognize(parts, tx, job, notice);
+    await failpoint('webhook.stored');
+    return outcome;
   });
   if (typeof taken === 'string') return taken;
   if (!isEnded(taken.status)) {

@@ -4,6 +4,7 @@ import { Prisma } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app.ts';
 import type { Tx } from '../database/client.ts';
 import { NotFound, Refusal } from '../errors.ts';
+import { failpoint } from '../failpoint.ts';
 import { cancelled } from './end.ts';
 import { type JobKey, ownJobs } from './key.ts';
 import { isEnded } from './state.ts';
@@ -31,6 +32,7 @@ export async function cancelJob(app: Parts, viewer: Viewer, key: JobKey): Promis
     if (found === null) throw new NotFound('job');
     return await cancelInTransaction(app, tx, found.id);
   });
+  await failpoint('cancel.recorded');
   announceCancel(app, job);
   return job;
 }

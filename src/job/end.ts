@@ -1,6 +1,7 @@
 /** The two ends that are not success, and how a step comes to them. */
 import type { Job, JobErrorCode, Prisma } from '../../prisma/generated/client/client.ts';
 import type { NewEvent } from '../event/payload.ts';
+import { failpoint } from '../failpoint.ts';
 import { rememberRetired } from './retired.ts';
 import type { Runner } from './runner.ts';
 import { type Claim, write } from './transition.ts';
@@ -18,6 +19,7 @@ export async function end(runner: Runner, claim: Claim, how: Failure | 'CANCELLE
       await runner.tasks[job.kind].release(tx, job, how === 'CANCELLED' ? 'CANCELLED' : 'FAILED');
       const isRetired = how !== 'CANCELLED' && how.code === 'ENDPOINT_RETIRED';
       if (isRetired) await rememberRetired(tx, job.endpoint, runner.now());
+      await failpoint('end.recorded');
     },
     next: 'END',
   });

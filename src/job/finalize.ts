@@ -2,6 +2,8 @@
  * FINALIZING → SUCCEEDED: reads fal's result, copies its files into our storage, and only then calls the job a success.
  * Running it again copies the same files to the same place.
  */
+
+import { failpoint } from '../failpoint.ts';
 import { RequestCancelled } from '../fal/errors.ts';
 import { end } from './end.ts';
 import { endpointOf, type Runner, requestIdOf } from './runner.ts';
@@ -14,17 +16,22 @@ export async function finalize(runner: Runner, claim: Claim, signal: AbortSignal
     .result(endpointOf(job), requestIdOf(job), signal)
     .catch((error: unknown) => (error instanceof RequestCancelled ? ('CANCELLED' as const) : Promise.reject(error)));
   if (result === 'CANCELLED') return await end(runner, claim, 'CANCELLED');
+  await failpoint('finalize.fetched');
   const kept = await task.copy(job, result, signal);
+  await failpoint('file.written');
   // The output is known only inside the transaction that keeps it, and the row wants it in the same statement as its state.
   const data = { status: 'SUCCEEDED', percent: 100, finishedAt: runner.now(), failures: 0 } as const;
   await write(runner, claim, {
     data: async (tx) => {
       await runner.files.record(tx, kept.files);
-      return { ...data, ...(await task.keep(tx, job, kept)) };
+      const columns = await task.keep(tx, job, kept);
+      await failpoint('finalize.kept');
+      return { ...data, ...columns };
     },
     events: [{ type: 'SUCCEEDED', payload: {} }],
     next: 'END',
   });
+  await failpoint('finalize.committed');
   runner.log.info({ jobId: job.id, endpoint: job.endpoint, ms: elapsedMs(claim) }, 'job succeeded');
 }
 

@@ -2,6 +2,8 @@
  * IN_QUEUE, IN_PROGRESS → FINALIZING: follows fal's status and writes down what it tells, until the request is done or
  * this step has had its time. It holds nothing that the next step would miss.
  */
+
+import { failpoint } from '../failpoint.ts';
 import { FalError, RequestCancelled } from '../fal/errors.ts';
 import type { RequestStatus } from '../fal/port.ts';
 import { failureOfStatus } from '../fal/refusals.ts';
@@ -116,6 +118,7 @@ async function endWithError(
 async function askToCancel(runner: Runner, { job }: Claim): Promise<void> {
   try {
     await runner.fal.cancel(endpointOf(job), requestIdOf(job));
+    await failpoint('cancel.asked');
   } catch (error) {
     runner.log.warn({ jobId: job.id, err: error }, 'fal could not be asked to cancel');
   }

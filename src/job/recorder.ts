@@ -4,6 +4,7 @@
  */
 import type { JobStatus, Prisma } from '../../prisma/generated/client/client.ts';
 import type { NewEvent } from '../event/payload.ts';
+import { failpoint } from '../failpoint.ts';
 import type { RequestStatus } from '../fal/port.ts';
 import { advance, estimate, type Progress, readProgress } from '../fal/progress.ts';
 import { clip } from '../fal/text.ts';
@@ -149,6 +150,7 @@ export class Recorder {
   }
 
   async #write(): Promise<void> {
+    await failpoint('follow.seen');
     const events = this.#pending.splice(0, mostAtOnce);
     const data: Prisma.JobUncheckedUpdateInput = {
       status: this.#status,

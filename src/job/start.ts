@@ -3,6 +3,7 @@ import { type Job, Prisma } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app.ts';
 import type { Tx } from '../database/client.ts';
 import { Refusal } from '../errors.ts';
+import { failpoint } from '../failpoint.ts';
 import { assertServed } from './retired.ts';
 
 /** The same idempotency key came with another input before. */
@@ -61,10 +62,12 @@ export async function startJob(
       });
       const lastSequence = await app.events.append(tx, row.id, [{ type: 'QUEUED', payload: {} }]);
       await app.steps.enqueue(tx, row.id);
+      await failpoint('start.recorded');
       return { ...row, lastSequence };
     });
     app.steps.wake();
     app.events.nudge(job);
+    await failpoint('start.committed');
     return job;
   } catch (error) {
     // Two calls with one key at once: the database let one in, and that one's job is the answer to both. The other may

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { failpoint } from '../failpoint.ts';
 import { FalError, SubmitUnconfirmed } from '../fal/errors.ts';
 import type { Submitted } from '../fal/port.ts';
 import { admitWaiting } from './admission.ts';
@@ -36,6 +37,7 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
   const { input, datasetUrl } = await runner.tasks[claim.job.kind].prepare(claim.job, signal);
   // Told to stop: nothing more is sent whose answer would have to be waited for.
   signal.throwIfAborted();
+  await failpoint('submit.prepared');
   const correlationToken = randomUUID();
   const prepared = datasetUrl === undefined ? {} : { datasetUrl };
   const intent = {
@@ -50,6 +52,7 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
     if (!(error instanceof SubmitsSpent)) throw error;
     return await awaitSubmit(runner, claim, error, { deadlineAt: intent.deadlineAt, ...prepared });
   }
+  await failpoint('submit.intended');
   const adoption = listenForAdoption(runner, claim);
   let submitted: Submitted | 'ADOPTED';
   try {
@@ -59,6 +62,7 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
     if (error instanceof SubmitUnconfirmed) return await awaitAdoption(runner, claim);
     // Refused: fal has not taken the request, and it may be sent again. Anything else leaves the intent on the row.
     if (error instanceof FalError) {
+      await failpoint('submit.refused');
       const { code, retryAfterMs = pauseMs(claim.job.failures + 1, runner.random()) } = error;
       await keepWriting(runner, claim, {
         data: { submittingAt: null, correlationToken: null },
@@ -128,6 +132,7 @@ async function awaitAdoption(runner: Runner, claim: Claim): Promise<void> {
 async function accept(runner: Runner, claim: Claim, { requestId, queuePosition, urls }: Submitted): Promise<void> {
   const endpoint = endpointOf(claim.job);
   const submittedAt = runner.now();
+  await failpoint('submit.accepted');
   try {
     await keepWriting(runner, claim, {
       data: {
@@ -148,6 +153,7 @@ async function accept(runner: Runner, claim: Claim, { requestId, queuePosition, 
       alongside: (tx) => forgetRetired(tx, endpoint),
       next: { afterMs: 0 },
     });
+    await failpoint('submit.recorded');
   } catch (error) {
     // A commit can succeed and not say so, and a webhook be quicker: then the row has the request, and the claim was lost by that.
     const row = await runner.prisma.job.findUnique({ where: { id: claim.job.id }, select: { requestId: true } });

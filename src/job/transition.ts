@@ -3,6 +3,7 @@ import { type Job, Prisma } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app.ts';
 import type { Tx } from '../database/client.ts';
 import type { NewEvent } from '../event/payload.ts';
+import { failpoint } from '../failpoint.ts';
 import type { Step } from './steps.ts';
 
 /** The row is no longer this step's: another took it over, or the job has ended. What the step did is dropped. */
@@ -46,6 +47,9 @@ export async function write(parts: Parts, claim: Claim, change: Change): Promise
     if (change.next !== undefined) await parts.steps.finish(tx, step, change.next === 'END' ? undefined : change.next);
     return await tx.job.update({ where: { id }, data: data ?? {} });
   });
-  if (events.length > 0) parts.events.nudge(claim.job);
+  if (events.length > 0) {
+    await failpoint('event.written');
+    parts.events.nudge(claim.job);
+  }
   if (change.next !== undefined && change.next !== 'END' && change.next.afterMs === 0) parts.steps.wake();
 }

@@ -5,6 +5,7 @@ import { type AvatarKey, ownAvatar } from '../avatar/key.ts';
 import { lockAvatar } from '../avatar/lock.ts';
 import type { Tx } from '../database/client.ts';
 import { NotFound } from '../errors.ts';
+import { failpoint } from '../failpoint.ts';
 import { uuidOf } from '../global-id.ts';
 import { JobActive } from '../job/start.ts';
 import { FileGone } from '../storage/files.ts';
@@ -41,12 +42,15 @@ export async function addPhotos(
     const candidates = await writeSound(app, inspected);
     const files = filesOf(candidates);
     try {
-      return await app.prisma.$transaction(async (tx) => {
+      await failpoint('photo.written');
+      const verdicts = await app.prisma.$transaction(async (tx) => {
         const avatar = await lockAvatar(tx, viewer, key);
         await assertNotTraining(tx, avatar);
         await app.files.record(tx, files);
         return await keepPhotos(tx, avatar, candidates);
       });
+      await failpoint('photo.recorded');
+      return verdicts;
     } catch (error) {
       // Another request removed the same file, unused until now, between our writing it and our recording it.
       if (!(error instanceof FileGone) || attempt === 3) throw error;

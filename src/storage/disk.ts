@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { failpoint } from '../failpoint.ts';
 import { assertWritable } from './space.ts';
 
 export type Disk = ReturnType<typeof createDisk>;
@@ -86,6 +87,7 @@ async function copyHashed(bytes: Readable | Uint8Array, target: string, maxBytes
       if (byteSize > maxBytes) throw new FileTooLarge(maxBytes);
       hash.update(chunk);
       await file.writeFile(chunk);
+      await failpoint('file.half');
     }
     await file.sync();
   } finally {

@@ -1,7 +1,7 @@
 /** What a stopped server has left in its data folder. */
 import { readdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { openDatabase } from '../../src/database/client.ts';
+import { openEither } from '../../src/database/either.ts';
 
 /** Files of that folder and below, as paths. */
 function filesIn(folder: string): string[] {
@@ -10,16 +10,21 @@ function filesIn(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** Lets every file seem two hours old, so that the next start's sweep takes what a kill left behind. */
+/** Lets every file and upload seem two days old, so that the next start's sweep takes what a kill left behind. */
 export function age(dataDir: string): void {
-  const at = new Date(Date.now() - 2 * 60 * 60_000);
-  for (const path of filesIn(join(dataDir, 'files'))) utimesSync(path, at, at);
+  const at = new Date(Date.now() - 2 * 24 * 60 * 60_000);
+  const uploads = join(dataDir, 'uploads');
+  const left = readdirSync(uploads).map((name) => join(uploads, name));
+  for (const path of [...filesIn(join(dataDir, 'files')), ...left]) utimesSync(path, at, at);
 }
 
 /** A row whose file is not there may only be one that nothing refers to: a removal was killed. `swept`: not even that. */
-export async function wrongInFolder(dataDir: string, { swept }: { swept: boolean }): Promise<string[]> {
+export async function wrongInFolder(
+  dataDir: string,
+  { swept, url }: { swept: boolean; url?: string | undefined },
+): Promise<string[]> {
   const wrong: string[] = [];
-  const { prisma, close } = await openDatabase(dataDir);
+  const { prisma, close } = await openEither(url, dataDir);
   try {
     const rows = await prisma.storedFile.findMany({
       include: { _count: { select: { photos: true, images: true, loraOf: true, configOf: true } } },

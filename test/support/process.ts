@@ -11,6 +11,8 @@ export type ServerProcess = {
   url: string;
   /** What it has said. */
   output(): string;
+  /** Resolves when it has ended, by whatever. */
+  ended: Promise<void>;
   /** Sends a signal and resolves with the exit code, or null when the signal ended it. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 };
@@ -28,6 +30,7 @@ export async function startProcess(env: Record<string, string>): Promise<ServerP
   return {
     url,
     output,
+    ended: once(child, 'exit').then(() => undefined),
     async end(signal) {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       const exit = once(child, 'exit');

@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
+import { failpoint } from '../../failpoint.ts';
 import { KeysUnreachable, type WebhookKeys } from './keys.ts';
 import { type Notice, readNotice } from './notice.ts';
 import { isInTime, isSignedWith, readSignature } from './signature.ts';
@@ -54,7 +55,9 @@ export async function receiveWebhook(parts: ReceiveParts, request: WebhookReques
   }
   const notice = readNotice(signature, Buffer.from(body).toString('utf8'));
   if (notice === undefined) return refused('it names no request');
+  await failpoint('webhook.verified');
   const outcome = await onNotice({ ...notice, token });
+  await failpoint('webhook.applied');
   const { requestId, gatewayRequestId, status } = notice;
   log.debug({ requestId, gatewayRequestId, status, outcome }, 'webhook');
   return outcome === 'FOREIGN' ? refused('another’s request') : answer(200, 'Noted.');

@@ -1,0 +1,54 @@
+/**
+ * The sweep on one database: every failpoint is passed and kills, fails or delays; nothing is lost, nothing is done twice.
+ * A case starts a server two or three times, so `npm test` takes the kills around a submit, and `npm run failpoints` all.
+ */
+import { describe, expect, test } from 'vitest';
+import { type Failpoint, failpoints } from '../../src/failpoint.ts';
+import type { ServerDatabase } from '../support/databases.ts';
+import { type Case, openNothing, sweep } from './sweep.ts';
+
+const all = Object.keys(failpoints) as Failpoint[];
+/** Of a start: they end it, whatever they do but wait. */
+const atBoot = all.filter((name) => name.startsWith('boot.'));
+/** Of the sweep at a start, on what an earlier one left. */
+const atPurge = all.filter((name) => name.startsWith('purge.'));
+const others = all.filter((name) => !atBoot.includes(name) && !atPurge.includes(name));
+
+/** Kills that lose money when they are not survived. */
+const dearest: Failpoint[] = ['start.committed', 'submit.intended', 'submit.accepted', 'finalize.committed'];
+const isWhole = process.env['FAILPOINTS'] === 'all';
+
+export function describeSweep(database: string, open: () => Promise<ServerDatabase>): void {
+  const isEmbedded = database === 'PGlite';
+  const fresh = isEmbedded ? openNothing : open;
+  const boots = atBoot.filter((name) => isEmbedded || name !== 'boot.created');
+  const cases: [string, Case][] = [
+    ...(isWhole ? [...others, ...atPurge] : dearest).map((name): [string, Case] => [
+      `kill at ${name}`,
+      { points: [name], act: 'kill', open },
+    ]),
+    ...(isWhole ? boots : []).flatMap((name) =>
+      (['kill', 'throw'] as const).map((act): [string, Case] => [
+        `${act} at ${name} of the first start`,
+        { points: [name], act, open: fresh },
+      ]),
+    ),
+    ['delay all of the first start', { points: boots, act: 'delay', open: fresh }],
+    ...(['throw', 'delay'] as const).map((act): [string, Case] => [
+      `${act} at all others, each once`,
+      { points: others, act, open },
+    ]),
+    ...(isWhole ? (['throw', 'delay'] as const) : []).map((act): [string, Case] => [
+      `${act} at the purge`,
+      { points: atPurge, act, open },
+    ]),
+  ];
+
+  describe.concurrent(`failpoints on ${database}`, () => {
+    test.each(cases)('%s', { timeout: 240_000 }, async (_name, one) => {
+      const { wrong, passed } = await sweep(one);
+      expect(wrong).toEqual([]);
+      expect(passed.toSorted()).toEqual(one.points.toSorted());
+    });
+  });
+}
