@@ -24,7 +24,7 @@ const timesLost = 3;
 
 /**
  * Begins with a read, because the stream tells only what is new: so no log line from before is missed, and a request
- * that is done says so even when every stream hangs. Ends after COMPLETED, or without an error when the signal aborts.
+ * that is done says so even when every stream hangs. When reads fail, the stream is what is left, and the other way round. Ends after COMPLETED, or without an error when the signal aborts.
  * Throws FalError when reading is refused for good.
  */
 export async function* follow(ways: Ways, signal: AbortSignal): AsyncGenerator<RequestStatus, void, void> {
@@ -36,16 +36,19 @@ export async function* follow(ways: Ways, signal: AbortSignal): AsyncGenerator<R
 }
 
 async function* watch(ways: Ways, signal: AbortSignal): AsyncGenerator<RequestStatus, void, void> {
-  const first = await poll(ways, signal);
-  yield first;
-  if (first.status === 'COMPLETED') return;
+  const read = reader(ways, signal);
+  let status = await read();
+  if (status !== undefined) yield status;
+  if (status?.status === 'COMPLETED') return;
   for (;;) {
+    // Also when nothing could be read: each way has to do alone.
     if (yield* streamed(ways, signal)) return;
     for (let reads = 1; reads <= pollsBeforeStream; reads += 1) {
-      await ways.sleep(backoffMs(reads, betweenPolls, ways.random), signal);
-      const status = await poll(ways, signal);
-      yield status;
-      if (status.status === 'COMPLETED') return;
+      // One that failed has had its pause.
+      if (status !== undefined) await ways.sleep(backoffMs(reads, betweenPolls, ways.random), signal);
+      status = await read();
+      if (status !== undefined) yield status;
+      if (status?.status === 'COMPLETED') return;
     }
   }
 }
@@ -66,19 +69,26 @@ async function* streamed(ways: Ways, signal: AbortSignal): AsyncGenerator<Reques
   return false;
 }
 
-/** Reads until a read succeeds. */
-async function poll(ways: Ways, signal: AbortSignal): Promise<RequestStatus> {
-  for (let failures = 1, lost = 0; ; failures += 1) {
+/** One read after another; undefined, after a pause, for one that failed and may succeed later. */
+function reader(ways: Ways, signal: AbortSignal): () => Promise<RequestStatus | undefined> {
+  let failures = 0;
+  let lost = 0;
+  return async () => {
     signal.throwIfAborted();
     try {
-      return await ways.poll(signal);
+      const status = await ways.poll(signal);
+      failures = 0;
+      lost = 0;
+      return status;
     } catch (error) {
       if (!(error instanceof FalError)) throw error;
+      failures += 1;
       lost = error.code === 'RESULT_LOST' ? lost + 1 : 0;
       const final = !error.transient && (lost === 0 || lost >= timesLost);
       if (final) throw error;
       const askedMs = Math.min(error.retryAfterMs ?? 0, mostRetryAfterMs);
       await ways.sleep(Math.max(askedMs, backoffMs(failures, afterFailure, ways.random)), signal);
+      return undefined;
     }
-  }
+  };
 }

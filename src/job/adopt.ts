@@ -11,7 +11,7 @@ import { forgetRetired } from './retired.ts';
 import { endpointOf, type Runner } from './runner.ts';
 import { isEnded } from './state.ts';
 
-export type NoticeParts = Pick<App, 'prisma' | 'events' | 'steps' | 'log'> &
+export type NoticeParts = Pick<App, 'prisma' | 'events' | 'steps' | 'log' | 'now'> &
   Pick<Runner, 'deadlineMs'> & {
     /** Of the key that jobs are submitted with. */
     keyHash: string;
@@ -48,7 +48,7 @@ export async function takeNotice(parts: NoticeParts, notice: JobNotice): Promise
  * QUEUED → IN_QUEUE, as the lost answer would have done. A step that still waits for that answer loses the row. Late, when
  * the job has ended, it changes nothing.
  */
-async function adopt({ events, steps, deadlineMs, log }: NoticeParts, tx: Tx, job: Job, { requestId }: JobNotice) {
+async function adopt({ events, steps, deadlineMs, now, log }: NoticeParts, tx: Tx, job: Job, { requestId }: JobNotice) {
   if (isEnded(job.status)) return job;
   // One signed call, sent to two URLs, must not give one request to two jobs.
   if ((await tx.job.findUnique({ where: { requestId }, select: { id: true } })) !== null) return 'FOREIGN';
@@ -61,16 +61,17 @@ async function adopt({ events, steps, deadlineMs, log }: NoticeParts, tx: Tx, jo
   log.info({ jobId: job.id, requestId }, 'a request whose submit was not answered is adopted');
   return await tx.job.update({
     where: { id: job.id },
-    data: { status: 'IN_QUEUE', requestId, submittedAt, deadlineAt, failures: 0 },
+    data: { status: 'IN_QUEUE', requestId, submittedAt, deadlineAt, failures: 0, noticedAt: now() },
   });
 }
 
 /** The job's step is brought forward. fal's user is learned, when it was fal's own answer that named the request. */
-async function recognize({ steps, keyHash }: NoticeParts, tx: Tx, job: Job, { requestId, falUserId }: JobNotice) {
+async function recognize({ steps, now, keyHash }: NoticeParts, tx: Tx, job: Job, { requestId, falUserId }: JobNotice) {
   if (job.requestId !== requestId) return 'FOREIGN';
   if (job.falUrls !== null) await learnFalUser(tx, keyHash, falUserId);
-  if (!isEnded(job.status)) await steps.hurry(tx, job.id);
-  return job;
+  if (isEnded(job.status)) return job;
+  await steps.hurry(tx, job.id);
+  return await tx.job.update({ where: { id: job.id }, data: { noticedAt: job.noticedAt ?? now() } });
 }
 
 /** Under the row's lock, so that of a step's write and this one the later sees what the earlier did. */

@@ -16,6 +16,9 @@ import { typicalMs } from './typical.ts';
 /** However late fal is done, there is so much time to copy what it made. */
 const finalizingMs = 10 * 60_000;
 
+/** fal is said to be done: so long it may take to say so itself. */
+const noticedMs = 3_000;
+
 const timedOut: Failure = {
   code: 'TIMED_OUT',
   message: 'fal did not finish before the job’s deadline. It was asked to stop.',
@@ -30,12 +33,29 @@ export async function follow(runner: Runner, claim: Claim, signal: AbortSignal):
     const told = await runner.fal.cancel(endpointOf(job), requestIdOf(job));
     if (told !== 'ALREADY_COMPLETED') return await end(runner, claim, timedOut);
   }
-  const last = await watch(runner, claim, isLate ? runner.followMs : Math.min(runner.followMs, leftMs), signal);
+  const forMs = job.noticedAt === null ? runner.followMs : Math.min(runner.followMs, noticedMs);
+  const last = await watch(runner, claim, isLate ? forMs : Math.min(forMs, leftMs), signal);
   if (last?.status !== 'COMPLETED') {
     if (signal.aborted) return;
-    return isLate ? await end(runner, claim, timedOut) : await write(runner, claim, { next: { afterMs: 0 } });
+    if (isLate) return await end(runner, claim, timedOut);
+    if (job.noticedAt === null) return await write(runner, claim, { next: { afterMs: 0 } });
+    // A webhook alone suffices: when no status can be read, the result says whether it was right.
+    if (last === undefined && (await hasResult(runner, claim, signal))) return await toFinalizing(runner, claim);
+    return await write(runner, claim, { data: { noticedAt: null }, next: { afterMs: 0 } });
   }
   if (last.error !== undefined) return await endWithError(runner, claim, last, isLate, signal);
+  await toFinalizing(runner, claim);
+}
+
+/** Whether fal gives a result, or says why there will be none. One that it does not find may be one to come. */
+async function hasResult(runner: Runner, { job }: Claim, signal: AbortSignal): Promise<boolean> {
+  const told = await runner.fal.result(endpointOf(job), requestIdOf(job), signal).catch((error: unknown) => error);
+  if (told instanceof FalError) return !told.transient && told.code !== 'RESULT_LOST';
+  return !(told instanceof Error) || told instanceof RequestCancelled;
+}
+
+async function toFinalizing(runner: Runner, claim: Claim): Promise<void> {
+  const { job } = claim;
   const copyUntil = runner.now().getTime() + finalizingMs;
   await write(runner, claim, {
     data: {
