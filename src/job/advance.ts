@@ -6,7 +6,7 @@ import { DiskFull } from '../storage/space.ts';
 import { end, type Failure } from './end.ts';
 import { finalize } from './finalize.ts';
 import { follow, isCancelRequested } from './follow.ts';
-import { deadlineOf, type Runner } from './runner.ts';
+import { deadlineOf, endpointOf, type Runner } from './runner.ts';
 import { isEnded, pauseMs, unfinished } from './state.ts';
 import type { Step } from './steps.ts';
 import { submit } from './submit.ts';
@@ -85,7 +85,10 @@ async function recover(runner: Runner, claim: Claim, error: unknown, signal: Abo
     runner.log.error({ ...about, err: error }, 'a step failed unforeseen');
     // A full disk is emptied sooner or later: what fal has made is worth the wait.
     const mayPass = failures < unforeseenAtMost || (error instanceof DiskFull && isInTime);
-    return mayPass ? await write(runner, claim, again) : await end(runner, claim, internal);
+    if (mayPass) return await write(runner, claim, again);
+    // Nobody waits for it any more: what fal need not do is not paid for.
+    if (job.requestId !== null) await runner.fal.cancel(endpointOf(job), job.requestId).catch(() => undefined);
+    return await end(runner, claim, internal);
   }
   const { code, message } = error;
   runner.log.warn({ ...about, code, falStatus: error.status }, 'fal refused a step');
