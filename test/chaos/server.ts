@@ -3,6 +3,8 @@ import { killWhileStarting, type ServerProcess, startProcess } from '../support/
 
 export type MortalServer = {
   url: string;
+  /** Of the process that runs now. */
+  readonly pid: number;
   kills: number;
   /** Ends on SIGTERM, in between. */
   drains: number;
@@ -24,6 +26,9 @@ export async function startMortal(env: Record<string, string>): Promise<MortalSe
   const before: string[] = [];
   const mortal: MortalServer = {
     url: server.url,
+    get pid() {
+      return server.pid;
+    },
     kills: 0,
     drains: 0,
     slowestRecoveryMs: 0,

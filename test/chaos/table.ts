@@ -3,6 +3,7 @@ import type { ChaosReport } from './run.ts';
 
 export function tableOf(report: ChaosReport): string {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+  const megabytes = ({ residentBytes }: { residentBytes: number }) => `${Math.round(residentBytes / 1e6)} MB`;
   const rows: [string, string | number][] = [
     ['seed', report.seed],
     ['jobs', report.jobs],
@@ -15,6 +16,8 @@ export function tableOf(report: ChaosReport): string {
     ['restarts of fal', report.falRestarts],
     ['slowest recovery', seconds(report.slowestRecoveryMs)],
     ['duration', seconds(report.durationMs)],
+    ['sockets, fresh and at rest', `${report.atStart.sockets}, ${report.atEnd.sockets}`],
+    ['memory, fresh and at rest', `${megabytes(report.atStart)}, ${megabytes(report.atEnd)}`],
     ['faults at fal', [...report.faults.values()].reduce((sum, count) => sum + count, 0)],
     ...listed('  ', report.faults),
     ...listed('logged: ', report.loggedErrors),

@@ -9,6 +9,7 @@ const main = join(import.meta.dirname, '../../src/main.ts');
 
 export type ServerProcess = {
   url: string;
+  pid: number;
   /** What it has said. */
   output(): string;
   /** Resolves when it has ended, by whatever. */
@@ -29,6 +30,7 @@ export async function startProcess(env: Record<string, string>): Promise<ServerP
   });
   return {
     url,
+    pid: child.pid ?? 0,
     output,
     ended: once(child, 'exit').then(() => undefined),
     async end(signal) {
