@@ -32,6 +32,7 @@ import { createServer } from './server.ts';
 import { createFileStore } from './storage/files.ts';
 import { freeBytes, minFreeForWork } from './storage/space.ts';
 import { openSignedUrls } from './storage/urls.ts';
+import { realTimers } from './timers.ts';
 import { trainingTask } from './training/task.ts';
 
 /** The one user of this server. */
@@ -86,7 +87,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     const fal = createFal({ key, baseUrl, log, mayRead: (signal) => reads.take(signal) });
     closing.push(() => fal.close());
 
-    const events = new Events(prisma, new Nudges());
+    const events = new Events(prisma, new Nudges(), { now });
     closing.push(() => events.close());
     const files = createFileStore({ folder: join(dataDir, 'files'), prisma, log });
     const boss = createBoss(database.forSteps, log);
@@ -113,6 +114,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       tasks,
       followMs,
       webhookUrl: publicUrl === undefined ? undefined : (token) => `${publicUrl}${webhookPath(token)}`,
+      timers: realTimers,
       random: Math.random,
       ...options.runner,
     };

@@ -1,6 +1,7 @@
 /** The log of what happens to jobs, and how to follow it. It knows no feature. */
 import type { Job, JobEvent, JobStatus } from '../../prisma/generated/client/client.ts';
 import type { Database, Tx } from '../database/client.ts';
+import { realTimers, type Timers } from '../timers.ts';
 import { Feed } from './feed.ts';
 import { appendEventEach, appendEvents, type EventOfJob, readEvents } from './log.ts';
 import type { Nudges } from './nudge.ts';
@@ -16,12 +17,15 @@ export class Events {
   readonly #nudges: Nudges;
   readonly #feeds = new Map<string, Feed>();
   readonly #owners = new Map<string, OwnerFeed>();
-  readonly #rereading: NodeJS.Timeout;
+  readonly #now: () => Date;
+  readonly #stopRereading: () => void;
 
-  constructor(prisma: Database, nudges: Nudges) {
+  constructor(prisma: Database, nudges: Nudges, time: { now?: () => Date; timers?: Timers } = {}) {
     this.#prisma = prisma;
     this.#nudges = nudges;
-    this.#rereading = setInterval(() => void this.reread().catch(() => undefined), rereadMs).unref();
+    this.#now = time.now ?? (() => new Date());
+    const { every } = time.timers ?? realTimers;
+    this.#stopRereading = every(rereadMs, () => void this.reread().catch(() => undefined));
   }
 
   /**
@@ -120,7 +124,7 @@ export class Events {
       const jobs = await this.#prisma.job.findMany({
         where: {
           ownerId: { in: [...this.#owners.keys()] },
-          OR: [{ finishedAt: null }, { finishedAt: { gt: new Date(Date.now() - 10 * rereadMs) } }],
+          OR: [{ finishedAt: null }, { finishedAt: { gt: new Date(this.#now().getTime() - 10 * rereadMs) } }],
         },
         select: { id: true, ownerId: true, lastSequence: true },
       });
@@ -134,7 +138,7 @@ export class Events {
   }
 
   close(): void {
-    clearInterval(this.#rereading);
+    this.#stopRereading();
   }
 
   /** Undefined when there is nothing to follow: the job has ended, and `after` is at or behind its end. */

@@ -86,7 +86,7 @@ async function watch(
   ];
   signal.addEventListener('abort', abort);
   if (signal.aborted) abort();
-  const timer = setTimeout(abort, forMs);
+  const stopTimer = runner.timers.after(forMs, abort);
   try {
     // Read behind the listening: a request to cancel is heard of in one way or the other.
     if (await isCancelRequested(runner, claim)) await askToCancel(runner, claim);
@@ -102,7 +102,7 @@ async function watch(
     }
     return last;
   } finally {
-    clearTimeout(timer);
+    stopTimer();
     for (const stop of stopListening) stop();
     signal.removeEventListener('abort', abort);
   }

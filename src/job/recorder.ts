@@ -27,7 +27,7 @@ export class Recorder {
   readonly #claim: Claim;
   readonly #typicalMs: number | undefined;
   readonly #totalSteps: number | undefined;
-  readonly #estimating: NodeJS.Timeout;
+  readonly #stopEstimating: () => void;
   #status: JobStatus;
   #queuePosition: number | null;
   #startedAt: Date | null;
@@ -36,7 +36,7 @@ export class Recorder {
   #progressAt = 0;
   #pending: NewEvent[] = [];
   #writing: Promise<void> | undefined;
-  #later: NodeJS.Timeout | undefined;
+  #stopLater: (() => void) | undefined;
   #isClosing = false;
 
   /** `onFailure` is called when a write failed: following is then over, and `close` throws what went wrong. */
@@ -52,9 +52,9 @@ export class Recorder {
     this.#progress = { percent: job.percent, step: job.step, totalSteps: job.totalSteps, source: job.progressSource };
     this.#written = this.#progress;
     // A step that goes on with another's job cannot know when that one last told of progress.
-    if (job.progressSource !== 'UNKNOWN') this.#progressAt = performance.now();
+    if (job.progressSource !== 'UNKNOWN') this.#progressAt = runner.timers.elapsedMs();
     this.#onFailure = onFailure;
-    this.#estimating = setInterval(() => this.#estimate(), estimateEveryMs);
+    this.#stopEstimating = runner.timers.every(estimateEveryMs, () => this.#estimate());
   }
 
   /** Takes in one status, and writes what is new of it soon. Resolves when there is room for the next. */
@@ -75,8 +75,8 @@ export class Recorder {
   /** To be called once, at the end of following. Resolves when everything seen is written; nothing is written after. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    clearInterval(this.#estimating);
-    clearTimeout(this.#later);
+    this.#stopEstimating();
+    this.#stopLater?.();
     while (this.#failure === undefined && (this.#writing !== undefined || this.#hasNews())) {
       this.#startWriting();
       await this.#writing;
@@ -113,14 +113,12 @@ export class Recorder {
   #writeSoon(): void {
     if (this.#writing !== undefined || this.#failure !== undefined || this.#isClosing) return;
     if (this.#hasNews()) this.#startWriting();
-    else if (this.#progress !== this.#written && this.#later === undefined) {
-      this.#later = setTimeout(
-        () => {
-          this.#later = undefined;
-          this.#writeSoon();
-        },
-        this.#progressAt + progressEveryMs - performance.now(),
-      );
+    else if (this.#progress !== this.#written && this.#stopLater === undefined) {
+      const { timers } = this.#runner;
+      this.#stopLater = timers.after(this.#progressAt + progressEveryMs - timers.elapsedMs(), () => {
+        this.#stopLater = undefined;
+        this.#writeSoon();
+      });
     }
   }
 
@@ -134,7 +132,7 @@ export class Recorder {
   }
 
   #isProgressDue(): boolean {
-    return performance.now() >= this.#progressAt + progressEveryMs;
+    return this.#runner.timers.elapsedMs() >= this.#progressAt + progressEveryMs;
   }
 
   #startWriting(): void {
@@ -169,6 +167,6 @@ export class Recorder {
     }
     await write(this.#runner, this.#claim, { data, events });
     // Counted from when it was written, so that a slow write does not bring two together.
-    if (isTold) this.#progressAt = performance.now();
+    if (isTold) this.#progressAt = this.#runner.timers.elapsedMs();
   }
 }

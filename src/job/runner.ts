@@ -3,6 +3,7 @@ import type { Job, JobKind } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app.ts';
 import { type EndpointId, isEndpointId } from '../fal/endpoints.ts';
 import type { Fal } from '../fal/port.ts';
+import type { Timers } from '../timers.ts';
 import type { Task } from './task.ts';
 
 export type Runner = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'log' | 'now' | 'falLimits' | 'deadlineMs'> & {
@@ -12,6 +13,7 @@ export type Runner = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'log' |
   webhookUrl: ((token: string) => string) | undefined;
   /** How long one step follows fal before it lets go and the next one takes over. */
   followMs: number;
+  timers: Timers;
   /** At least 0, under 1. */
   random: () => number;
 };

@@ -56,6 +56,7 @@ export async function startJob(
         data: {
           ...data,
           ownerId: viewer.id,
+          createdAt: app.now(),
           idempotencyKey: idempotency?.key ?? null,
           idempotencyHash: idempotency?.hash ?? null,
         },

@@ -3,7 +3,6 @@
  * the request and its answer after. A job that is found with an intent and no answer is never sent again.
  */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { failpoint } from '../failpoint.ts';
 import { FalError, SubmitUnconfirmed } from '../fal/errors.ts';
 import type { Submitted } from '../fal/port.ts';
@@ -172,7 +171,8 @@ async function keepWriting(runner: Runner, claim: Claim, change: Change): Promis
     } catch (error) {
       if (error instanceof ClaimLost || failures === writesAtMost) throw error;
       runner.log.error({ jobId: claim.job.id, err: error }, 'fal’s answer could not be written; it is tried again');
-      await sleep(pauseMs(failures, runner.random()));
+      const ms = pauseMs(failures, runner.random());
+      await new Promise<void>((resolve) => void runner.timers.after(ms, resolve));
     }
   }
 }

@@ -32,7 +32,8 @@ export class Worker {
   /** By the step's id. */
   readonly #running = new Map<string, Run>();
   readonly #stopping = new AbortController();
-  #timers: NodeJS.Timeout[] = [];
+  /** Stop its timers; none while it is stepped by hand. */
+  #stopTimers: (() => void)[] = [];
   #leasing: Promise<void> | undefined;
   #admitting: Promise<void> | undefined;
   #sweeping: Promise<void> | undefined;
@@ -56,11 +57,12 @@ export class Worker {
   /** Works until stopped. */
   start(): void {
     this.#runner.steps.onWake = () => this.#look();
-    this.#timers = [
-      setInterval(() => this.#look(), this.#options.pollMs),
-      setInterval(() => this.#admitSoon(), this.#options.admitMs),
-      setInterval(() => this.#beat(), heartbeatMs),
-      setInterval(() => this.#sweepAll(), this.#options.sweepMs),
+    const { timers } = this.#runner;
+    this.#stopTimers = [
+      timers.every(this.#options.pollMs, () => this.#look()),
+      timers.every(this.#options.admitMs, () => this.#admitSoon()),
+      timers.every(heartbeatMs, () => this.#beat()),
+      timers.every(this.#options.sweepMs, () => this.#sweepAll()),
     ];
     this.#look();
     this.#sweepAll();
@@ -77,7 +79,7 @@ export class Worker {
 
   /** Lets go of every job, wherever it is, and resolves when the last step has written what it knows. */
   async stop(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const stop of this.#stopTimers) stop();
     this.#runner.steps.onWake = () => undefined;
     this.#stopping.abort();
     await Promise.all([this.#leasing, this.#admitting, this.#sweeping]);
@@ -124,7 +126,7 @@ export class Worker {
    */
   #isAtWork({ id }: Step): boolean {
     const run = this.#running.get(id);
-    return run !== undefined && performance.now() - run.sinceMs < longestStepMs;
+    return run !== undefined && this.#runner.timers.elapsedMs() - run.sinceMs < longestStepMs;
   }
 
   #run(step: Step): void {
@@ -134,11 +136,11 @@ export class Worker {
       )
       .finally(() => {
         if (this.#running.get(step.id) === run) this.#running.delete(step.id);
-        if (this.#timers.length === 0) return;
+        if (this.#stopTimers.length === 0) return;
         this.#look();
         this.#admitSoon();
       });
-    const run: Run = { step, sinceMs: performance.now(), done };
+    const run: Run = { step, sinceMs: this.#runner.timers.elapsedMs(), done };
     this.#running.set(step.id, run);
   }
 

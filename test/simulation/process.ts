@@ -9,6 +9,7 @@ import { advance } from '../../src/job/advance.ts';
 import type { Runner } from '../../src/job/runner.ts';
 import type { Step } from '../../src/job/steps.ts';
 import { Worker } from '../../src/job/worker.ts';
+import { realTimers } from '../../src/timers.ts';
 import type { Gate, SimulatedFal } from './fal.ts';
 import type { SimulatedSteps } from './steps.ts';
 import { type SimulatedStore, simulatedTask } from './task.ts';
@@ -56,6 +57,7 @@ export class SimulatedProcess {
       tasks: { TRAINING: { ...task, kind: 'TRAINING' }, GENERATION: task },
       webhookUrl: (token) => token,
       followMs: 25_000,
+      timers: realTimers,
       random: () => 0,
     };
   }
