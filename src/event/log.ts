@@ -58,7 +58,7 @@ export async function appendEventEach(tx: Tx, events: EventOfJob[]) {
       INSERT INTO "JobEvent" ("jobId", "sequence", "type", "payload")
       SELECT "id", "lastSequence", "type"::"JobEventType", "payload" FROM counted
     )
-    SELECT "id", "ownerId", "lastSequence" FROM counted`);
+    SELECT "id", "ownerId", "lastSequence" FROM counted ORDER BY "id"`);
 }
 
 /** The events after a sequence number, oldest first, at most `limit`. */

@@ -94,9 +94,9 @@ async function roomAtFal(tx: Tx, { falLimits, now }: Parts): Promise<number> {
   return Math.min(falLimits.jobsAtOnce - taken.atFal, submits);
 }
 
-/** The next so many of the line. Their owners' next turns come a round later. */
+/** The next so many of the line, in its order. Their owners' next turns come a round later. */
 async function admit(tx: Tx, count: number, at: Date) {
-  return await tx.$queryRaw<{ id: string; ownerId: string; lastSequence: number }[]>(Prisma.sql`
+  const jobs = await tx.$queryRaw<{ id: string; ownerId: string; lastSequence: number; position: bigint }[]>(Prisma.sql`
     WITH next AS MATERIALIZED (
       SELECT * FROM (${line}) line ORDER BY position LIMIT ${count}
     ), owners AS (
@@ -108,5 +108,6 @@ async function admit(tx: Tx, count: number, at: Date) {
     )
     UPDATE "Job" SET "admittedAt" = ${at}, "queuePosition" = NULL
     FROM next WHERE "Job"."id" = next."id" AND "Job"."status" = 'QUEUED' AND "Job"."admittedAt" IS NULL
-    RETURNING "Job"."id", "Job"."ownerId", "Job"."lastSequence"`);
+    RETURNING "Job"."id", "Job"."ownerId", "Job"."lastSequence", next.position`);
+  return jobs.toSorted((a, b) => Number(a.position - b.position));
 }

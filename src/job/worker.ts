@@ -72,7 +72,7 @@ export class Worker {
   async sweep(): Promise<void> {
     await admitWaiting(this.#runner);
     const where = { finishedAt: null, admittedAt: { not: null } };
-    const jobs = await this.#runner.prisma.job.findMany({ where, select: { id: true } });
+    const jobs = await this.#runner.prisma.job.findMany({ where, select: { id: true }, orderBy: { id: 'asc' } });
     await this.#runner.steps.enqueueAll(jobs.map(({ id }) => id));
     this.#runner.steps.wake();
   }

@@ -27,6 +27,13 @@ export type Plan = {
 
 export type Followed = { tag: string; jobId: string; sequences: number[]; payloads: string[] };
 
+let jobs = 0;
+/** Jobs go in the order of their ids, so those must not be left to chance. */
+function nextId(): string {
+  jobs += 1;
+  return `00000000-0000-7000-8000-${jobs.toString(16).padStart(12, '0')}`;
+}
+
 /** As many picks as no schedule needs. */
 const endless = 4_000;
 
@@ -179,7 +186,7 @@ export class World {
     for (;;) {
       await this.#gate('start');
       const process = this.#process;
-      const create = async () => ({ ...drawing, ...words, ...retry, avatarId: owner.avatarId });
+      const create = async () => ({ ...drawing, ...words, ...retry, id: nextId(), avatarId: owner.avatarId });
       const starting = startJob(process.runner, owner, { key: name, hash: 'f'.repeat(64) }, create);
       const job = await Promise.race([starting, process.died]);
       if (job === 'DIED') continue;
