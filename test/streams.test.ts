@@ -18,7 +18,7 @@ let job: Job;
 let jobId: string;
 beforeEach(async () => {
   // On a busy machine the others may take longer than a stalled client is given to say goodbye.
-  likeness = await startLikeness({ manual: true, limits: { closeTimeoutMs: 100_000 } });
+  likeness = await startLikeness({ manual: true, limits: { closeTimeoutMs: 100_000, pingIntervalMs: 600_000 } });
   const { prisma } = likeness.app;
   job = await addJob(prisma, await addAvatar(prisma, localViewer.id));
   jobId = Buffer.from(`Generation:${job.id}`).toString('base64');
