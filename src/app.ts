@@ -7,6 +7,8 @@ import type { EndpointId } from './fal/endpoints.ts';
 import type { FalLimits } from './fal/limits.ts';
 import type { Steps } from './job/steps.ts';
 import type { Task } from './job/task.ts';
+import type { Metering } from './ledger/account.ts';
+import type { Limits } from './server/limits.ts';
 import type { FileStore } from './storage/files.ts';
 import type { SignedUrls } from './storage/urls.ts';
 
@@ -22,6 +24,9 @@ export type App = {
   tasks: Record<JobKind, Task>;
   falMode: 'LIVE' | 'SIMULATED';
   falLimits: FalLimits;
+  metering: Metering;
+  /** What one client may take of the server. */
+  limits: Limits;
   /** How long fal may take over a job of an endpoint, from its submit. */
   deadlineMs: (endpoint: EndpointId) => number;
   log: Logger;

@@ -3,25 +3,35 @@ import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import SimpleObjectsPlugin from '@pothos/plugin-simple-objects';
 import { GraphQLError, GraphQLScalarType } from 'graphql';
 import { DateTimeResolver } from 'graphql-scalars';
 import type PrismaTypes from '../prisma/generated/pothos.ts';
 import { getDatamodel } from '../prisma/generated/pothos.ts';
+import type { Scopes } from './access/scopes.ts';
 import type { App, Viewer } from './app.ts';
 import { UploadedFile } from './upload.ts';
 import { UrlScalar } from './url/schema.ts';
 
-/** What every resolver is given: who asks, and the parts of this server. */
-export type Context = { viewer: Viewer; app: App };
+/** What every resolver is given: who asks, what they may, and the parts of this server. */
+export type Context = { viewer: Viewer; scopes: Scopes; app: App };
 
 /** A page holds 20 of a list unless `first` says otherwise, and 100 at most. */
 export const pageSize = { default: 20, max: 100 };
+
+/**
+ * Marks a subscription, in its extensions, whose events may be answered once for many subscribers. Its `subscribe` gives a
+ * Following, and what an event of it is answered with follows from the event, the caller's sight (what the session says) and
+ * what is selected beneath: its own arguments only say what is followed, and from where.
+ */
+export const sharedField = 'isShared';
 
 export const builder = new SchemaBuilder<{
   Context: Context;
   PrismaTypes: PrismaTypes;
   DefaultFieldNullability: false;
+  AuthScopes: { read: boolean; write: boolean; admin: boolean };
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
@@ -29,8 +39,14 @@ export const builder = new SchemaBuilder<{
     File: { Input: UploadedFile; Output: never };
   };
 }>({
-  plugins: [ErrorsPlugin, RelayPlugin, PrismaPlugin, SimpleObjectsPlugin],
+  plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin, SimpleObjectsPlugin],
   defaultFieldNullability: false,
+  scopeAuth: {
+    // Also at the start of a subscription, not only at each event.
+    authorizeOnSubscribe: true,
+    authScopes: ({ scopes }) => ({ read: scopes.has('READ'), write: scopes.has('WRITE'), admin: scopes.has('ADMIN') }),
+    unauthorizedError: () => new GraphQLError('This caller may not do that.', { extensions: { code: 'FORBIDDEN' } }),
+  },
   errors: {
     defaultUnionOptions: { name: ({ fieldName }) => `${fieldName.charAt(0).toUpperCase()}${fieldName.slice(1)}Result` },
   },
@@ -69,13 +85,16 @@ export const builder = new SchemaBuilder<{
   },
 });
 
-builder.queryType({ description: 'What can be read.' });
+builder.queryType({ description: 'What can be read. With the scope READ.', authScopes: { read: true } });
 builder.mutationType({
   description:
-    'What can be done. Each answers with a union: the thing it made, or a refusal that the caller can act on.',
+    'What can be done. Each answers with a union: the thing it made, or a refusal that the caller can act on. With the scope WRITE.',
+  authScopes: { write: true },
 });
 builder.subscriptionType({
-  description: 'What can be followed live, over WebSocket (graphql-transport-ws) or server-sent events.',
+  description:
+    'What can be followed live, over WebSocket (graphql-transport-ws) or server-sent events. With the scope READ.',
+  authScopes: { read: true },
 });
 
 builder.addScalarType('DateTime', DateTimeResolver);

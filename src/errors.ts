@@ -29,7 +29,7 @@ export class InvalidInput extends Refusal {
 export class NotFound extends Refusal {
   override name = 'NotFoundError';
 
-  constructor(what: 'avatar' | 'photo' | 'job' | 'image') {
+  constructor(what: 'avatar' | 'photo' | 'job' | 'image' | 'user' | 'API key') {
     super(`There is no such ${what}.`);
   }
 }

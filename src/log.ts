@@ -1,7 +1,8 @@
-/** The log: lines for people in a terminal, JSON otherwise. No secret and no prompt is ever logged at info. */
+/** The log: lines for people in a terminal, JSON otherwise; each names the span that it is of, and the job. No secret and no prompt is ever logged at info. */
 import { destination, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { Settings } from './env.ts';
+import { idsOfLine } from './trace.ts';
 
 export function createLog(settings: Pick<Settings, 'LOG_LEVEL' | 'NODE_ENV'>): Logger {
   const isForPeople = settings.NODE_ENV !== 'production' && process.stdout.isTTY;
@@ -9,6 +10,7 @@ export function createLog(settings: Pick<Settings, 'LOG_LEVEL' | 'NODE_ENV'>): L
     {
       level: settings.LOG_LEVEL ?? (isForPeople ? 'warn' : 'info'),
       base: null,
+      mixin: idsOfLine,
       redact: {
         paths: ['*.authorization', '*.headers.authorization', '*.FAL_KEY', '*.key', '*.prompt', '*.finalPrompt'],
         censor: '…',

@@ -8,6 +8,7 @@ import { loadDotEnv, readSettings, type Settings, WrongSettings } from './env.ts
 import { armFailpoints, readFailpoints } from './failpoint.ts';
 import { createLog } from './log.ts';
 import { type Likeness, start } from './start.ts';
+import { PlaceUnusable } from './storage/place.ts';
 
 /** Whoever has not ended by then is left behind; every job goes on at the next start. */
 const shutdownMs = 10_000;
@@ -23,28 +24,46 @@ async function main(): Promise<void> {
   const isForPeople = settings.NODE_ENV !== 'production';
   if (isForPeople && !existsSync(dataDir)) say('Making the database: a few seconds, this once.');
   const likeness = await start({ settings, log });
-  endOnSignal(likeness);
-  if (isForPeople) greet(likeness.url, settings.FAL_MODE, dataDir);
-  else log.info({ url: likeness.url, fal: settings.FAL_MODE, dataDir }, 'Likeness serves');
+  endOnSignal(likeness, 1000 * settings.DRAIN_SECONDS);
+  const lacksKey = settings.needsAccess && !(await hasAdmin(likeness));
+  if (isForPeople) return greet(likeness.url, settings, dataDir, lacksKey ? [howToMakeAKey] : []);
+  log.info({ url: likeness.url, fal: settings.FAL_MODE, dataDir }, 'Likeness serves');
+  if (lacksKey) log.warn(howToMakeAKey);
 }
 
-function greet(url: string, mode: Settings['FAL_MODE'], dataDir: string): void {
+/** Where callers need a key and nobody has one yet. */
+const howToMakeAKey =
+  'There is no admin key yet. Stop the server, make one with `npm run keys -- create --name me --scopes admin`, and start again.';
+
+async function hasAdmin({ app }: Likeness): Promise<boolean> {
+  return (await app.prisma.apiKey.count({ where: { revokedAt: null, scopes: { has: 'ADMIN' } } })) > 0;
+}
+
+function greet(
+  url: string,
+  { FAL_MODE: mode, GRAPHIQL, ROLE, needsAccess }: Settings,
+  dataDir: string,
+  more: string[],
+): void {
+  if (ROLE === 'worker') return say(`Works jobs for the others on its database. Health is at ${url}/health`);
   say(
-    `GraphiQL is at ${url}/graphql`,
+    `${GRAPHIQL === 'on' ? 'GraphiQL' : 'GraphQL'} is at ${url}/graphql`,
+    ...(needsAccess ? ['Callers need a key: `Authorization: Bearer lk_…`, in GraphiQL under Headers.'] : []),
     mode === 'live'
       ? 'fal is live: trainings and pictures are billed to your key.'
       : 'fal is simulated: made-up pictures, no cost. To go live, set FAL_KEY (https://fal.ai/dashboard/keys).',
     `Data lies in ${dataDir}. Ctrl-C stops; every job goes on at the next start.`,
+    ...more,
   );
 }
 
-function endOnSignal(likeness: Likeness): void {
+function endOnSignal(likeness: Likeness, drainMs: number): void {
   let isEnding = false;
   const end = () => {
     // Pressed again: at once. Nothing is lost by it.
     if (isEnding) process.exit(1);
     isEnding = true;
-    setTimeout(() => process.exit(1), shutdownMs).unref();
+    setTimeout(() => process.exit(1), shutdownMs + drainMs).unref();
     likeness.close().then(
       () => process.exit(0),
       (error: unknown) => {
@@ -63,7 +82,7 @@ function say(...lines: string[]): void {
 
 /** What the user can mend, in a sentence; anything else whole. */
 function explain(error: unknown): string {
-  const forUser = [WrongSettings, DataFolderInUse, DataFolderUnusable, DatabaseUnusable];
+  const forUser = [WrongSettings, DataFolderInUse, DataFolderUnusable, DatabaseUnusable, PlaceUnusable];
   if (error instanceof Error && forUser.some((kind) => error instanceof kind)) return error.message;
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return 'PORT: another program listens there already. Stop it, or choose another PORT.';

@@ -16,11 +16,19 @@ import './job/schema.ts';
 import './job/history/schema.ts';
 import './job/mutation/schema.ts';
 import './retry/schema.ts';
+import './ledger/schema.ts';
+import './generation/preview/schema.ts';
+import './training/preview/schema.ts';
 import './user/schema.ts';
+import './user/mutation/schema.ts';
+import './ledger/mutation/schema.ts';
+import './apikey/schema.ts';
+import './apikey/mutation/schema.ts';
 import './instance/schema.ts';
+import { withAccess } from './access/description.ts';
 import { builder } from './builder.ts';
 
-export const schema: GraphQLSchema = builder.toSchema();
+export const schema: GraphQLSchema = withAccess(builder.toSchema());
 
 /** What schema.graphql holds. */
 export const printedSchema = (): string => `${printSchema(lexicographicSortSchema(schema))}\n`;

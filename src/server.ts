@@ -3,24 +3,32 @@ import { once, setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
+import { Allowances, addressOf } from './server/allowances.ts';
+import { Broadcasts } from './server/broadcast/broadcasts.ts';
 import type { ContextOf } from './server/caller.ts';
 import { closeHttpServer, createHttpServer } from './server/connections.ts';
+import { Cors } from './server/cors.ts';
 import type { ServeFile } from './server/files.ts';
 import { GraphiQL } from './server/graphiql.ts';
 import { GraphQLOverHttp } from './server/graphql-over-http.ts';
-import type { Health } from './server/health.ts';
+import { securityHeaders } from './server/headers.ts';
+import type { Checks } from './server/health.ts';
 import { defaultLimits, type Limits } from './server/limits.ts';
 import { maskErrorsInto } from './server/mask.ts';
+import type { Exposed } from './server/metrics.ts';
 import { openUploadsFolder } from './server/multipart.ts';
 import { isLoopback, isOwnHost } from './server/origin.ts';
 import { createProtocol } from './server/protocol.ts';
+import { inMemory, type RateStore } from './server/rate-store.ts';
 import { RequestLog } from './server/request-log.ts';
 import { Routes } from './server/routes.ts';
+import { type ServerSeen, unseen } from './server/seen.ts';
 import { Sockets } from './server/sockets.ts';
 import type { ReceiveWebhook } from './server/webhooks.ts';
-import { createYogaServer } from './server/yoga.ts';
+import { createYogaServer, openDocuments } from './server/yoga.ts';
 
 export type ServerOptions = {
   schema: GraphQLSchema;
@@ -31,7 +39,12 @@ export type ServerOptions = {
   /** Where clients reach the server when that is not `host` and `port`: its name is then one of ours. */
   publicUrl?: URL;
   log: Logger;
-  health: () => Promise<Health>;
+  /** What it cannot work without. */
+  health: Checks;
+  /** Answers /metrics. Default: nobody. */
+  metrics?: Exposed | undefined;
+  /** Hears of its requests. */
+  seen?: ServerSeen;
   /** For files that are being received; of this server alone, emptied when it starts. */
   uploadsFolder: string;
   /** Whether no other process uses that folder. Default: true. */
@@ -41,12 +54,30 @@ export type ServerOptions = {
   /** Answers /webhooks/*. */
   receiveWebhook?: ReceiveWebhook;
   limits?: Partial<Limits>;
+  /** Where the minutes of the limits are counted. Default: in this process. */
+  rateStore?: RateStore;
+  /** How many proxies stand before this server, so that an address can be told; undefined counts no addresses. */
+  trustedProxies?: number;
+  /** Other sites whose pages may use this server, as in `https://app.example.com`. Default: none. */
+  corsOrigins?: readonly string[];
+  /** Whether it serves more than /health and /ready. Default: true. */
+  hasApi?: boolean;
+  /** Default: true. */
+  hasGraphiQL?: boolean;
+  /** Whether callers need a key. Default: false. */
+  asksWho?: boolean;
+  /** Whether everybody may ask what the schema holds; else only a session that may. Default: true. */
+  hasIntrospection?: boolean;
 };
 
 export type Server = {
   listen(): Promise<{ url: string }>;
   /** As in `http://127.0.0.1:4000`. Only after `listen`. */
   url(): string;
+  /** How many clients hold it open now. */
+  open(): { sockets: number; streams: number; listeners: number };
+  /** From then on /ready says 503, and all else is as before: resolves after so long. */
+  drain(ms: number): Promise<void>;
   /**
    * Takes no more, tells subscribers to reconnect, lets requests finish for `graceMs` and cuts the rest. Running it
    * again waits for the first.
@@ -55,47 +86,92 @@ export type Server = {
 };
 
 export function createServer(options: ServerOptions): Server {
-  const { log, host, context, health, serveFile, receiveWebhook, uploadsFolder } = options;
+  const { log, host, context, health, metrics, seen = unseen, serveFile, receiveWebhook, uploadsFolder } = options;
+  const { onRefused } = seen;
   const limits = { ...defaultLimits, ...options.limits };
   const stop = new AbortController();
+  let isDraining = false;
   const closing = stop.signal;
   // One listener for each stream: as many as there are, and no leak.
   setMaxListeners(0, closing);
-  const maskError = maskErrorsInto(log);
+  const hasIntrospection = options.hasIntrospection ?? true;
+  const maskError = maskErrorsInto(log, { hasHints: hasIntrospection });
   const requestLog = new RequestLog(log);
-  const yoga = createYogaServer({ schema: options.schema, limits, maskError, requestLog });
-  const graphql = new GraphQLOverHttp({ yoga, context, limits, uploadsFolder, closing });
-  const protocol = createProtocol({ yoga, context, limits, maskError, requestLog });
+  const documents = openDocuments();
+  const yoga = createYogaServer({
+    documents,
+    schema: options.schema,
+    limits,
+    maskError,
+    requestLog,
+    hasIntrospection,
+  });
   const ownNames = [host, ...(options.publicUrl ? [options.publicUrl.hostname] : [])];
-  const graphiql = new GraphiQL(() => options.publicUrl?.origin ?? url());
+  const graphiql =
+    options.hasGraphiQL === false
+      ? undefined
+      : new GraphiQL(() => options.publicUrl?.origin ?? url(), { asksWho: options.asksWho ?? false });
+  const store = options.rateStore ?? inMemory;
+  const allowances = new Allowances(limits, store, log, onRefused);
+  const cors = new Cors(options.corsOrigins ?? []);
+  const graphql = new GraphQLOverHttp({
+    yoga,
+    context,
+    limits,
+    uploadsFolder,
+    closing,
+    allowances,
+    requestLog,
+    documents,
+  });
+  const broadcasts = new Broadcasts();
+  const protocol = createProtocol({ yoga, context, limits, maskError, requestLog, allowances, broadcasts, onRefused });
   const routes = new Routes({
     graphql,
     graphiql,
+    cors,
+    allowances,
+    addressOf: (request) =>
+      options.trustedProxies === undefined ? undefined : addressOf(request, options.trustedProxies),
+    headers: securityHeaders(options.publicUrl?.protocol === 'https:'),
     health,
+    metrics,
+    seen,
     serveFile,
     receiveWebhook,
     limits,
+    hasApi: options.hasApi ?? true,
     isOwnHost: (name) => !isLoopback(host) || isOwnHost(name, ownNames),
-    closing,
+    isReady: () => !isDraining,
     log,
     requestLog,
   });
-  const sockets = new Sockets({ protocol, limits, log, assertAllowed: (request) => routes.assertOwnSite(request) });
+  const sockets = new Sockets({
+    protocol,
+    limits,
+    log,
+    assertAllowed: async (request) => await routes.assertAllowed(request),
+    onRefused,
+  });
   const http = createHttpServer(limits, closing, (request, response) => void routes.serve(request, response));
   http.on('upgrade', (request: IncomingMessage, connection: Duplex, head: Buffer) => {
-    sockets.accept(request, connection, head);
+    void sockets.accept(request, connection, head);
   });
 
-  function url(): string {
-    const { address, port, family } = http.address() as AddressInfo;
-    if (address === '0.0.0.0' || address === '::') return `http://localhost:${port}`;
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
-  }
+  // Asked for once for each picture of a page, and asking the socket is a system call.
+  let known: string | undefined;
+  const url = () => (known ??= urlOf(http.address() as AddressInfo));
 
   async function close(graceMs: number): Promise<void> {
+    isDraining = true;
     stop.abort();
     sockets.close(graceMs);
     await closeHttpServer(http, graceMs);
+  }
+
+  async function drain(ms: number): Promise<void> {
+    isDraining = true;
+    if (ms > 0) await wait(ms);
   }
 
   let closed: Promise<void> | undefined;
@@ -108,6 +184,13 @@ export function createServer(options: ServerOptions): Server {
       return { url: url() };
     },
     url,
+    open: () => ({ sockets: sockets.size, streams: graphql.streams, listeners: broadcasts.listeners }),
+    drain,
     close: (graceMs) => (closed ??= close(graceMs)),
   };
+}
+
+function urlOf({ address, port, family }: AddressInfo): string {
+  if (address === '0.0.0.0' || address === '::') return `http://localhost:${port}`;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }

@@ -2,10 +2,13 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
-import type { App, Viewer } from './app.ts';
+import { localViewer } from './access/session.ts';
+import type { App } from './app.ts';
 import { purgeDeletedAvatars } from './avatar/purge.ts';
+import { openContexts } from './context.ts';
 import { openEither } from './database/either.ts';
 import { lockFolder } from './database/lock.ts';
+import { secretNamed } from './database/secret.ts';
 import type { Settings } from './env.ts';
 import { Events } from './event/events.ts';
 import { Nudges } from './event/nudge.ts';
@@ -24,24 +27,31 @@ import type { Runner } from './job/runner.ts';
 import { StatusReads } from './job/status-reads.ts';
 import { Steps } from './job/steps.ts';
 import { Worker, type WorkerOptions } from './job/worker.ts';
+import { toTenths } from './ledger/prices.ts';
 import { sameFreePort } from './port.ts';
+import { redisNudges } from './redis/nudges.ts';
+import { openRedis } from './redis/redis.ts';
 import { schema } from './schema.ts';
 import { serveFile } from './serve.ts';
-import type { Limits } from './server/limits.ts';
+import type { Checks } from './server/health.ts';
+import { defaultLimits, type Limits } from './server/limits.ts';
+import { isLoopback } from './server/origin.ts';
+import { rateStoreOf } from './server/rate-store.ts';
 import { createServer } from './server.ts';
-import { createFileStore } from './storage/files.ts';
+import { openFiles } from './storage/open.ts';
 import { freeBytes, minFreeForWork } from './storage/space.ts';
 import { openSignedUrls } from './storage/urls.ts';
 import { realTimers } from './timers.ts';
 import { trainingTask } from './training/task.ts';
-
-/** The one user of this server. */
-export const localViewer: Viewer = { id: '00000000-0000-4000-8000-000000000001' };
+import { createMetrics } from './watch/metrics.ts';
+import { openTracing } from './watch/tracing.ts';
 
 /** A step follows fal this long before the next takes over. */
 const followMs = 25_000;
 /** Requests and steps that are under way when the server stops have this long. */
 const graceMs = 5_000;
+/** The worker asks for steps twice a second; one that could not for so long is not well. */
+const stepsQuietMs = 10_000;
 
 export type Likeness = {
   url: string;
@@ -75,6 +85,9 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     }
   };
   try {
+    // First, so that it is closed last: the end of the other parts is in the trace.
+    const tracing = await openTracing(settings, log);
+    closing.push(() => tracing.close());
     const database = await openEither(settings.DATABASE_URL, dataDir);
     closing.push(() => database.close());
     const { prisma } = database;
@@ -84,16 +97,24 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     const { key, baseUrl } = await openFal(settings, dataDir, log, closing);
     const now = options.runner?.now ?? (() => new Date());
     const reads = new StatusReads({ prisma, perMinute: settings.FAL_STATUS_READS_PER_MINUTE, now });
-    const fal = createFal({ key, baseUrl, log, mayRead: (signal) => reads.take(signal) });
+    const metrics = createMetrics();
+    const fal = createFal({ key, baseUrl, log, mayRead: (signal) => reads.take(signal), onCall: metrics.onCall });
     closing.push(() => fal.close());
 
-    const events = new Events(prisma, new Nudges(), { now });
+    const redis = settings.REDIS_URL === undefined ? undefined : openRedis(settings.REDIS_URL, log);
+    closing.push(() => redis?.close());
+    const installation = Buffer.from(await secretNamed(prisma, 'installation'))
+      .toString('hex')
+      .slice(0, 16);
+    const nudges = new Nudges(redis && redisNudges(redis, `likeness:${installation}:`));
+    const events = new Events(prisma, nudges, { now, onHanded: metrics.onHanded });
     closing.push(() => events.close());
-    const files = createFileStore({ folder: join(dataDir, 'files'), prisma, log });
+    const { files, close: closeFiles } = await openFiles(settings, { dataDir, prisma, log });
+    closing.push(closeFiles);
     const boss = createBoss(database.forSteps, log);
     closing.push(() => boss.stop({ graceful: false }));
     await boss.start();
-    const steps = new Steps(boss);
+    const steps = new Steps(boss, nudges);
     await steps.open();
 
     const falLimits = {
@@ -106,7 +127,14 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       GENERATION: settings.GENERATION_DEADLINE_SECONDS,
     };
     const deadlineMs = (endpoint: EndpointId) => 1000 * deadlineSeconds[endpoints[endpoint].kind];
-    const parts = { prisma, events, files, steps, log, now, falLimits, deadlineMs, fal: options.runner?.fal ?? fal };
+    const metering = {
+      isOn: settings.METERING === 'on',
+      dailyBudgetTenths: settings.DAILY_CREDITS === undefined ? null : toTenths(settings.DAILY_CREDITS),
+    };
+    const falMode = settings.FAL_MODE === 'live' ? ('LIVE' as const) : ('SIMULATED' as const);
+    const shared = { prisma, events, files, steps, log, now, falLimits, falMode, deadlineMs };
+    const allowLoopback = isLoopback(new URL(baseUrl ?? 'https://fal.run').hostname);
+    const parts = { ...shared, allowLoopback, fal: options.runner?.fal ?? fal };
     const publicUrl = settings.PUBLIC_URL?.replace(/\/$/, '');
     const tasks = { TRAINING: trainingTask(parts), GENERATION: generationTask(parts) };
     const runner: Runner = {
@@ -120,11 +148,17 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     };
     const baseUrlOfFiles = () => publicUrl ?? server.url();
     const urls = await openSignedUrls({ prisma, baseUrl: baseUrlOfFiles, now });
-    const falMode = settings.FAL_MODE === 'live' ? 'LIVE' : 'SIMULATED';
-    const app: App = { prisma, files, urls, steps, events, tasks, falMode, falLimits, deadlineMs, log, now };
+    const limits: Limits = {
+      ...defaultLimits,
+      operationsPerMinute: settings.OPERATIONS_PER_MINUTE,
+      requestsPerAddress: settings.REQUESTS_PER_ADDRESS,
+      ...options.limits,
+    };
+    const app: App = { ...shared, urls, tasks, metering, limits };
 
     const worker = new Worker(runner, {
       ...options.worker,
+      onStep: metrics.onStep,
       alsoSweep: async () => {
         await purgeDeletedAvatars(app);
         await files.sweep();
@@ -132,7 +166,8 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     });
     // Embedded, this process is the only one: every lease is a dead process's, and each job goes on where it stood at once.
     if (!database.isShared) await steps.forgetAll();
-    await worker.sweep();
+    const works = settings.ROLE !== 'web';
+    if (works) await worker.sweep();
 
     // A fal that is reached elsewhere signs with its own keys.
     const jwksUrl = settings.FAL_JWKS_URL ?? (baseUrl && new URL('/.well-known/jwks.json', baseUrl).href) ?? falJwksUrl;
@@ -140,24 +175,46 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     const noticing = { ...runner, keyHash: hashOfKey(key) };
     const webhooks = { keys, log, now, onNotice: (notice: JobNotice) => takeNotice(noticing, notice) };
 
+    const contexts = openContexts(settings, app);
+    closing.push(() => contexts.close());
+
     const server = createServer({
       schema,
-      context: () => ({ viewer: localViewer, app }),
+      context: contexts.contextOf,
       host: settings.HOST,
       port: settings.PORT,
       ...(settings.PUBLIC_URL === undefined ? {} : { publicUrl: new URL(settings.PUBLIC_URL) }),
       log,
-      health: () => health(app, dataDir),
+      health: checks(app, dataDir, works && options.worker?.manual !== true ? worker : undefined),
+      ...(settings.METRICS_TOKEN === undefined && settings.needsAccess
+        ? {}
+        : { metrics: { token: settings.METRICS_TOKEN, read: metrics.text } }),
+      seen: metrics.server,
       uploadsFolder: join(dataDir, 'uploads'),
       isAlone: !database.isShared,
-      ...(options.limits && { limits: options.limits }),
+      limits,
+      rateStore: rateStoreOf(database.pool, redis?.commands, installation),
+      ...(settings.needsAccess && { trustedProxies: settings.TRUSTED_PROXIES }),
+      corsOrigins: settings.CORS_ORIGINS ?? [],
+      hasGraphiQL: settings.GRAPHIQL === 'on',
+      asksWho: settings.needsAccess,
+      hasIntrospection: settings.INTROSPECTION === 'on',
+      hasApi: settings.ROLE !== 'worker',
       serveFile: (request) => serveFile(app, request),
       receiveWebhook: (request) => receiveWebhook(webhooks, request),
     });
+    const followers = () => {
+      const { jobEvents, jobChanged } = events.followers;
+      return { jobEvents: jobEvents + server.open().listeners, jobChanged };
+    };
+    metrics.read({ prisma, now, log, followers, open: server.open });
     // Both at once: no new work while the last requests are answered, and jobs are let go of in the same seconds.
-    closing.push(async () => void (await Promise.all([server.close(graceMs), worker.stop()])));
+    closing.push(async () => {
+      await server.drain(1000 * settings.DRAIN_SECONDS);
+      await Promise.all([server.close(graceMs), worker.stop()]);
+    });
     const { url } = await server.listen();
-    if (options.worker?.manual !== true) worker.start();
+    if (works && options.worker?.manual !== true) worker.start();
 
     let closed: Promise<void> | undefined;
     return { url, app, worker, close: () => (closed ??= takeDown()) };
@@ -184,8 +241,22 @@ async function openFal(settings: Settings, dataDir: string, log: Logger, closing
   return { key: simulatorKey, baseUrl: simulator.url };
 }
 
-async function health({ prisma }: App, dataDir: string) {
-  const database = await prisma.$queryRaw`SELECT 1`.then(() => true).catch(() => 'does not answer');
-  const disk = (await freeBytes(dataDir)) >= minFreeForWork || 'almost full';
-  return { ready: database === true && disk === true, parts: { database, disk } };
+/** What the server cannot work without. `worker` is undefined where it takes no steps by itself. */
+function checks({ prisma, files }: App, dataDir: string, worker: Worker | undefined): Checks {
+  return {
+    database: () =>
+      prisma.$queryRaw`SELECT 1`.then(
+        () => true as const,
+        () => 'does not answer',
+      ),
+    async steps() {
+      if (worker === undefined) return true;
+      const { idleMs } = worker;
+      if (idleMs === undefined) return 'not asked for yet';
+      return idleMs < stepsQuietMs || `not asked for in ${Math.round(idleMs / 1000)} seconds`;
+    },
+    /** Of this machine, which files pass through wherever they lie. */
+    disk: async () => (await freeBytes(dataDir)) >= minFreeForWork || 'almost full',
+    storage: () => files.health(),
+  };
 }

@@ -19,3 +19,16 @@ export const realTimers: Timers = {
   },
   elapsedMs: () => performance.now(),
 };
+
+/** What the promise comes to. Throws when it has come to nothing by then; what it is of goes on. */
+export async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`No answer within ${ms} ms.`)), ms).unref();
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

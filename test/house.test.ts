@@ -40,9 +40,15 @@ const arrows = (from: (file: File) => boolean, isWrong: (target: string, file: F
     );
 const knowsGraphQL = (path: string) =>
   /(^|\/)schema\.ts$/.test(path) ||
-  ['builder.ts', 'refusals.ts', 'server.ts', 'start.ts'].includes(path) ||
+  ['builder.ts', 'refusals.ts', 'server.ts', 'start.ts', 'context.ts'].includes(path) ||
   path.startsWith('server/') ||
   path.startsWith('demo/');
+
+test('own.ts alone says what is a caller’s: no other file puts the viewer beside an owner’s column', () => {
+  const others = files.filter(({ path }) => path !== 'own.ts');
+  expect(others.filter(({ text }) => /ownerId: (\w+\.)*viewer\.id/.test(text)).map(({ path }) => path)).toEqual([]);
+  expect(files.find(({ path }) => path === 'own.ts')?.text).toContain('ownerId: id');
+});
 
 test('reads the imports that there are', () => {
   expect(files.length).toBeGreaterThan(100);
@@ -53,7 +59,7 @@ describe('arrows point one way', () => {
   test('job, event, fal, storage and database know no feature', () => {
     expect(
       arrows(
-        ({ room }) => ['job', 'event', 'fal', 'storage', 'database'].includes(room),
+        ({ room }) => ['job', 'event', 'fal', 'storage', 'database', 'access'].includes(room),
         (target) => inRoom(target, features),
       ),
     ).toEqual([]);
@@ -94,6 +100,30 @@ describe('arrows point one way', () => {
     ).toEqual([]);
   });
 
+  test('a job knows its account and its price, and nothing else of the ledger', () => {
+    expect(
+      arrows(
+        ({ room }) => room === 'job',
+        (target) => inRoom(target, ['ledger', 'apikey']) && !/^ledger\/(account|prices)\.ts$/.test(target),
+      ),
+    ).toEqual([]);
+  });
+
+  test('who watches is known by nobody but the start, and knows no feature', () => {
+    expect(
+      arrows(
+        ({ room, path }) => room !== 'watch' && path !== 'start.ts',
+        (target) => inRoom(target, ['watch']),
+      ),
+    ).toEqual([]);
+    expect(
+      arrows(
+        ({ room }) => room === 'watch',
+        (target) => inRoom(target, features),
+      ),
+    ).toEqual([]);
+  });
+
   test('within a room, rules import neither commands nor schemas, and commands no schema', () => {
     expect(
       arrows(
@@ -110,10 +140,11 @@ describe('arrows point one way', () => {
   });
 
   test('only schema files, the builder and the server know GraphQL', () => {
-    const graphql = /^(graphql|graphql-\w+|@pothos\/|@graphql-yoga\/)/;
+    // Its event target is a PUBLISH and a SUBSCRIBE, and nothing of GraphQL.
+    const graphql = /^(graphql|graphql-\w+|@pothos\/|@graphql-yoga\/(?!redis-event-target))/;
     expect(
       arrows(
-        ({ path }) => !knowsGraphQL(path) && path !== 'global-id.ts',
+        ({ path }) => !knowsGraphQL(path) && !['global-id.ts', 'access/description.ts'].includes(path),
         (target) => graphql.test(target),
       ),
     ).toEqual([]);
@@ -160,6 +191,11 @@ describe('one door each', () => {
 
   test('@fal-ai/client is imported by fal/client.ts alone', () => {
     expect(importers(/^@fal-ai\/client/)).toEqual(['fal/client.ts']);
+  });
+
+  test('Prometheus is told by watch/ alone, and spans are made by trace.ts', () => {
+    expect(importers(/^prom-client/).filter((path) => !path.startsWith('watch/'))).toEqual([]);
+    expect(importers(/^@opentelemetry\//)).toEqual(['trace.ts', 'watch/tracing.ts']);
   });
 
   test('the simulated fal imports nothing of ours but the endpoints', () => {

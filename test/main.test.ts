@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { gql, openSocket } from './support/http.ts';
 import { newDataFolder } from './support/likeness.ts';
-import { freePort, runToEnd, startProcess } from './support/process.ts';
+import { freePort, runKeys, runToEnd, startProcess } from './support/process.ts';
 
 function folder(): string {
   const { dataDir, remove } = newDataFolder();
@@ -32,7 +32,8 @@ describe('the first start', () => {
     expect(await (await fetch(`${server.url}/health`)).json()).toEqual({ status: 'ok' });
     expect(await (await fetch(`${server.url}/ready`)).json()).toEqual({
       ready: true,
-      parts: { database: true, disk: true },
+      parts: { database: true, disk: true, steps: true, storage: true },
+      note: 'Whether fal can be reached is no condition: jobs are taken all the same, and wait for it.',
     });
     expect((await gql(server.url, '{ viewer { id } }')).data).toHaveProperty('viewer.id');
     expect(await server.end('SIGTERM')).toBe(0);
@@ -138,9 +139,33 @@ describe('its end', () => {
   });
 });
 
+test('a server that can be reached from elsewhere says how to get the first key, and who has one is let in', async () => {
+  const dataDir = folder();
+  const env = { HOST: '0.0.0.0', METERING: 'off' };
+  const first = await startOn(dataDir, env);
+  expect(first.output()).toContain('Callers need a key');
+  expect(first.output()).toMatch(/^There is no admin key yet\. .+npm run keys -- create/m);
+  expect((await runKeys({ DATA_DIR: dataDir }, 'create', '--name', 'me', '--scopes', 'admin')).stderr).toMatch(
+    /^The data folder .+ is in use by another Likeness server/,
+  );
+  expect((await fetch(`${first.url}/graphql?query={viewer{id}}`)).status).toBe(401);
+  await first.end('SIGTERM');
+  const { stdout } = await runKeys({ DATA_DIR: dataDir }, 'create', '--name', 'me', '--scopes', 'admin');
+  const second = await startOn(dataDir, env);
+  expect(second.output()).not.toContain('There is no admin key yet');
+  const headers = { authorization: `Bearer ${stdout.trim()}` };
+  expect((await gql(second.url, '{ viewer { apiKeys { edges { node { name } } } } }', {}, headers)).data).toEqual({
+    viewer: { apiKeys: { edges: [{ node: { name: 'me' } }] } },
+  });
+});
+
 test('in production every line is JSON, and holds neither the key nor a prompt', async () => {
-  const server = await startOn(folder(), {
+  const dataDir = folder();
+  const { stdout } = await runKeys({ DATA_DIR: dataDir }, 'create', '--name', 'first', '--scopes', 'admin');
+  const key = stdout.trim();
+  const server = await startOn(dataDir, {
     NODE_ENV: 'production',
+    METERING: 'off',
     FAL_MODE: 'simulated',
     FAL_KEY: 'id:canary-of-a-key',
     LOG_LEVEL: 'debug',
@@ -148,6 +173,8 @@ test('in production every line is JSON, and holds neither the key nor a prompt',
   const imported = await gql<{ importAvatar: { id: string } }>(
     server.url,
     'mutation { importAvatar(input: { style: { name: "Ink", finetuneId: "none", triggerWord: "INK" } }) { ... on StyleAvatar { id } } }',
+    {},
+    { authorization: `Bearer ${key}` },
   );
   await gql(
     server.url,
@@ -155,6 +182,7 @@ test('in production every line is JSON, and holds neither the key nor a prompt',
     {
       id: imported.data?.importAvatar.id,
     },
+    { authorization: `Bearer ${key}` },
   );
   await expect.poll(() => server.output(), { timeout: 20_000 }).toContain('job failed');
   await server.end('SIGTERM');
@@ -165,4 +193,6 @@ test('in production every line is JSON, and holds neither the key nor a prompt',
     .map((line) => JSON.parse(line) as { msg: string });
   expect(lines.map(({ msg }) => msg)).toContain('Likeness serves');
   expect(server.output()).not.toMatch(/canary/);
+  expect(key).toMatch(/^lk_[\w-]{43}$/);
+  expect(server.output()).not.toContain(key);
 });

@@ -10,6 +10,7 @@ import { maxPromptLength } from '../src/generation/rules.ts';
 import { isRetryable } from '../src/job/state.ts';
 import { photoLimits } from '../src/photo/rules.ts';
 import { defaultLimits } from '../src/server/limits.ts';
+import { tooManySockets, unavailable } from '../src/server/protocol.ts';
 import { slowConsumer } from '../src/server/socket.ts';
 import { photoLimits as trainingPhotos } from '../src/training/rules.ts';
 import { startLikeness } from './support/likeness.ts';
@@ -53,12 +54,12 @@ test('every code of a failed job, and whether it is retryable', () => {
 test('the codes that a socket is closed with', () => {
   const said = tableUnder('When the socket closes').map(([number]) => Number(number));
   // Not said: what no client of this version meets, and what only the client itself gives.
-  const unmet = [CloseCode.Forbidden, CloseCode.InternalServerError, CloseCode.InternalClientError];
+  const unmet = [CloseCode.InternalServerError, CloseCode.InternalClientError];
   const own = [CloseCode.BadResponse, CloseCode.ConnectionAcknowledgementTimeout];
   const ours = Object.values(CloseCode).filter(
     (number): number is CloseCode => typeof number === 'number' && ![...unmet, ...own].includes(number),
   );
-  expect(new Set(said)).toEqual(new Set([1001, 1009, slowConsumer.code, ...ours]));
+  expect(new Set(said)).toEqual(new Set([1001, 1009, slowConsumer.code, tooManySockets, unavailable, ...ours]));
 });
 
 test('the limits in force', () => {
@@ -76,6 +77,16 @@ test('the limits in force', () => {
     `${documentTokens.toLocaleString('en')} tokens, ${documentDepth} levels deep`,
   );
   expect(limits.get('operations on one socket')).toBe(String(operationsPerSocket));
+  const { documentAliases, documentDirectives, documentCost, socketsPerOwner, uploadsPerOwner } = defaultLimits;
+  expect([documentAliases, documentDirectives]).toEqual([30, 30]);
+  expect(limits.get('aliases and directives of a document')).toBe('30 of each');
+  const cost = limits.get('fields that an answer may hold, each list counted as long as it may be');
+  expect(cost).toBe(documentCost.toLocaleString('en'));
+  expect(limits.get('sockets and event streams of one owner at a time')).toBe(`${socketsPerOwner} on each process`);
+  expect(limits.get('uploads of one owner at a time')).toBe(`${uploadsPerOwner} on each process`);
+  const { operationsPerMinute, requestsPerAddress } = defaultLimits;
+  expect(limits.get('operations of one owner a minute')).toMatch(operationsPerMinute.toLocaleString('en'));
+  expect(limits.get('requests of one address a minute')).toMatch(requestsPerAddress.toLocaleString('en'));
 });
 
 test('scripts that there are', () => {

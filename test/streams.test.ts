@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Job } from '../prisma/generated/client/client.ts';
-import { localViewer } from '../src/start.ts';
+import { localViewer } from '../src/access/session.ts';
 import { openSocket, subscribe } from './support/http.ts';
 import { startLikeness, type TestLikeness } from './support/likeness.ts';
 import { addAvatar, addJob } from './support/rows.ts';

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { Avatar, Prisma } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app.ts';
 import { NotFound, parseInput } from '../errors.ts';
+import { lockOwner, own, ownedBy } from '../own.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
-import { lockOwner } from './lock.ts';
 import { createAvatarInput, defaultTrigger, importAvatarInput, newName } from './rules.ts';
 
 type AddApp = Pick<App, 'prisma' | 'files' | 'falMode'>;
@@ -52,8 +52,8 @@ async function addAvatar(
 ): Promise<Avatar> {
   await app.files.assertSpace();
   return app.prisma.$transaction(async (tx) => {
-    await lockOwner(tx, viewer);
-    const isDefault = (await tx.avatar.count({ where: { ownerId: viewer.id, isDefault: true } })) === 0;
-    return tx.avatar.create({ data: { ...data, ownerId: viewer.id, isDefault } });
+    await lockOwner(tx, viewer.id);
+    const isDefault = (await tx.avatar.count({ where: { ...own.avatars(viewer), isDefault: true } })) === 0;
+    return tx.avatar.create({ data: { ...data, ...ownedBy(viewer), isDefault } });
   });
 }

@@ -3,24 +3,24 @@ import type { Avatar } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app.ts';
 import type { Tx } from '../database/client.ts';
 import { NotFound } from '../errors.ts';
+import { lockOwner, own } from '../own.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
-import { lockOwner } from './lock.ts';
 
 /** Throws NotFound. */
 export async function setDefaultAvatar(app: Pick<App, 'prisma'>, viewer: Viewer, key: AvatarKey): Promise<Avatar> {
   return app.prisma.$transaction(async (tx) => {
-    await lockOwner(tx, viewer);
+    await lockOwner(tx, viewer.id);
     const avatar = await tx.avatar.findUnique({ where: ownAvatar(viewer, key) });
     if (avatar === null) throw new NotFound('avatar');
     // First none, then one: the database allows two at no moment.
-    await tx.avatar.updateMany({ where: { ownerId: viewer.id, isDefault: true }, data: { isDefault: false } });
+    await tx.avatar.updateMany({ where: { ...own.avatars(viewer), isDefault: true }, data: { isDefault: false } });
     return tx.avatar.update({ where: { id: avatar.id }, data: { isDefault: true } });
   });
 }
 
 /** Makes the owner's oldest avatar the default when none is. In a transaction that holds the owner's lock. */
 export async function ensureDefault(tx: Tx, viewer: Viewer): Promise<void> {
-  const mine = { ownerId: viewer.id, deletedAt: null };
+  const mine = own.avatars(viewer);
   if ((await tx.avatar.count({ where: { ...mine, isDefault: true } })) > 0) return;
   const oldest = await tx.avatar.findFirst({ where: mine, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
   if (oldest !== null) await tx.avatar.update({ where: { id: oldest.id }, data: { isDefault: true } });

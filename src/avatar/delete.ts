@@ -1,12 +1,13 @@
 /** Deleting an avatar: gone for every reader at once, from the disk when fal has let go of it. */
+
 import type { Job } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app.ts';
 import type { Tx } from '../database/client.ts';
 import { NotFound } from '../errors.ts';
 import { announceCancel, cancelInTransaction, JobFinished } from '../job/cancel.ts';
+import { lockOwner } from '../own.ts';
 import { ensureDefault } from './default.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
-import { lockOwner } from './lock.ts';
 
 /**
  * Hides the avatar, cancels its unfinished jobs, removes its photos and pictures, and makes the owner's oldest other
@@ -15,7 +16,7 @@ import { lockOwner } from './lock.ts';
  */
 export async function deleteAvatar(app: App, viewer: Viewer, key: AvatarKey): Promise<void> {
   const cancelled = await app.prisma.$transaction(async (tx) => {
-    await lockOwner(tx, viewer);
+    await lockOwner(tx, viewer.id);
     const avatar = await tx.avatar.findUnique({ where: ownAvatar(viewer, key) });
     if (avatar === null) throw new NotFound('avatar');
     const cancelled = await cancelJobs(app, tx, avatar.id);

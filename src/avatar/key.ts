@@ -3,6 +3,7 @@ import type { AvatarKind } from '../../prisma/generated/client/client.ts';
 import type { Viewer } from '../app.ts';
 import { NotFound } from '../errors.ts';
 import { uuidOf } from '../global-id.ts';
+import { own } from '../own.ts';
 
 /** An avatar's uuid, with the kind that its global id claims: a portrait's id under a style's name names nothing. */
 export type AvatarKey = { id: string; kind?: AvatarKind };
@@ -24,5 +25,5 @@ export function avatarKey(globalId: string): Required<AvatarKey> {
 
 /** The viewer's own avatar of this key, for a unique `where`: somebody else's and a deleted one are not there. */
 export function ownAvatar(viewer: Viewer, key: AvatarKey) {
-  return { ...key, ownerId: viewer.id, deletedAt: null };
+  return { ...key, ...own.avatars(viewer) };
 }

@@ -1,7 +1,8 @@
 /** GraphQL: what an avatar is. Other features add their own fields to it. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { Avatar as AvatarRow } from '../../prisma/generated/client/client.ts';
-import { builder, type Context } from '../builder.ts';
+import { builder } from '../builder.ts';
+import { own } from '../own.ts';
 import { pageOf, pageQuery } from '../page/schema.ts';
 import { AvatarFinding } from './finding/schema.ts';
 import { findingsOf } from './findings.ts';
@@ -9,9 +10,6 @@ import { between, cursorOf, newestFirst, oldestFirst, placeOf } from './page.ts'
 
 export const avatarTypeName = (avatar: Pick<AvatarRow, 'kind'>) =>
   avatar.kind === 'PORTRAIT' ? ('PortraitAvatar' as const) : ('StyleAvatar' as const);
-
-/** The avatars that this caller may know of. */
-export const ownAvatars = ({ viewer }: Context) => ({ ownerId: viewer.id, deletedAt: null });
 
 export const AvatarKind = builder.enumType('AvatarKind', {
   description: 'What an avatar is a likeness of.',
@@ -70,7 +68,7 @@ export const PortraitAvatar = builder.prismaNode('Avatar', {
   interfaces: [AvatarProfile],
   nullable: true,
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, context) => ({ ...ownAvatars(context), id, kind: 'PORTRAIT' }),
+  findUnique: (id, { viewer }) => ({ ...own.avatars(viewer), id, kind: 'PORTRAIT' }),
   fields: (t) => ({
     triggerPhrase: t.string({
       description:
@@ -90,7 +88,7 @@ export const StyleAvatar = builder.prismaNode('Avatar', {
   interfaces: [AvatarProfile],
   nullable: true,
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, context) => ({ ...ownAvatars(context), id, kind: 'STYLE' }),
+  findUnique: (id, { viewer }) => ({ ...own.avatars(viewer), id, kind: 'STYLE' }),
   fields: (t) => ({
     triggerWord: t.string({
       description:
@@ -134,7 +132,7 @@ builder.queryField('avatars', (t) =>
           select: { id: true, kind: true, createdAt: true },
         });
         const where = {
-          ...ownAvatars(context),
+          ...own.avatars(context.viewer),
           ...(args.kind && { kind: args.kind }),
           ...(args.status && { status: args.status }),
         };

@@ -7,8 +7,14 @@ import { openPostgres } from './postgres.ts';
 export async function openEither(url: string | undefined, dataDir: string) {
   if (url === undefined) {
     const { prisma, pglite, close } = await openDatabase(dataDir);
-    return { prisma, close, isShared: false, forSteps: { db: fromPglite(pglite), backend: 'pglite' as const } };
+    return {
+      prisma,
+      close,
+      isShared: false,
+      pool: undefined,
+      forSteps: { db: fromPglite(pglite), backend: 'pglite' as const },
+    };
   }
-  const { prisma, close } = await openPostgres(url);
-  return { prisma, close, isShared: true, forSteps: { connectionString: url, max: 4 } };
+  const { prisma, pool, close } = await openPostgres(url);
+  return { prisma, close, isShared: true, pool, forSteps: { connectionString: url, max: 4 } };
 }

@@ -1,6 +1,6 @@
 /** PostgreSQL as a server of its own, which several processes may share. */
 import { PrismaPg } from '@prisma/adapter-pg';
-import { Client } from 'pg';
+import { Client, Pool } from 'pg';
 import { PrismaClient } from '../../prisma/generated/client/client.ts';
 import type { Database } from './client.ts';
 import { migrate } from './migrate.ts';
@@ -15,19 +15,29 @@ const connections = 20;
 export class DatabaseUnusable extends Error {}
 
 /** Opens the database and brings it to this version. Throws DatabaseUnusable. */
-export async function openPostgres(url: string): Promise<{ prisma: Database; close(): Promise<void> }> {
+export async function openPostgres(url: string): Promise<{ prisma: Database; pool: Pool; close(): Promise<void> }> {
   await prepare(url);
+  const pool = new Pool({
+    connectionString: url,
+    max: connections,
+    connectionTimeoutMillis: connectMs,
+    keepAlive: true,
+    application_name: 'likeness',
+  });
+  // A connection that breaks while nobody uses it; the next statement takes another.
+  pool.on('error', () => undefined);
   const prisma = new PrismaClient({
-    adapter: new PrismaPg({
-      connectionString: url,
-      max: connections,
-      connectionTimeoutMillis: connectMs,
-      keepAlive: true,
-      application_name: 'likeness',
-    }),
+    adapter: new PrismaPg(pool),
     transactionOptions: { maxWait: 15_000, timeout: 30_000 },
   });
-  return { prisma, close: () => prisma.$disconnect() };
+  return {
+    prisma,
+    pool,
+    async close() {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
 }
 
 /** On one connection, whose advisory lock makes several that start at once take turns. */

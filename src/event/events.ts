@@ -3,11 +3,11 @@ import type { Job, JobEvent, JobStatus } from '../../prisma/generated/client/cli
 import type { Database, Tx } from '../database/client.ts';
 import { realTimers, type Timers } from '../timers.ts';
 import { Feed } from './feed.ts';
+import { Following, type Place } from './following.ts';
 import { appendEventEach, appendEvents, type EventOfJob, readEvents } from './log.ts';
 import type { Nudges } from './nudge.ts';
 import { OwnerFeed } from './owner-feed.ts';
 import type { NewEvent } from './payload.ts';
-import { Reader } from './reader.ts';
 
 /** A lost nudge delays what it told by this much at most. */
 const rereadMs = 2_000;
@@ -19,12 +19,24 @@ export class Events {
   readonly #owners = new Map<string, OwnerFeed>();
   readonly #now: () => Date;
   readonly #stopRereading: () => void;
+  readonly #onHanded: (lagMs: number) => void;
+  #jobFollowers = 0;
 
-  constructor(prisma: Database, nudges: Nudges, time: { now?: () => Date; timers?: Timers } = {}) {
+  constructor(
+    prisma: Database,
+    nudges: Nudges,
+    options: {
+      now?: () => Date;
+      timers?: Timers;
+      /** Hears how long after it was written each event is handed to a follower who was there to wait for it. */
+      onHanded?: ((lagMs: number) => void) | undefined;
+    } = {},
+  ) {
     this.#prisma = prisma;
     this.#nudges = nudges;
-    this.#now = time.now ?? (() => new Date());
-    const { every } = time.timers ?? realTimers;
+    this.#now = options.now ?? (() => new Date());
+    this.#onHanded = options.onHanded ?? (() => undefined);
+    const { every } = options.timers ?? realTimers;
     this.#stopRereading = every(rereadMs, () => void this.reread().catch(() => undefined));
   }
 
@@ -68,21 +80,14 @@ export class Events {
   }
 
   /** Replays a job's log after a sequence number, then goes on live; ends after the terminal event. */
-  follow(jobId: string, after: number): AsyncIterableIterator<JobEvent> {
-    let feed: Reader<JobEvent> | undefined;
-    let isLeft = false;
-    return new Reader<JobEvent>(
-      async () => {
-        feed ??= await this.#join(jobId, after);
-        if (isLeft) await feed?.return();
-        const next = await feed?.next();
-        return next === undefined || next.done === true ? 'END' : next.value;
-      },
-      () => {
-        isLeft = true;
-        void feed?.return();
-      },
-    );
+  follow(jobId: string, after: number): Following {
+    return new Following(jobId, after, {
+      placeOf: async (number) => await this.#placeOf(jobId, number),
+      open: (place) => (this.#feeds.get(jobId) ?? this.#open(jobId, place)).follow(place),
+      count: (more) => void (this.#jobFollowers += more),
+      // What was there before is a replay, and no measure of how soon news comes.
+      handed: (event, { head }) => event.sequence > head && this.#onHanded(lagOf(event, this.#now())),
+    });
   }
 
   /**
@@ -137,20 +142,25 @@ export class Events {
     return this.#feeds.size + this.#owners.size;
   }
 
+  /** How many follow by themselves: one job each, and all jobs of an owner each. */
+  get followers(): { jobEvents: number; jobChanged: number } {
+    const ofOwners = [...this.#owners.values()].map(({ followers }) => followers);
+    return { jobEvents: this.#jobFollowers, jobChanged: ofOwners.reduce((sum, count) => sum + count, 0) };
+  }
+
   close(): void {
     this.#stopRereading();
   }
 
   /** Undefined when there is nothing to follow: the job has ended, and `after` is at or behind its end. */
-  async #join(jobId: string, after: number): Promise<Reader<JobEvent> | undefined> {
+  async #placeOf(jobId: string, after: number): Promise<Place | undefined> {
     const job = await this.#prisma.job.findUnique({
       where: { id: jobId },
-      select: { status: true, lastSequence: true },
+      select: { status: true, lastSequence: true, traceparent: true },
     });
     if (job === null || (isTerminal(job.status) && after >= job.lastSequence)) return undefined;
-    // A number that was not given yet stands for the newest.
-    const from = Math.min(after, job.lastSequence);
-    return (this.#feeds.get(jobId) ?? this.#open(jobId, from)).follow(from);
+    const { lastSequence: head, traceparent } = job;
+    return { after: Math.min(after, head), head, traceparent };
   }
 
   #open(jobId: string, after: number): Feed {
@@ -167,6 +177,9 @@ export class Events {
     return feed;
   }
 }
+
+/** By the database's clock and this machine's: none, rather than less than none, when they differ. */
+const lagOf = ({ occurredAt }: JobEvent, now: Date) => Math.max(0, now.getTime() - occurredAt.getTime());
 
 /** By name, and not from job/state.ts: the log knows what ends a stream, and no more of a job's life. */
 function isTerminal(status: JobStatus): boolean {

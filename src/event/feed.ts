@@ -16,7 +16,7 @@ export type ReadLog = (after: number, limit: number) => Promise<JobEvent[]>;
 
 export class Feed {
   /** The newest events, without a gap; the last of them is number `#head`. */
-  #held: JobEvent[] = [];
+  readonly #held: JobEvent[] = [];
   #head: number;
   /** Whether there may be events behind `#head`: from the start, and after every nudge until they are read. */
   #isStale = true;
@@ -106,7 +106,8 @@ export class Feed {
     this.#isStale = false;
     try {
       const events = await this.#readLog(this.#head, pageOfEvents);
-      this.#held = [...this.#held, ...events].slice(-heldEvents);
+      this.#held.push(...events);
+      if (this.#held.length > heldEvents) this.#held.splice(0, this.#held.length - heldEvents);
       this.#head = events.at(-1)?.sequence ?? this.#head;
       if (events.length === pageOfEvents) this.#isStale = true;
     } catch (error) {

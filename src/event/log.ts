@@ -10,17 +10,31 @@ import type { NewEvent } from './payload.ts';
 /**
  * Adds events to a job's log and counts its `lastSequence` on, in one statement. To be called in the transaction of the
  * change that the events tell: the numbers are given under the job row's lock, which the update takes, so that they
- * have no gap and a reader never sees a later one before an earlier.
- *
- * A LOGGED event that the log already has is left out: fal tells its lines again and again, and a line is what it is by
- * its time and text, never by its place. Returns the newest sequence number.
+ * have no gap and a reader never sees a later one before an earlier. Returns the newest sequence number.
  */
 export async function appendEvents(tx: Tx, jobId: string, events: NewEvent[]): Promise<number> {
-  const rows = events.map((event) => ({ ...event, logKey: event.type === 'LOGGED' ? logKeyOf(event.payload) : null }));
   const counted = await tx.$queryRaw<{ lastSequence: number }[]>(Prisma.sql`
     WITH job AS (
       SELECT "id", "lastSequence" FROM "Job" WHERE "id" = ${jobId}::uuid FOR UPDATE
-    ), given AS (
+    ), ${addedBehind(events)}
+    UPDATE "Job" SET "lastSequence" = ${countedOn}
+    FROM job WHERE "Job"."id" = job."id"
+    RETURNING "Job"."lastSequence"`);
+  const lastSequence = counted[0]?.lastSequence;
+  if (lastSequence === undefined) throw new Error(`No job ${jobId} to append events to.`);
+  return lastSequence;
+}
+
+/**
+ * A part of a statement that changes a job's row as well: `added` inserts the events behind those of `job`, which has the
+ * row's `id` and `lastSequence` under its lock. `countedOn` is then the row's new `lastSequence`.
+ *
+ * A LOGGED event that the log already has is left out: fal tells its lines again and again, and a line is what it is by
+ * its time and text, never by its place.
+ */
+export function addedBehind(events: NewEvent[]): Prisma.Sql {
+  const rows = events.map((event) => ({ ...event, logKey: event.type === 'LOGGED' ? logKeyOf(event.payload) : null }));
+  return Prisma.sql`given AS (
       SELECT DISTINCT ON (coalesce(event."logKey", event.n::text)) event.*
       FROM ROWS FROM (jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS ("type" text, "payload" jsonb, "logKey" text))
         WITH ORDINALITY AS event("type", "payload", "logKey", n)
@@ -32,14 +46,10 @@ export async function appendEvents(tx: Tx, jobId: string, events: NewEvent[]): P
       WHERE given."logKey" IS NULL
         OR NOT EXISTS (SELECT FROM "JobEvent" e WHERE e."jobId" = job."id" AND e."logKey" = given."logKey")
       RETURNING 1
-    )
-    UPDATE "Job" SET "lastSequence" = job."lastSequence" + (SELECT count(*) FROM added)
-    FROM job WHERE "Job"."id" = job."id"
-    RETURNING "Job"."lastSequence"`);
-  const lastSequence = counted[0]?.lastSequence;
-  if (lastSequence === undefined) throw new Error(`No job ${jobId} to append events to.`);
-  return lastSequence;
+    )`;
 }
+
+export const countedOn = Prisma.sql`job."lastSequence" + (SELECT count(*) FROM added)`;
 
 /** An event that is no LOGGED one, and whose it is. */
 export type EventOfJob = { jobId: string; event: Exclude<NewEvent, { type: 'LOGGED' }> };

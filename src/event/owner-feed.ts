@@ -27,6 +27,10 @@ export class OwnerFeed {
     this.#onEmpty = onEmpty;
   }
 
+  get followers(): number {
+    return this.#pending.size;
+  }
+
   follow(): Reader<string> {
     const pending = new Set<string>();
     const reader = new Reader<string>(

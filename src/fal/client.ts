@@ -15,6 +15,7 @@ import type { Fal, RequestStatus, Submitted } from './port.ts';
 import { refusalOfRead, refusalOfResult, refusalOfSubmit } from './refusals.ts';
 import { assertEndpointId, assertRequestId, readSubmitted, requestUrl } from './request.ts';
 import { readResult } from './result.ts';
+import { type CallSeen, seeCalls } from './seen.ts';
 import { readStatus } from './status.ts';
 import { readStream } from './stream.ts';
 import { abortScope, type Call, openTransport, Unanswered } from './transport.ts';
@@ -28,6 +29,8 @@ export type FalOptions = {
   log?: FalLogger | undefined;
   /** Resolves when one more read of a status, or opening of its stream, may be made for whoever follows a request. */
   mayRead?: (signal: AbortSignal) => Promise<void>;
+  /** Hears of every request, when it is over. */
+  onCall?: ((seen: CallSeen) => void) | undefined;
   /** For tests. */
   sleep?: Sleep;
   random?: () => number;
@@ -63,11 +66,11 @@ const defaultTimeouts: FalTimeouts = {
 };
 
 export function createFal(options: FalOptions): Fal & { close(): Promise<void> } {
-  const { baseUrl, log, mayRead = async () => undefined } = options;
+  const { baseUrl, log, mayRead = async () => undefined, onCall = () => undefined } = options;
   const { sleep = realSleep, random = Math.random, now = Date.now } = options;
   const key = readKey(options.key);
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
-  const transport = openTransport({ baseUrl, connectMs: timeouts.connectMs });
+  const transport = openTransport({ baseUrl, connectMs: timeouts.connectMs, see: seeCalls(onCall) });
   const exchange = openExchange({ transport, redact: redactionOf(key), sleep, random, now });
 
   /** Lets the client write one request and gives what `send` made of it. A second request of the same call throws. */
@@ -91,6 +94,7 @@ export function createFal(options: FalOptions): Fal & { close(): Promise<void> }
   };
 
   const statusAsking = (signal: AbortSignal | undefined): Asking<RequestStatus> => ({
+    name: 'status',
     timeoutMs: timeouts.readMs,
     signal,
     read: readStatus,
@@ -101,6 +105,7 @@ export function createFal(options: FalOptions): Fal & { close(): Promise<void> }
     async submit(endpoint, input, { webhookUrl } = {}): Promise<Submitted> {
       assertEndpointId(endpoint);
       const asking: Asking<Submitted> = {
+        name: 'submit',
         timeoutMs: timeouts.submitMs,
         fresh: true,
         read: (body) => readSubmitted(endpoint, body),
@@ -162,7 +167,8 @@ export function createFal(options: FalOptions): Fal & { close(): Promise<void> }
       const refuse = (refusal: Parameters<typeof refusalOfResult>[1]) => refusalOfResult(endpoint, refusal);
       return written(
         async ({ queue }) => queue.result<string>(endpoint, { requestId }),
-        async (call) => exchange.read(call, { timeoutMs: timeouts.readMs, signal, read: readResult, refuse }),
+        async (call) =>
+          exchange.read(call, { name: 'result', timeoutMs: timeouts.readMs, signal, read: readResult, refuse }),
       );
     },
 
@@ -170,6 +176,7 @@ export function createFal(options: FalOptions): Fal & { close(): Promise<void> }
       assertEndpointId(endpoint);
       assertRequestId(requestId);
       const asking: Asking<Cancelled> = {
+        name: 'cancel',
         timeoutMs: timeouts.readMs,
         read: readCancel,
         readRefusal: readCancelRefusal,

@@ -18,7 +18,7 @@ export type DownloadLimits = {
 export async function download(transport: Transport, url: string, limits: DownloadLimits): Promise<Readable> {
   let at = fileUrl(transport, url);
   for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
-    const answer = await transport.fetchFile(at.href, limits).catch((error: unknown) => {
+    const answer = await transport.fetchFile(at.href, { name: 'download', ...limits }).catch((error: unknown) => {
       throw error instanceof Unanswered ? unavailable(error) : error;
     });
     const location = answer.headers['location'];
@@ -76,6 +76,8 @@ function counted(body: Readable, expectedBytes: number, { maxBytes }: DownloadLi
       done(error);
     },
   });
+  // Whoever reads is told by the read: what breaks before there is a reader must not end the process.
+  out.on('error', () => undefined);
   body.once('error', (error) => out.destroy(brokenOff(bytes, expectedBytes, error)));
   return body.pipe(out);
 }

@@ -1,11 +1,12 @@
 /** A request to fal and its JSON answer: how errors are told apart, and how reads are repeated. */
 import { backoffMs, retryAfterMs, type Sleep } from './backoff.ts';
+import type { CallName } from './calls.ts';
 import type { Refusal } from './detail.ts';
 import { FalError } from './errors.ts';
 import { parseJson } from './json.ts';
 import { type Answer, type Call, type Transport, Unanswered } from './transport.ts';
 
-export type Limits = { timeoutMs: number; fresh?: boolean; signal?: AbortSignal | undefined };
+export type Limits = { name: CallName; timeoutMs: number; fresh?: boolean; signal?: AbortSignal | undefined };
 export type Asking<T> = Limits & {
   /** The body of a 2xx answer; undefined means that it is not what was asked for. */
   read: (body: unknown, status: number) => T | undefined;

@@ -1,4 +1,4 @@
-/** How much this installation asks of fal, over all its processes. */
+/** How much this installation asks of fal, over all its processes, and takes from it. */
 export type FalLimits = {
   /** Requests that fal is sent a minute, whatever becomes of them. */
   submitsPerMinute: number;
@@ -7,3 +7,6 @@ export type FalLimits = {
   /** Reads of a request's status, and openings of its stream. */
   statusReadsPerMinute: number;
 };
+
+/** The weights of a LoRA. fal's portrait trainer makes some 90 MB. */
+export const maxLoraBytes = 1024 ** 3;

@@ -119,6 +119,8 @@ function refusalOfInput(endpoint: EndpointId, refusal: Refusal): FalError {
   if (faultTypes.has(type) || refusal.status >= 500) {
     return new FalError('FAL_UNAVAILABLE', message, { status: refusal.status });
   }
+  if (type === 'file_download_error' && field?.startsWith('loras'))
+    return new FalError('RESULT_LOST', message, details);
   if (field === 'finetune_id') return new FalError('INVALID_FINETUNE_ID', message, details);
   const ofArchive = endpoints[endpoint].kind === 'TRAINING' && archiveTypes.has(type);
   if (ofArchive || (field !== undefined && archiveFields.has(field))) {

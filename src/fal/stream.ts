@@ -3,7 +3,7 @@ import { createParser } from 'eventsource-parser';
 import { parseJson } from './json.ts';
 import type { RequestStatus } from './port.ts';
 import { readStatus } from './status.ts';
-import { type Transport, Unanswered } from './transport.ts';
+import { Late, type Transport } from './transport.ts';
 
 /** An event holds what is new since the last; a server that sends all logs each time fits as well. */
 const maxEventCharacters = 4 * 1024 * 1024;
@@ -23,7 +23,11 @@ export async function* readStream(
   call: { url: string; headers: Record<string, string> },
   { openMs, silenceMs, signal }: { openMs: number; silenceMs: number; signal: AbortSignal },
 ): AsyncGenerator<RequestStatus, void, void> {
-  const { response, abort, release } = await transport.open({ ...call, method: 'GET' }, { openMs, signal });
+  const { response, abort, release } = await transport.open(
+    { ...call, method: 'GET' },
+    { name: 'stream', openMs, signal },
+  );
+  let failure: unknown;
   try {
     if (response.status !== 200) throw new StreamBroken(`fal answered ${response.status}`);
     if (!response.body || !response.headers.get('content-type')?.includes('text/event-stream')) {
@@ -35,15 +39,18 @@ export async function* readStream(
     const parser = createParser({ maxBufferSize: maxEventCharacters, onEvent: ({ data }) => events.push(data) });
     const next = async () => {
       // Only while a read waits: a consumer that takes its time is no silence of fal's.
-      const watchdog = setTimeout(() => abort(new Unanswered(`fal was silent for ${silenceMs} ms`, true)), silenceMs);
+      const watchdog = setTimeout(() => abort(new Late(`fal was silent for ${silenceMs} ms`)), silenceMs);
       return reader.read().finally(() => clearTimeout(watchdog));
     };
     for (let chunk = await next(); !chunk.done; chunk = await next()) {
       parser.feed(decoder.decode(chunk.value, { stream: true }));
       for (const data of events.splice(0)) yield statusOf(data);
     }
+  } catch (error) {
+    failure = error;
+    throw error;
   } finally {
-    release();
+    release(failure);
   }
 }
 

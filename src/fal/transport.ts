@@ -6,6 +6,7 @@ import { once, setMaxListeners } from 'node:events';
 import { get as getPlain, type IncomingMessage } from 'node:http';
 import { get as getSecure } from 'node:https';
 import { Agent, buildConnector, type Dispatcher, fetch, type RequestInit, type Response } from 'undici';
+import type { CallName, See } from './calls.ts';
 import { isFalHost } from './hosts.ts';
 import { unpaused } from './unpaused.ts';
 
@@ -19,10 +20,20 @@ export class Unanswered extends Error {
   override name = 'Unanswered';
   /** False when no connection came about, so that nothing left this machine. */
   readonly sent: boolean;
+  /** Whether this server gave the call up itself, as it closes. */
+  readonly isOwnDoing: boolean;
 
-  constructor(message: string, sent: boolean) {
+  constructor(message: string, sent: boolean, { isOwnDoing = false } = {}) {
     super(message);
     this.sent = sent;
+    this.isOwnDoing = isOwnDoing;
+  }
+}
+
+/** fal took longer than it was given. */
+export class Late extends Unanswered {
+  constructor(message: string) {
+    super(message, true);
   }
 }
 
@@ -31,7 +42,16 @@ class NotConnected extends Error {}
 /** Far more than any JSON that fal gives; a larger answer is cut off as a broken one. */
 const maxAnswerBytes = 16 * 1024 * 1024;
 
-export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefined; connectMs: number }) {
+export function openTransport({
+  baseUrl,
+  connectMs,
+  see = () => () => undefined,
+}: {
+  baseUrl: string | undefined;
+  connectMs: number;
+  /** Sees every call. */
+  see?: See;
+}) {
   // Everything that fails before a connection stands (name, route, refusal, TLS) is branded, whatever its code.
   const connector = buildConnector({ timeout: connectMs });
   const connect: buildConnector.connector = (options, callback) => {
@@ -77,20 +97,26 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
     /** The whole answer, of any HTTP status, within `timeoutMs`. Throws Unanswered, or the signal's reason. */
     async send(
       call: Call,
-      { timeoutMs, fresh = false, signal }: { timeoutMs: number; fresh?: boolean; signal?: AbortSignal | undefined },
-    ): Promise<Answer> {
-      if (closing.signal.aborted) throw new Unanswered('the connection to fal was closed', false);
-      const scope = abortScope([signal, closing.signal]);
-      const timer = setTimeout(
-        () => scope.abort(new Unanswered(`fal did not answer in ${timeoutMs} ms`, true)),
+      {
+        name,
         timeoutMs,
-      );
+        fresh = false,
+        signal,
+      }: { name: CallName; timeoutMs: number; fresh?: boolean; signal?: AbortSignal | undefined },
+    ): Promise<Answer> {
+      if (closing.signal.aborted) throw closed(false);
+      const scope = abortScope([signal, closing.signal]);
+      const timer = setTimeout(() => scope.abort(new Late(`fal did not answer in ${timeoutMs} ms`)), timeoutMs);
+      const seen = see(name);
       try {
         const response = await begin(call, fresh ? agents.fresh : agents.kept, scope.signal);
         const text = await response.text();
+        seen({ status: response.status });
         return { status: response.status, headers: new Headers([...response.headers]), text };
       } catch (error) {
-        throw reasonOf(error, scope.signal, signal);
+        const reason = reasonOf(error, scope.signal, signal);
+        seen({ error: reason });
+        throw reason;
       } finally {
         clearTimeout(timer);
         scope.release();
@@ -99,21 +125,28 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
 
     /**
      * An answer whose body goes on. The headers must come within `openMs`. The caller calls `release` when done with
-     * it, which closes the connection; `abort` makes a pending read throw.
+     * it, with what reading it threw, which closes the connection; `abort` makes a pending read throw.
      */
-    async open(call: Call, { openMs, signal }: { openMs: number; signal: AbortSignal }) {
+    async open(call: Call, { name, openMs, signal }: { name: CallName; openMs: number; signal: AbortSignal }) {
       const scope = abortScope([signal, closing.signal]);
-      const timer = setTimeout(() => scope.abort(new Unanswered(`fal did not answer in ${openMs} ms`, true)), openMs);
-      const release = (): void => {
+      const timer = setTimeout(() => scope.abort(new Late(`fal did not answer in ${openMs} ms`)), openMs);
+      const seen = see(name);
+      const leave = (): void => {
         scope.abort(new Unanswered('left', true));
         scope.release();
       };
       try {
         const response = await begin(call, agents.long, scope.signal);
+        const release = (failure?: unknown): void => {
+          const isRead = failure === undefined || response.status !== 200;
+          seen(isRead ? { status: response.status } : { error: reasonOf(failure, scope.signal, signal) });
+          leave();
+        };
         return { response, release, abort: scope.abort };
       } catch (error) {
         const reason = reasonOf(error, scope.signal, signal);
-        release();
+        seen({ error: reason });
+        leave();
         throw reason;
       } finally {
         clearTimeout(timer);
@@ -121,12 +154,17 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
     },
 
     /** A file, without the key. `idleMs` bounds the wait for its headers and for each of its bytes. */
-    async fetchFile(url: string, { idleMs, signal }: { idleMs: number; signal?: AbortSignal | undefined }) {
+    async fetchFile(
+      url: string,
+      { name, idleMs, signal }: { name: CallName; idleMs: number; signal?: AbortSignal | undefined },
+    ) {
       const target = route({ url, method: 'GET', headers: {} });
       const get = target.url.startsWith('https:') ? getSecure : getPlain;
       const scope = abortScope([signal, closing.signal]);
       const asked = get(target.url, { headers: target.headers, agent: false, signal: scope.signal });
       asked.once('close', scope.release);
+      const seen = see(name);
+      let late: Late | undefined;
       let body: IncomingMessage | undefined;
       // At the socket itself: the request tells of its first timeout alone.
       asked.once('socket', (socket) => {
@@ -134,17 +172,26 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
         socket.on('timeout', () => {
           // Unread bytes: it is not fal who is waited for. The timer rests once it has rung, and is wound up again.
           if (body?.readableLength) socket.setTimeout(idleMs);
-          else asked.destroy(new Unanswered(`fal was silent for ${idleMs} ms`, true));
+          else asked.destroy((late = new Late(`fal was silent for ${idleMs} ms`)));
         });
       });
       try {
         [body] = (await once(asked, 'response')) as [IncomingMessage];
         // A connection that breaks is told by both; without a listener on each it would end the process.
         asked.on('error', () => undefined);
-        body.on('error', () => undefined);
+        const answer = body;
+        let broke: Error | undefined;
+        answer.on('error', (error) => (broke = error));
+        answer.once('close', () => {
+          const status = answer.statusCode ?? 0;
+          const failure = late ?? (broke && reasonOf(broke, scope.signal, signal));
+          seen(answer.complete || status !== 200 ? { status } : { error: failure });
+        });
         return { status: body.statusCode ?? 0, headers: body.headers, body };
       } catch (error) {
-        throw error instanceof Unanswered ? error : reasonOf(error, scope.signal, signal);
+        const reason = error instanceof Unanswered ? error : reasonOf(error, scope.signal, signal);
+        seen({ error: reason });
+        throw reason;
       }
     },
 
@@ -152,13 +199,15 @@ export function openTransport({ baseUrl, connectMs }: { baseUrl: string | undefi
     isBase: (url: URL): boolean => baseUrl !== undefined && url.origin === new URL(baseUrl).origin,
 
     async close(): Promise<void> {
-      closing.abort(new Unanswered('the connection to fal was closed', true));
+      closing.abort(closed(true));
       await Promise.all(Object.values(agents).map(async (agent) => agent.destroy()));
     },
   };
 }
 
 export type Transport = ReturnType<typeof openTransport>;
+
+const closed = (sent: boolean) => new Unanswered('the connection to fal was closed', sent, { isOwnDoing: true });
 
 /** One abort for several signals, which can let go of them: AbortSignal.any keeps hold in Node 20. */
 export function abortScope(signals: readonly (AbortSignal | undefined)[]) {

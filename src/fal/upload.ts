@@ -26,7 +26,7 @@ export async function upload(
     if (failure !== undefined && !(failure instanceof FalError && failure.transient)) throw failure;
     try {
       const timeoutMs = call.method === 'PUT' ? timeouts.uploadMs : timeouts.readMs;
-      const answer = await transport.send(call, { timeoutMs, signal });
+      const answer = await transport.send(call, { name: 'upload', timeoutMs, signal });
       if (!isSuccess(answer)) throw refusalOfUpload(refusalOf(answer), 'authorization' in call.headers);
       failure = undefined;
       return new Response(answer.text, {

@@ -1,14 +1,23 @@
-/** URLs that fal reads for us: an avatar's weights, a dataset, a reference image. This server never opens them. */
+/** URLs that fal reads for us: an avatar's weights, a dataset, a reference image. */
 import { z } from 'zod';
+import { assertPublicUrl, NotPublic } from '../url/outside.ts';
 
 export type FalMode = 'LIVE' | 'SIMULATED';
 
-/** Gives the URL as text. http is for the simulator alone, whose own files are served on loopback. */
+/**
+ * Gives the URL as text. The simulator's own files are on loopback; fal itself is sent to no such place. Where its name
+ * leads is looked at before fal is told of it: see url/look.ts.
+ */
 export function urlForFal(mode: FalMode) {
-  const protocols = mode === 'LIVE' ? ['https:'] : ['https:', 'http:'];
   return z
     .instanceof(URL)
-    .refine((url) => protocols.includes(url.protocol), 'fal reads https URLs only.')
-    .refine((url) => url.username === '' && url.password === '', 'A URL for fal holds no user name or password.')
+    .superRefine((url, { addIssue }) => {
+      try {
+        assertPublicUrl(url, { allowLoopback: mode === 'SIMULATED' });
+      } catch (error) {
+        if (!(error instanceof NotPublic)) throw error;
+        addIssue({ code: 'custom', message: error.message });
+      }
+    })
     .transform((url) => url.href);
 }

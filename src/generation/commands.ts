@@ -6,27 +6,40 @@ import { lockAvatar } from '../avatar/lock.ts';
 import type { Tx } from '../database/client.ts';
 import { endpoints } from '../fal/endpoints.ts';
 import { idempotencyOf } from '../job/idempotency.ts';
-import { JobActive, startJob } from '../job/start.ts';
+import { JobActive, type JobPlan, type NewJob, planJob, startJob } from '../job/start.ts';
 import { isEnded } from '../job/state.ts';
-import { type GenerationInput, planGeneration } from './plan.ts';
+import { type GenerationInput, planDrawing } from './plan.ts';
 import { AvatarRule, assertMayGenerate } from './rules.ts';
 import { endpointOf } from './settings/settings.ts';
 import { falInput, readSettings } from './settings/wire.ts';
 
-type StartApp = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'log' | 'now'>;
+type StartApp = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'log' | 'now' | 'metering'>;
 
 export type StartGeneration = GenerationInput & { avatar: AvatarKey; idempotencyKey?: string | null | undefined };
 
-/** Throws InvalidInput, NotFound, AvatarNotReady, AvatarRule, IdempotencyConflict, EndpointRetired, LimitReached. */
+/**
+ * Throws InvalidInput, NotFound, AvatarNotReady, AvatarRule, IdempotencyConflict, EndpointRetired, InsufficientCredits,
+ * LimitReached.
+ */
 export async function startGeneration(app: StartApp, viewer: Viewer, input: StartGeneration): Promise<Job> {
-  const { idempotencyKey, ...asked } = input;
-  const idempotency = idempotencyOf('startGeneration', idempotencyKey, asked);
-  return await startJob(app, viewer, idempotency, async (tx) => {
-    const avatar = await drawableAvatar(app, tx, viewer, asked.avatar);
-    const plan = planGeneration(avatar, asked, app.falMode);
-    return { ...plan, avatarId: avatar.id, kind: 'GENERATION' };
-  });
+  return await startJob(app, viewer, idempotencyOfStart(input), newGeneration(app, viewer, input));
 }
+
+/** What startGeneration would do, and nothing done. Throws what it would throw. */
+export async function planGeneration(app: StartApp, viewer: Viewer, input: StartGeneration): Promise<JobPlan> {
+  return await planJob(app, viewer, idempotencyOfStart(input), newGeneration(app, viewer, input));
+}
+
+const idempotencyOfStart = ({ idempotencyKey, ...asked }: StartGeneration) =>
+  idempotencyOf('startGeneration', idempotencyKey, asked);
+
+const newGeneration =
+  (app: StartApp, viewer: Viewer, asked: StartGeneration) =>
+  async (tx: Tx): Promise<NewJob> => {
+    const avatar = await drawableAvatar(app, tx, viewer, asked.avatar);
+    const plan = planDrawing(avatar, asked, app.falMode);
+    return { ...plan, avatarId: avatar.id, kind: 'GENERATION', units: plan.input.num_images };
+  };
 
 /**
  * A new generation with the input of an ended one: the same picture asked for, by the rules of now and with the model
@@ -49,6 +62,7 @@ export async function retryGeneration(app: StartApp, viewer: Viewer, job: Job): 
       prompt,
       finalPrompt,
       generationPreset,
+      units: input.num_images,
       retryOfId: job.id,
     };
   });

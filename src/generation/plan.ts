@@ -48,7 +48,7 @@ export type GenerationInput = { prompt: string } & Given<{
 }>;
 
 /** A new generation's columns. */
-export type GenerationPlan = {
+export type DrawingPlan = {
   endpoint: (typeof endpointOf)[Model];
   input: EndpointInput<(typeof endpointOf)[Model]>;
   prompt: string;
@@ -57,7 +57,7 @@ export type GenerationPlan = {
 };
 
 /** Throws InvalidInput with everything that is wrong. The avatar may generate: assertMayGenerate has said so. */
-export function planGeneration(avatar: Avatar, asked: GenerationInput, falMode: FalMode): GenerationPlan {
+export function planDrawing(avatar: Avatar, asked: GenerationInput, falMode: FalMode): DrawingPlan {
   const preset = asked.preset ?? null;
   const prompt = asked.prompt.trim();
   const finalPrompt = withTrigger(prompt, avatar.triggerPhrase ?? avatar.triggerWord ?? '');

@@ -2,6 +2,7 @@
 import type { Avatar, AvatarKind, AvatarStatus, GenerationPreset } from '../../prisma/generated/client/client.ts';
 import { type AvatarFinding, findingsOf } from '../avatar/findings.ts';
 import { type InputIssue, Refusal } from '../errors.ts';
+import { isStorable } from '../text.ts';
 import { type Model, models } from './settings/settings.ts';
 
 type NotReady = Exclude<AvatarStatus, 'READY'>;
@@ -76,7 +77,7 @@ export const maxPromptLength = 1000;
 export function promptIssues(prompt: string, finalPrompt: string): InputIssue[] {
   if (prompt.trim() === '') return [{ path: 'prompt', message: 'Say what to draw.' }];
   // PostgreSQL stores neither; no keyboard writes them.
-  if (/[\0\p{Cs}]/u.test(prompt)) return [{ path: 'prompt', message: 'Holds a character that is no text.' }];
+  if (!isStorable(prompt)) return [{ path: 'prompt', message: 'Holds a character that is no text.' }];
   const length = Array.from(finalPrompt).length;
   if (length <= maxPromptLength) return [];
   return [

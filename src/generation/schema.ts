@@ -1,9 +1,9 @@
 /** GraphQL: what a generation is, and how its owner finds it again. */
 import { Avatar, AvatarProfile } from '../avatar/schema.ts';
 import { builder } from '../builder.ts';
-import { ownJobs } from '../job/key.ts';
 import { jobsOf, pageOfJobs, pageOfSelected } from '../job/page/schema.ts';
 import { Generation } from '../job/schema.ts';
+import { own } from '../own.ts';
 import { GenerationPreset } from './preset/schema.ts';
 import { isOf, promptHolds } from './search.ts';
 import { GenerationSettings } from './settings/schema.ts';
@@ -69,7 +69,7 @@ builder.queryField('generations', (t) =>
       },
       resolve: (_root, args, context, info) => {
         return pageOfJobs(args, context, info, 'Generation', {
-          ...ownJobs(context.viewer),
+          ...own.jobs(context.viewer),
           kind: 'GENERATION',
           AND: [isOf(args.avatarId), promptHolds(args.search)],
         });

@@ -1,6 +1,7 @@
 /** Which generations a search finds. */
 import type { Prisma } from '../../prisma/generated/client/client.ts';
 import { readAvatarKey } from '../avatar/key.ts';
+import { isStorable } from '../text.ts';
 
 /** Generations of an avatar, by its global id; none when that names no avatar, all when there is none to be of. */
 export function isOf(avatarId: string | null | undefined): Prisma.JobWhereInput {
@@ -13,6 +14,6 @@ export function isOf(avatarId: string | null | undefined): Prisma.JobWhereInput 
 export function promptHolds(search: string | null | undefined): Prisma.JobWhereInput {
   if (!search) return {};
   // No stored prompt holds what PostgreSQL cannot store.
-  if (/[\0\p{Cs}]/u.test(search)) return { id: { in: [] } };
+  if (!isStorable(search)) return { id: { in: [] } };
   return { prompt: { contains: search.replace(/[\\%_]/g, String.raw`\$&`), mode: 'insensitive' } };
 }

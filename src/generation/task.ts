@@ -1,15 +1,16 @@
-/** What the runner does for a generation: fal's answer becomes images of our own, as many as were asked for, or none. */
+/** What the runner does for a generation: fal's answer becomes images of our own, one at the least. */
 import { z } from 'zod';
 import type { Job } from '../../prisma/generated/client/client.ts';
 import { endpoints } from '../fal/endpoints.ts';
 import { FalError } from '../fal/errors.ts';
-import type { Fal } from '../fal/port.ts';
 import { type Picture, readPicture } from '../image/picture.ts';
 import type { Task } from '../job/task.ts';
-import type { FileStore, WrittenFile } from '../storage/files.ts';
+import type { WrittenFile } from '../storage/scratch.ts';
+import { lookAt } from '../url/look.ts';
+import { type LoraParts, loraUrl } from './lora.ts';
 import { fieldName } from './settings/names.ts';
 import { endpointOf, modelOf } from './settings/settings.ts';
-import { readSettings } from './settings/wire.ts';
+import { readSettings, withLora } from './settings/wire.ts';
 
 /** The largest PNG that fal draws, four megapixels, has about 12 MB. */
 const maxImageBytes = 25 * 1024 * 1024;
@@ -23,21 +24,38 @@ export type KeptImages = {
 
 type KeptImage = WrittenFile & Picture & { hasNsfwConcepts: boolean };
 
-export function generationTask({ fal, files }: { fal: Pick<Fal, 'download'>; files: FileStore }): Task<KeptImages> {
-  /** One image of fal's answer: streamed to disk, then decoded to its end. */
+export function generationTask(parts: LoraParts): Task<KeptImages> {
+  const { fal, files } = parts;
+
+  /** One image of fal's answer: streamed to disk, decoded to its end, and then kept. */
   async function copyImage({ url, hasNsfwConcepts }: DrawnImage, signal: AbortSignal): Promise<KeptImage> {
     const bytes = await fal.download(url, { maxBytes: maxImageBytes, signal });
-    const written = await files.write(bytes, { maxBytes: maxImageBytes });
-    const picture = await readPicture(files.path(written.hash)).catch((error: unknown) => {
-      throw new FalError('RESULT_LOST', 'A picture that fal drew is damaged.', { cause: error });
-    });
-    return { ...written, ...picture, hasNsfwConcepts };
+    const { file, seen: picture } = await files.writeSeen(bytes, { maxBytes: maxImageBytes, look: readDrawn });
+    return { ...file, ...picture, hasNsfwConcepts };
+  }
+
+  async function assertReferenceImage(job: Job, signal: AbortSignal): Promise<void> {
+    const settings = readSettings(job.endpoint, job.input);
+    const url = 'referenceImageUrl' in settings ? settings.referenceImageUrl : null;
+    if (url === null) return;
+    const problem = await lookAt(url, 'PICTURE', { allowLoopback: parts.allowLoopback, signal });
+    if (problem !== undefined) throw new FalError('INVALID_INPUT', problem, { field: 'image_url' });
   }
 
   return {
     kind: 'GENERATION',
 
-    prepare: async (job) => ({ input: z.record(z.string(), z.unknown()).parse(job.input) }),
+    async prepare(job, signal) {
+      const input = z.record(z.string(), z.json()).parse(job.input);
+      if (modelOf(job.endpoint) !== 'fluxLora') {
+        await assertReferenceImage(job, signal);
+        return { input };
+      }
+      const avatar = await parts.prisma.avatar.findUniqueOrThrow({ where: { id: job.avatarId } });
+      const url = await loraUrl(parts, avatar, signal);
+      const current = url === null ? input : withLora(input, url);
+      return { input: current, columns: { input: current } };
+    },
 
     totalSteps(job) {
       const settings = readSettings(job.endpoint, job.input);
@@ -46,7 +64,7 @@ export function generationTask({ fal, files }: { fal: Pick<Fal, 'download'>; fil
 
     async copy(job, result, signal) {
       const { drawn, seed } = readAnswer(job, result);
-      const images = await allOrNone(drawn, signal, copyImage);
+      const images = await copyEach(drawn, signal, copyImage);
       return { files: images, images, seed };
     },
 
@@ -60,20 +78,34 @@ export function generationTask({ fal, files }: { fal: Pick<Fal, 'download'>; fil
           position,
         })),
       });
-      return { output: { images: images.length }, ...(seed !== undefined && { seed }) };
+      // A picture that the safety checker blacked out is shown with its flag, and not paid.
+      const delivered = images.filter(({ hasNsfwConcepts }) => !hasNsfwConcepts).length;
+      return { output: { images: images.length }, ...(seed !== undefined && { seed }), delivered };
     },
 
-    async release() {
-      // Starting a generation changed nothing but its own row.
+    async release(tx, job, end) {
+      if (end === 'CANCELLED') return;
+      // It may have been the LoRA: before the avatar's next generation fal is asked whether it still has the file.
+      await tx.avatar.updateMany({
+        where: { id: job.avatarId, loraSeenAt: { not: null } },
+        data: { loraSeenAt: null },
+      });
     },
 
     fieldName: (job, falField) => fieldName(modelOf(job.endpoint), falField),
   };
 }
 
+/** Throws FalError RESULT_LOST. */
+function readDrawn(path: string): Promise<Picture> {
+  return readPicture(path).catch((error: unknown) => {
+    throw new FalError('RESULT_LOST', 'A picture that fal drew is damaged.', { cause: error });
+  });
+}
+
 type DrawnImage = { url: string; hasNsfwConcepts: boolean };
 
-/** As many images as were asked for, each with its safety flag. Throws FalError CONTENT_BLOCKED, RESULT_LOST. */
+/** At most as many images as were asked for, and one at the least, each with its safety flag. Throws FalError CONTENT_BLOCKED, RESULT_LOST. */
 function readAnswer(job: Job, result: unknown): { drawn: DrawnImage[]; seed: string | undefined } {
   const { output } = endpoints[endpointOf[modelOf(job.endpoint)]];
   const answer = output.safeParse(result);
@@ -87,33 +119,36 @@ function readAnswer(job: Job, result: unknown): { drawn: DrawnImage[]; seed: str
     .map(({ url }, index) => ({ url, hasNsfwConcepts: flags[index] ?? false }));
   const isBlocked = drawn.length === 0 ? flags.includes(true) : drawn.every(({ hasNsfwConcepts }) => hasNsfwConcepts);
   if (isBlocked) throw new FalError('CONTENT_BLOCKED', 'fal’s safety checker flagged every picture.');
-  if (drawn.length < numImages) {
-    throw new FalError('RESULT_LOST', `fal’s answer holds ${drawn.length} of the ${numImages} pictures asked for.`);
-  }
+  if (drawn.length === 0) throw new FalError('RESULT_LOST', 'fal’s answer holds no picture.');
   const { seed } = answer.data;
   return { drawn, seed: seed === null || seed === undefined ? undefined : String(seed) };
 }
 
-/** All at once: there are four at most. The first that fails stops the others, and is thrown once they have stopped. */
-async function allOrNone<From, To>(
+/**
+ * All at once: there are four at most. One that fal has lost or damaged is left out, unless it was the last; a fault that
+ * may pass stops the others and is thrown once they have stopped, for all to be tried again.
+ */
+async function copyEach<From, To>(
   items: From[],
   signal: AbortSignal,
   work: (item: From, signal: AbortSignal) => Promise<To>,
 ): Promise<To[]> {
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
-  let reason: unknown;
+  let passing: { error: unknown } | undefined;
+  let lost: unknown;
   const done = await Promise.allSettled(
     items.map((item) =>
       work(item, either).catch((error: unknown) => {
-        reason ??= error;
-        failed.abort();
+        if (error instanceof FalError && !error.transient) lost ??= error;
+        else passing ??= { error };
+        if (passing) failed.abort();
         throw error;
       }),
     ),
   );
-  return done.map((outcome) => {
-    if (outcome.status === 'fulfilled') return outcome.value;
-    throw reason;
-  });
+  if (passing) throw passing.error;
+  const copied = done.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  if (copied.length === 0) throw lost;
+  return copied;
 }

@@ -3,6 +3,7 @@ import type { GeneratedImage } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app.ts';
 import { NotFound } from '../errors.ts';
 import { uuidOf } from '../global-id.ts';
+import { own } from '../own.ts';
 
 /** Marks an image, or takes the mark away. Running it twice changes nothing more. Throws NotFound. */
 export async function favoriteImage(
@@ -34,5 +35,5 @@ export async function deleteImage(app: Pick<App, 'prisma' | 'files'>, viewer: Vi
 function ownImage(viewer: Viewer, imageId: string) {
   const id = uuidOf(imageId, ['GeneratedImage']);
   if (id === undefined) throw new NotFound('image');
-  return { id, ownerId: viewer.id, generation: { avatar: { deletedAt: null } } };
+  return { ...own.images(viewer), id };
 }

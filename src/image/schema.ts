@@ -1,8 +1,9 @@
 /** GraphQL: the pictures of a generation. */
 import { GraphQLError } from 'graphql';
-import { builder, type Context } from '../builder.ts';
+import { builder } from '../builder.ts';
 import { InvalidInput, NotFound } from '../errors.ts';
 import { Generation } from '../job/schema.ts';
+import { own } from '../own.ts';
 import { renditionParameters } from '../storage/rendition.ts';
 import { deleteImage, favoriteImage } from './commands.ts';
 
@@ -16,13 +17,11 @@ const ImageFormat = builder.enumType('ImageFormat', {
   } as const,
 });
 
-/** The images that this caller may know of. */
-const ownImages = ({ viewer }: Context) => ({ ownerId: viewer.id, generation: { avatar: { deletedAt: null } } });
-
 const GeneratedImage = builder.prismaNode('GeneratedImage', {
   nullable: true,
+  select: { id: true },
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, context) => ({ ...ownImages(context), id }),
+  findUnique: (id, { viewer }) => ({ ...own.images(viewer), id }),
   fields: (t) => ({
     url: t.field({
       type: 'URL',

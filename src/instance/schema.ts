@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { builder, pageSize } from '../builder.ts';
 import { maxPromptLength } from '../generation/rules.ts';
 import { photoLimits } from '../photo/rules.ts';
+import type { Limits as ServerLimits } from '../server/limits.ts';
 import { photoLimits as trainingPhotos } from '../training/rules.ts';
 import { Endpoint, readEndpoints } from './endpoint/schema.ts';
 
@@ -19,6 +20,29 @@ const limits = {
   minPhotoSide: photoLimits.minSide,
   maxPageSize: pageSize.max,
 };
+
+/** Of server/limits.ts, under the same names: what a client meets. */
+const ofClients = {
+  requestBytes: 'Bytes of a request without files, and of one WebSocket message.',
+  uploadBytes: 'Bytes of a request with files.',
+  uploadFiles: 'Files of one request.',
+  documentTokens: 'Tokens of a document.',
+  documentDepth: 'Fields within fields, in a document.',
+  documentAliases: 'Aliases in a document.',
+  documentDirectives: 'Directives in a document.',
+  documentCost: 'Fields that an answer may hold, each list counted as long as it may be.',
+  operationsPerMinute: 'Operations of one owner a minute, over all processes. Not counted for the local admin.',
+  requestsPerAddress: 'Requests of one address a minute, over all processes, before anybody is asked who they are.',
+  operationsPerSocket: 'Operations under way on one WebSocket.',
+  socketsPerOwner: 'WebSockets and event streams of one owner at a time, on one process.',
+  uploadsPerOwner: 'Requests with files of one owner that are being received at a time, on one process.',
+} as const satisfies Partial<Record<keyof ServerLimits, string>>;
+
+const clientLimits = (limits: ServerLimits) =>
+  Object.fromEntries(Object.keys(ofClients).map((name) => [name, limits[name as keyof typeof ofClients]])) as Record<
+    keyof typeof ofClients,
+    number
+  >;
 
 const FalMode = builder.enumType('FalMode', {
   description: 'Which fal this server works with.',
@@ -49,6 +73,9 @@ const Limits = builder.simpleObject('Limits', {
       description:
         'Jobs that are at fal at once, over all processes. Those beyond it wait here, QUEUED, owner by owner in turn.',
     }),
+    ...(Object.fromEntries(
+      Object.entries(ofClients).map(([name, description]) => [name, t.int({ nullable: false, description })]),
+    ) as Record<keyof typeof ofClients, ReturnType<typeof t.int>>),
   }),
 });
 
@@ -80,6 +107,7 @@ builder.queryField('server', (t) =>
         ...limits,
         falRequestsPerMinute: app.falLimits.submitsPerMinute,
         falJobsAtOnce: app.falLimits.jobsAtOnce,
+        ...clientLimits(app.limits),
       },
     }),
   }),

@@ -28,10 +28,13 @@ const line = Prisma.sql`
     WHERE job."status" = 'QUEUED' AND job."admittedAt" IS NULL
   ) waiting`;
 
-/** Gives as many jobs their turn as fal has room for, and each its step. Asking too often costs one read. */
-export async function admitWaiting(parts: Parts): Promise<void> {
+/**
+ * Gives as many jobs their turn as fal has room for, and each its step. Returns whether any was waiting. Asking too often
+ * costs one read.
+ */
+export async function admitWaiting(parts: Parts): Promise<boolean> {
   const { prisma, events, steps } = parts;
-  if (!(await isAnyWaiting(parts))) return;
+  if (!(await isAnyWaiting(parts))) return false;
   const admitted = await prisma.$transaction(async (tx) => {
     const room = await roomAtFal(tx, parts);
     const jobs = room > 0 ? await admit(tx, room, parts.now()) : [];
@@ -44,6 +47,7 @@ export async function admitWaiting(parts: Parts): Promise<void> {
   });
   for (const job of admitted) events.nudge(job);
   if (admitted.length > 0) steps.wake();
+  return true;
 }
 
 /**
@@ -59,11 +63,16 @@ export async function tellPositions(parts: Parts): Promise<void> {
       UPDATE "FalBudget" SET "toldAt" = ${now}
       WHERE "id" = 1 AND ("toldAt" IS NULL OR "toldAt" <= ${new Date(now.getTime() - tellEveryMs)} OR "toldAt" > ${now})`);
     if (isDue === 0) return [];
+    // What somebody else is at, as a cancel or a deletion of many, moves on by itself: to wait for it could be a deadlock.
     const moved = await tx.$queryRaw<{ id: string; position: number }[]>(Prisma.sql`
-      UPDATE "Job" job SET "queuePosition" = line.position FROM (${line}) line
-      WHERE job."id" = line."id" AND job."status" = 'QUEUED' AND job."admittedAt" IS NULL
-        AND (job."queuePosition" IS NULL OR abs(job."queuePosition" - line.position) >= greatest(1, line.position / 20))
-      RETURNING job."id", job."queuePosition" AS position`);
+      WITH line AS MATERIALIZED (${line}), free AS (
+        SELECT job."id", line.position FROM "Job" job JOIN line ON line."id" = job."id"
+        WHERE job."status" = 'QUEUED' AND job."admittedAt" IS NULL
+          AND (job."queuePosition" IS NULL OR abs(job."queuePosition" - line.position) >= greatest(1, line.position / 20))
+        FOR NO KEY UPDATE OF job SKIP LOCKED
+      )
+      UPDATE "Job" SET "queuePosition" = free.position FROM free WHERE "Job"."id" = free."id"
+      RETURNING "Job"."id", "Job"."queuePosition" AS position`);
     return await events.appendEach(
       tx,
       moved.map(({ id, position }) => ({ jobId: id, event: { type: 'QUEUE_MOVED', payload: { position } } })),
@@ -72,9 +81,12 @@ export async function tellPositions(parts: Parts): Promise<void> {
   for (const job of told) events.nudge(job);
 }
 
+/** Not by findFirst: with its status as a parameter, PostgreSQL reads all jobs instead of the index of those that wait. */
 async function isAnyWaiting({ prisma }: Parts): Promise<boolean> {
-  const waiting = await prisma.job.findFirst({ where: { status: 'QUEUED', admittedAt: null }, select: { id: true } });
-  return waiting !== null;
+  const waiting = await prisma.$queryRaw<unknown[]>(
+    Prisma.sql`SELECT 1 FROM "Job" WHERE "status" = 'QUEUED' AND "admittedAt" IS NULL LIMIT 1`,
+  );
+  return waiting.length > 0;
 }
 
 /** Takes the budget's lock: what is counted after it stays so until the transaction ends. */
@@ -96,18 +108,28 @@ async function roomAtFal(tx: Tx, { falLimits, now }: Parts): Promise<number> {
 
 /** The next so many of the line, in its order. Their owners' next turns come a round later. */
 async function admit(tx: Tx, count: number, at: Date) {
-  const jobs = await tx.$queryRaw<{ id: string; ownerId: string; lastSequence: number; position: bigint }[]>(Prisma.sql`
-    WITH next AS MATERIALIZED (
-      SELECT * FROM (${line}) line ORDER BY position LIMIT ${count}
+  const next = await tx.$queryRaw<{ ownerId: string }[]>(Prisma.sql`
+    SELECT "id", "ownerId", turn, "weight", position::int FROM (${line}) line ORDER BY position LIMIT ${count}`);
+  // Owners before jobs, in the order of own.ts: what a cancel or a deletion has done meanwhile is then seen below, and
+  // nobody whose owner is not held here is touched.
+  const owners = [...new Set(next.map(({ ownerId }) => ownerId))];
+  await tx.$queryRaw(
+    Prisma.sql`SELECT 1 FROM "User" WHERE "id" = ANY(${owners}::uuid[]) ORDER BY "id" FOR NO KEY UPDATE`,
+  );
+  return await tx.$queryRaw<{ id: string; ownerId: string; lastSequence: number }[]>(Prisma.sql`
+    WITH next AS (
+      SELECT * FROM jsonb_to_recordset(${JSON.stringify(next)}::jsonb)
+        AS next("id" uuid, "ownerId" uuid, turn float, "weight" int, position int)
+    ), admitted AS (
+      UPDATE "Job" SET "admittedAt" = ${at}, "queuePosition" = NULL
+      FROM next WHERE "Job"."id" = next."id" AND "Job"."status" = 'QUEUED' AND "Job"."admittedAt" IS NULL
+      RETURNING "Job"."id", "Job"."ownerId", "Job"."lastSequence", next.turn, next."weight", next.position
     ), owners AS (
       UPDATE "User" SET "turn" = served.turn
-      FROM (SELECT "ownerId", max(turn + 1.0 / "weight") AS turn FROM next GROUP BY "ownerId") served
+      FROM (SELECT "ownerId", max(turn + 1.0 / "weight") AS turn FROM admitted GROUP BY "ownerId") served
       WHERE "User"."id" = served."ownerId"
     ), moved AS (
-      UPDATE "FalBudget" SET "turn" = (SELECT max(turn) FROM next) WHERE "id" = 1 AND EXISTS (SELECT FROM next)
+      UPDATE "FalBudget" SET "turn" = (SELECT max(turn) FROM admitted) WHERE "id" = 1 AND EXISTS (SELECT FROM admitted)
     )
-    UPDATE "Job" SET "admittedAt" = ${at}, "queuePosition" = NULL
-    FROM next WHERE "Job"."id" = next."id" AND "Job"."status" = 'QUEUED' AND "Job"."admittedAt" IS NULL
-    RETURNING "Job"."id", "Job"."ownerId", "Job"."lastSequence", next.position`);
-  return jobs.toSorted((a, b) => Number(a.position - b.position));
+    SELECT "id", "ownerId", "lastSequence" FROM admitted ORDER BY position`);
 }

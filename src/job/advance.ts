@@ -1,8 +1,10 @@
 /** One step of a job: takes the row, does what its state asks for, and says what a fault of it means. */
 import { randomUUID } from 'node:crypto';
-import type { Job } from '../../prisma/generated/client/client.ts';
+import type { Job, JobStatus } from '../../prisma/generated/client/client.ts';
 import { FalError } from '../fal/errors.ts';
+import { PlaceAway } from '../storage/place.ts';
 import { DiskFull } from '../storage/space.ts';
+import { inJobSpan } from '../trace.ts';
 import { end, type Failure } from './end.ts';
 import { finalize } from './finalize.ts';
 import { follow, isCancelRequested } from './follow.ts';
@@ -20,20 +22,64 @@ const internal: Failure = {
   message: 'This server could not go on with the job. Its log says why.',
 };
 
+/** What a step was for, by the state in which it found its job; `none` when there was nothing to do. */
+export const stepNames = ['submit', 'follow', 'finalize', 'none'] as const;
+export type StepName = (typeof stepNames)[number];
+
+/**
+ * What came of a step: the job is further on, has ended, or is tried again after a fault; the step lost its job to another,
+ * or was told to stop.
+ */
+export const stepOutcomes = ['advanced', 'ended', 'retried', 'lost', 'stopped', 'failed'] as const;
+export type StepOutcome = (typeof stepOutcomes)[number];
+
+export type StepDone = { step: StepName; outcome: StepOutcome };
+
+const nameOf: Record<JobStatus, StepName> = {
+  QUEUED: 'submit',
+  IN_QUEUE: 'follow',
+  IN_PROGRESS: 'follow',
+  FINALIZING: 'finalize',
+  SUCCEEDED: 'none',
+  FAILED: 'none',
+  CANCELLED: 'none',
+};
+
 /**
  * Runs one step to its end. Running two for one job at once is harmless: the later one's token replaces the earlier's,
  * whose next write is refused. It throws only when the database cannot be written; the step's lease then runs out, and it
  * is run again. Told to stop by the signal, it returns soon, with the step not ended: its lease is the worker's to give back.
  */
-export async function advance(runner: Runner, step: Step, signal: AbortSignal): Promise<void> {
-  const claim = signal.aborted ? undefined : await take(runner, step);
-  if (claim === undefined) return;
+export async function advance(runner: Runner, step: Step, signal: AbortSignal): Promise<StepDone> {
+  if (signal.aborted) return { step: 'none', outcome: 'stopped' };
+  const claim = await take(runner, step);
+  if (claim === undefined) return { step: 'none', outcome: 'ended' };
+  const { job } = claim;
+  const name = nameOf[job.status];
+  const about = { 'likeness.job.kind': job.kind, 'likeness.job.endpoint': job.endpoint };
+  const outcome = await inJobSpan(`step ${name}`, job, about, () => run(runner, claim, signal), problemOf);
+  return { step: name, outcome };
+}
+
+const problemOf = (outcome: StepOutcome) => (outcome === 'retried' || outcome === 'lost' ? outcome : undefined);
+
+async function run(runner: Runner, claim: Claim, signal: AbortSignal): Promise<StepOutcome> {
   try {
-    await dispatch(runner, claim, signal).catch((error: unknown) => recover(runner, claim, error, signal));
+    const isDone = await dispatch(runner, claim, signal).then(
+      () => true,
+      async (error: unknown) => {
+        await recover(runner, claim, error, signal);
+        return false;
+      },
+    );
+    if (isEnded(claim.job.status)) return 'ended';
+    if (signal.aborted) return 'stopped';
+    return isDone ? 'advanced' : 'retried';
   } catch (error) {
     // The step is another's by now, or finds its job ended when its lease has run out: it is not this one's to end.
     if (!(error instanceof ClaimLost)) throw error;
-    runner.log.debug({ jobId: step.jobId }, error.message);
+    runner.log.debug({ jobId: claim.step.jobId }, error.message);
+    return 'lost';
   }
 }
 
@@ -75,7 +121,9 @@ async function recover(runner: Runner, claim: Claim, error: unknown, signal: Abo
   const failures = job.failures + 1;
   const about = { jobId: job.id, status: job.status, failures };
   const askedMs = error instanceof FalError ? (error.retryAfterMs ?? 0) : 0;
-  const deadlineAt = error instanceof FalError ? deadlineOf(runner, job) : job.deadlineAt;
+  // As many tries as that takes need an end of their own, also before fal has the job.
+  const isLong = error instanceof FalError || error instanceof PlaceAway;
+  const deadlineAt = isLong ? deadlineOf(runner, job) : job.deadlineAt;
   const afterMs = Math.max(pauseMs(failures, runner.random()), askedMs);
   const isInTime = deadlineAt === null || runner.now().getTime() + afterMs < deadlineAt.getTime();
   const again: Change = { data: { failures, deadlineAt }, next: { afterMs } };
@@ -83,8 +131,9 @@ async function recover(runner: Runner, claim: Claim, error: unknown, signal: Abo
     // Cancelled, or its avatar deleted, while the step worked: what it then missed is no fault.
     await assertHeld(runner, claim);
     runner.log.error({ ...about, err: error }, 'a step failed unforeseen');
-    // A full disk is emptied sooner or later: what fal has made is worth the wait.
-    const mayPass = failures < unforeseenAtMost || (error instanceof DiskFull && isInTime);
+    // A full disk is emptied sooner or later, and a bucket comes back: what fal has made is worth the wait.
+    const isStorage = error instanceof DiskFull || error instanceof PlaceAway;
+    const mayPass = failures < unforeseenAtMost || (isStorage && isInTime);
     if (mayPass) return await write(runner, claim, again);
     // Nobody waits for it any more: what fal need not do is not paid for.
     if (job.requestId !== null) await runner.fal.cancel(endpointOf(job), job.requestId).catch(() => undefined);

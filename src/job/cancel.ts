@@ -5,8 +5,10 @@ import type { App, Viewer } from '../app.ts';
 import type { Tx } from '../database/client.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { failpoint } from '../failpoint.ts';
+import { settle } from '../ledger/account.ts';
+import { lockOwner, own } from '../own.ts';
 import { cancelled } from './end.ts';
-import { type JobKey, ownJobs } from './key.ts';
+import { type JobKey } from './key.ts';
 import { isEnded } from './state.ts';
 
 /** The job has ended: there is nothing left to cancel. */
@@ -28,8 +30,9 @@ type Parts = Pick<App, 'prisma' | 'events' | 'steps' | 'tasks' | 'now'>;
  */
 export async function cancelJob(app: Parts, viewer: Viewer, key: JobKey): Promise<Job> {
   const job = await app.prisma.$transaction(async (tx) => {
-    const found = await tx.job.findFirst({ where: { ...ownJobs(viewer), ...key } });
+    const found = await tx.job.findFirst({ where: { ...own.jobs(viewer), ...key } });
     if (found === null) throw new NotFound('job');
+    await lockOwner(tx, viewer.id);
     return await cancelInTransaction(app, tx, found.id);
   });
   await failpoint('cancel.recorded');
@@ -38,7 +41,7 @@ export async function cancelJob(app: Parts, viewer: Viewer, key: JobKey): Promis
 }
 
 /**
- * The same in a transaction of the caller's, who has found the job to be the viewer's, and who calls `announceCancel`
+ * The same in a transaction of the caller's, who has found the job to be the viewer's and holds its owner's row, and who calls `announceCancel`
  * after the commit. Throws JobFinished.
  */
 export async function cancelInTransaction(app: Parts, tx: Tx, jobId: string): Promise<Job> {
@@ -47,6 +50,7 @@ export async function cancelInTransaction(app: Parts, tx: Tx, jobId: string): Pr
   if (isEnded(job.status)) throw new JobFinished(job);
   if (job.status === 'QUEUED' && job.submittingAt === null) {
     const { data, event } = cancelled(job, app.now());
+    await settle(tx, job, 0);
     await app.tasks[job.kind].release(tx, job, 'CANCELLED');
     await app.events.append(tx, jobId, [event]);
     // Without its token, a step that is preparing the submit writes nothing more, and so sends nothing.

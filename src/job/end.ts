@@ -1,7 +1,9 @@
 /** The two ends that are not success, and how a step comes to them. */
-import type { Job, JobErrorCode, Prisma } from '../../prisma/generated/client/client.ts';
+import type { Job, JobErrorCode } from '../../prisma/generated/client/client.ts';
 import type { NewEvent } from '../event/payload.ts';
 import { failpoint } from '../failpoint.ts';
+import { settle } from '../ledger/account.ts';
+import type { Columns } from './columns.ts';
 import { rememberRetired } from './retired.ts';
 import type { Runner } from './runner.ts';
 import { type Claim, write } from './transition.ts';
@@ -16,6 +18,7 @@ export async function end(runner: Runner, claim: Claim, how: Failure | 'CANCELLE
     data,
     events: [event],
     alongside: async (tx) => {
+      await settle(tx, job, 0);
       await runner.tasks[job.kind].release(tx, job, how === 'CANCELLED' ? 'CANCELLED' : 'FAILED');
       const isRetired = how !== 'CANCELLED' && how.code === 'ENDPOINT_RETIRED';
       if (isRetired) await rememberRetired(tx, job.endpoint, runner.now());
@@ -29,26 +32,35 @@ export async function end(runner: Runner, claim: Claim, how: Failure | 'CANCELLE
   );
 }
 
-type Ending = { data: Prisma.JobUncheckedUpdateManyInput; event: NewEvent };
+type Ending = { data: Columns; event: NewEvent };
 
 /** A job's columns and its last event when it fails. */
 function failed({ code, message, field }: Failure, finishedAt: Date): Ending {
   const errorField = field ?? null;
   return {
-    data: { status: 'FAILED', errorCode: code, errorMessage: message, errorField, queuePosition: null, finishedAt },
+    data: {
+      status: 'FAILED',
+      errorCode: code,
+      errorMessage: message,
+      errorField,
+      queuePosition: null,
+      paidTenths: 0,
+      finishedAt,
+    },
     event: { type: 'FAILED', payload: { code, message, field: errorField } },
   };
 }
 
 /** A job's columns and its last event when it is cancelled. */
-export function cancelled(job: Job, finishedAt: Date): Ending {
+export function cancelled(job: Job, finishedAt: Date) {
   return {
     data: {
       status: 'CANCELLED',
       cancelRequestedAt: job.cancelRequestedAt ?? finishedAt,
       queuePosition: null,
+      paidTenths: 0,
       finishedAt,
     },
     event: { type: 'CANCELLED', payload: {} },
-  };
+  } satisfies Ending;
 }

@@ -5,6 +5,7 @@
 
 import { failpoint } from '../failpoint.ts';
 import { RequestCancelled } from '../fal/errors.ts';
+import { settle } from '../ledger/account.ts';
 import { end } from './end.ts';
 import { endpointOf, type Runner, requestIdOf } from './runner.ts';
 import { type Claim, write } from './transition.ts';
@@ -24,9 +25,10 @@ export async function finalize(runner: Runner, claim: Claim, signal: AbortSignal
   await write(runner, claim, {
     data: async (tx) => {
       await runner.files.record(tx, kept.files);
-      const columns = await task.keep(tx, job, kept);
+      const { delivered, ...columns } = await task.keep(tx, job, kept);
+      const { paidTenths } = await settle(tx, job, delivered);
       await failpoint('finalize.kept');
-      return { ...data, ...columns };
+      return { ...data, ...columns, paidTenths };
     },
     events: [{ type: 'SUCCEEDED', payload: {} }],
     next: 'END',

@@ -1,11 +1,14 @@
 /** What makes two calls with one idempotency key the same call. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { InvalidInput } from '../errors.ts';
+import { parseInput } from '../errors.ts';
+import { isStorable } from '../text.ts';
 import type { Idempotency } from './start.ts';
 
-// What PostgreSQL does not store has no place in a key.
-const idempotencyKey = z.string().refine((key) => key.length >= 1 && key.length <= 200 && !/[\0\p{Cs}]/u.test(key));
+/** What a client calls an attempt of its own, so that a repetition of it does nothing more. */
+export const idempotencyKey = z
+  .string()
+  .refine((key) => key.length >= 1 && key.length <= 200 && isStorable(key), 'Takes 1 to 200 characters of text.');
 
 /**
  * The key with a digest of the mutation's name and its input: the order of fields does not matter, and null is the same
@@ -17,9 +20,7 @@ export function idempotencyOf(
   input: Record<string, unknown>,
 ): Idempotency | undefined {
   if (key === null || key === undefined) return undefined;
-  if (!idempotencyKey.safeParse(key).success) {
-    throw new InvalidInput([{ path: 'idempotencyKey', message: 'Takes 1 to 200 characters of text.' }]);
-  }
+  parseInput(z.object({ idempotencyKey }), { idempotencyKey: key });
   const hash = createHash('sha256').update(canonical({ mutation, input })).digest('hex');
   return { key, hash };
 }

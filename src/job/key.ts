@@ -1,6 +1,5 @@
 /** Which job a caller means. */
 import type { JobKind } from '../../prisma/generated/client/client.ts';
-import type { Viewer } from '../app.ts';
 import { NotFound } from '../errors.ts';
 import { uuidOf } from '../global-id.ts';
 
@@ -15,6 +14,3 @@ export function jobKey(globalId: string): JobKey {
   if (generation !== undefined) return { id: generation, kind: 'GENERATION' };
   throw new NotFound('job');
 }
-
-/** The jobs that this viewer may know of: somebody else's are not there, nor those of a deleted avatar. */
-export const ownJobs = (viewer: Viewer) => ({ ownerId: viewer.id, avatar: { deletedAt: null } });

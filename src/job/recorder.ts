@@ -2,12 +2,13 @@
  * Writes down what fal tells while a step follows it: state, queue position, every log line, and progress at most four
  * times a second. While one write is under way the next ones gather, so a burst costs a few statements and not one a line.
  */
-import type { JobStatus, Prisma } from '../../prisma/generated/client/client.ts';
+import type { JobStatus } from '../../prisma/generated/client/client.ts';
 import type { NewEvent } from '../event/payload.ts';
 import { failpoint } from '../failpoint.ts';
 import type { RequestStatus } from '../fal/port.ts';
 import { advance, estimate, type Progress, readProgress } from '../fal/progress.ts';
-import { clip } from '../fal/text.ts';
+import { clip } from '../text.ts';
+import type { Columns } from './columns.ts';
 import type { Runner } from './runner.ts';
 import { type Claim, write } from './transition.ts';
 
@@ -150,7 +151,7 @@ export class Recorder {
   async #write(): Promise<void> {
     await failpoint('follow.seen');
     const events = this.#pending.splice(0, mostAtOnce);
-    const data: Prisma.JobUncheckedUpdateInput = {
+    const data: Columns = {
       status: this.#status,
       queuePosition: this.#queuePosition,
       startedAt: this.#startedAt,

@@ -1,8 +1,8 @@
 /** GraphQL: what a job is. Training and Generation are declared here; each feature adds its own fields to its own. */
 import type { Job as JobRow } from '../../prisma/generated/client/client.ts';
 import { builder } from '../builder.ts';
+import { own } from '../own.ts';
 import { JobError, jobError } from './error/schema.ts';
-import { ownJobs } from './key.ts';
 import { pageOfJobs } from './page/schema.ts';
 import { etaSeconds, Progress } from './progress/schema.ts';
 
@@ -74,8 +74,9 @@ export const Training = builder.prismaNode('Job', {
   description: 'Teaches fal an avatar from its photos; its success gives the avatar its model.',
   interfaces: [Job],
   nullable: true,
+  select: { id: true, kind: true },
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, { viewer }) => ({ ...ownJobs(viewer), id, kind: 'TRAINING' }),
+  findUnique: (id, { viewer }) => ({ ...own.jobs(viewer), id, kind: 'TRAINING' }),
 });
 
 export const Generation = builder.prismaNode('Job', {
@@ -83,8 +84,9 @@ export const Generation = builder.prismaNode('Job', {
   description: 'Draws 1 to 4 pictures of an avatar.',
   interfaces: [Job],
   nullable: true,
+  select: { id: true, kind: true },
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, { viewer }) => ({ ...ownJobs(viewer), id, kind: 'GENERATION' }),
+  findUnique: (id, { viewer }) => ({ ...own.jobs(viewer), id, kind: 'GENERATION' }),
 });
 
 builder.queryField('jobs', (t) =>
@@ -97,7 +99,7 @@ builder.queryField('jobs', (t) =>
       },
       resolve: (_root, args, context, info) =>
         pageOfJobs(args, context, info, 'Job', {
-          ...ownJobs(context.viewer),
+          ...own.jobs(context.viewer),
           ...(args.active == null ? {} : { finishedAt: args.active ? null : { not: null } }),
         }),
     },

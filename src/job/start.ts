@@ -4,6 +4,11 @@ import type { App, Viewer } from '../app.ts';
 import type { Tx } from '../database/client.ts';
 import { Refusal } from '../errors.ts';
 import { failpoint } from '../failpoint.ts';
+import { type EndpointId } from '../fal/endpoints.ts';
+import { assertMaySpend, reserve } from '../ledger/account.ts';
+import { priceTenths } from '../ledger/prices.ts';
+import { lockOwner, ownedBy } from '../own.ts';
+import { traceparentNow } from '../trace.ts';
 import { assertServed } from './retired.ts';
 
 /** The same idempotency key came with another input before. */
@@ -41,7 +46,7 @@ export type Idempotency = { key: string; hash: string };
  * another one, EndpointRetired, and what `create` throws.
  */
 export async function startJob(
-  app: Pick<App, 'prisma' | 'events' | 'steps' | 'now'>,
+  app: StartApp,
   viewer: Viewer,
   idempotency: Idempotency | undefined,
   create: (tx: Tx) => Promise<NewJob>,
@@ -50,17 +55,20 @@ export async function startJob(
   if (started) return started;
   try {
     const job = await app.prisma.$transaction(async (tx) => {
-      const data = await create(tx);
-      await assertServed(tx, data.endpoint, app.now());
+      const { owner, data, price } = await check(app, tx, viewer, create);
       const row = await tx.job.create({
         data: {
           ...data,
-          ownerId: viewer.id,
+          ...ownedBy(viewer),
           createdAt: app.now(),
+          priceTenths: price,
+          isMetered: app.metering.isOn,
           idempotencyKey: idempotency?.key ?? null,
           idempotencyHash: idempotency?.hash ?? null,
+          traceparent: traceparentNow(),
         },
       });
+      await reserve(tx, owner, row);
       const lastSequence = await app.events.append(tx, row.id, [{ type: 'QUEUED', payload: {} }]);
       await app.steps.enqueue(tx, row.id);
       await failpoint('start.recorded');
@@ -80,9 +88,58 @@ export async function startJob(
   }
 }
 
+/** What a start would come to. */
+export type JobPlan = { job: NewJob; priceTenths: number };
+
+/**
+ * All that starting asks, and nothing done: the transaction is the start's own up to the row, and is rolled back. Throws
+ * what the start would throw.
+ */
+export async function planJob(
+  app: StartApp,
+  viewer: Viewer,
+  idempotency: Idempotency | undefined,
+  create: (tx: Tx) => Promise<NewJob>,
+): Promise<JobPlan> {
+  if (idempotency) await findStarted(app, viewer, idempotency);
+  const planned = new Planned();
+  try {
+    await app.prisma.$transaction(async (tx) => {
+      const { data, price } = await check(app, tx, viewer, create);
+      planned.plan = { job: data, priceTenths: price };
+      throw planned;
+    });
+  } catch (error) {
+    if (error !== planned) throw error;
+  }
+  if (planned.plan === undefined) throw new Error('A plan was committed.');
+  return planned.plan;
+}
+
+/** Thrown to roll back. */
+class Planned extends Error {
+  plan: JobPlan | undefined;
+}
+
+type StartApp = Pick<App, 'prisma' | 'events' | 'steps' | 'now' | 'metering'>;
+
+/** The rules of a start, in their order: the feature's, then fal's, then what it costs. */
+async function check(app: StartApp, tx: Tx, viewer: Viewer, create: (tx: Tx) => Promise<NewJob>) {
+  await lockOwner(tx, viewer.id);
+  const data = await create(tx);
+  await assertServed(tx, data.endpoint, app.now());
+  const price = priceTenths(data.endpoint, data.units);
+  const owner = await tx.user.findUniqueOrThrow({ where: { id: viewer.id } });
+  assertMaySpend(owner, price, app.metering, app.now());
+  return { owner, data, price };
+}
+
 /** A job's columns that are its feature's to say. */
-export type NewJob = Pick<Prisma.JobUncheckedCreateInput, 'avatarId' | 'kind' | 'endpoint' | 'input'> &
-  Partial<
+export type NewJob = Pick<Prisma.JobUncheckedCreateInput, 'avatarId' | 'kind' | 'input'> & {
+  endpoint: EndpointId;
+  /** What its price is for: the images asked for, or one training. */
+  units: number;
+} & Partial<
     Pick<
       Prisma.JobUncheckedCreateInput,
       | 'id'
@@ -103,7 +160,7 @@ export function isUniqueViolation(error: unknown): boolean {
 
 async function findStarted(app: Pick<App, 'prisma'>, viewer: Viewer, { key, hash }: Idempotency): Promise<Job | null> {
   const job = await app.prisma.job.findUnique({
-    where: { ownerId_idempotencyKey: { ownerId: viewer.id, idempotencyKey: key } },
+    where: { ownerId_idempotencyKey: { ...ownedBy(viewer), idempotencyKey: key } },
   });
   if (job !== null && job.idempotencyHash !== hash) throw new IdempotencyConflict(job);
   return job;

@@ -4,8 +4,10 @@
  */
 import { fromPrisma, type PgBoss } from 'pg-boss';
 import type { Tx } from '../database/client.ts';
+import { Nudges } from '../event/nudge.ts';
 
 const queue = 'job-step';
+const topic = 'steps';
 
 /** One lease: this process may now look at that job. */
 export type Step = { id: string; jobId: string };
@@ -20,10 +22,12 @@ export const longestStepMs = longestSeconds * 1000;
 
 export class Steps {
   readonly #boss: PgBoss;
-  #onWake: () => void = () => undefined;
+  readonly #nudges: Nudges;
+  #wake: (() => void) | undefined;
 
-  constructor(boss: PgBoss) {
+  constructor(boss: PgBoss, nudges = new Nudges()) {
     this.#boss = boss;
+    this.#nudges = nudges;
   }
 
   /** Makes the queue. To be called once, after pg-boss has started and before anything is enqueued. */
@@ -109,13 +113,21 @@ export class Steps {
     if (next !== undefined) await this.enqueue(tx, step.jobId, next.afterMs > 0 ? next : {});
   }
 
-  /** Who is woken when a step was enqueued here. */
-  set onWake(wake: () => void) {
-    this.#onWake = wake;
+  /**
+   * Calls back when a step was enqueued here, or by a process that works none, until the returned function is called.
+   */
+  onWake(wake: () => void): () => void {
+    this.#wake = wake;
+    const stop = this.#nudges.listen(topic, wake);
+    return () => {
+      this.#wake = undefined;
+      stop();
+    };
   }
 
-  /** Wakes this process's worker after a commit, so that nobody waits for its next poll. */
+  /** Wakes this process's worker after a commit, or those of others when it has none, so that nobody waits for a poll. */
   wake(): void {
-    this.#onWake();
+    if (this.#wake === undefined) this.#nudges.send(topic);
+    else this.#wake();
   }
 }

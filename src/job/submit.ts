@@ -12,6 +12,7 @@ import { forgetRetired } from './retired.ts';
 import { deadlineOf, endpointOf, type Runner } from './runner.ts';
 import { pauseMs } from './state.ts';
 import { pauseSubmits, SubmitsSpent, takeSubmit } from './submit-budget.ts';
+import type { Prepared } from './task.ts';
 import { type Change, type Claim, ClaimLost, write } from './transition.ts';
 
 const unconfirmed: Failure = {
@@ -33,23 +34,22 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
   // Asked while an earlier submit was under way, which fal refused.
   if (claim.job.cancelRequestedAt !== null) return await end(runner, claim, 'CANCELLED');
   if (claim.job.admittedAt === null && !(await getTurn(runner, claim))) return;
-  const { input, datasetUrl } = await runner.tasks[claim.job.kind].prepare(claim.job, signal);
+  const { input, columns = {} } = await runner.tasks[claim.job.kind].prepare(claim.job, signal);
   // Told to stop: nothing more is sent whose answer would have to be waited for.
   signal.throwIfAborted();
   await failpoint('submit.prepared');
   const correlationToken = randomUUID();
-  const prepared = datasetUrl === undefined ? {} : { datasetUrl };
   const intent = {
     submittingAt: runner.now(),
     deadlineAt: deadlineOf(runner, claim.job),
     correlationToken,
-    ...prepared,
+    ...columns,
   };
   try {
     await write(runner, claim, { data: intent, alongside: (tx) => takeSubmit(tx, runner) });
   } catch (error) {
     if (!(error instanceof SubmitsSpent)) throw error;
-    return await awaitSubmit(runner, claim, error, { deadlineAt: intent.deadlineAt, ...prepared });
+    return await awaitSubmit(runner, claim, error, { deadlineAt: intent.deadlineAt, ...columns });
   }
   await failpoint('submit.intended');
   const adoption = listenForAdoption(runner, claim);
@@ -80,6 +80,9 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
 /** Whether it is this job's turn. If not, this step is over, and the job's next comes with its turn. */
 async function getTurn(runner: Runner, claim: Claim): Promise<boolean> {
   await admitWaiting(runner);
+  // Mostly it is: then that is all.
+  await write(runner, claim, {});
+  if (claim.job.admittedAt !== null) return true;
   await write(runner, claim, {
     // Looked at under the row's lock: a turn that is given after this finds no step in its way and brings one.
     alongside: async (tx) => {
@@ -96,7 +99,7 @@ async function awaitSubmit(
   runner: Runner,
   claim: Claim,
   { afterMs }: SubmitsSpent,
-  data: { deadlineAt: Date; datasetUrl?: string },
+  data: NonNullable<Prepared['columns']> & { deadlineAt: Date },
 ): Promise<void> {
   if (runner.now().getTime() + afterMs > data.deadlineAt.getTime()) return await end(runner, claim, throttled);
   await write(runner, claim, { data, next: { afterMs } });

@@ -7,7 +7,8 @@
  */
 import type { Job, JobKind, Prisma } from '../../prisma/generated/client/client.ts';
 import type { Tx } from '../database/client.ts';
-import type { WrittenFile } from '../storage/files.ts';
+import type { WrittenFile } from '../storage/scratch.ts';
+import type { Columns } from './columns.ts';
 
 export interface Task<Kept extends KeptFiles = KeptFiles> {
   kind: JobKind;
@@ -21,8 +22,8 @@ export interface Task<Kept extends KeptFiles = KeptFiles> {
   /** Reads the result of a COMPLETED request and copies its files into our storage. Nothing is recorded yet. */
   copy(job: Job, result: unknown, signal: AbortSignal): Promise<Kept>;
 
-  /** Records what was copied, in the transaction that makes the job SUCCEEDED. Returns the job's columns of it. */
-  keep(tx: Tx, job: Job, kept: Kept): Promise<{ output: Prisma.InputJsonObject; seed?: string }>;
+  /** Records what was copied, in the transaction that makes the job SUCCEEDED. Returns the job's columns of it, and how many of its units were delivered, which are paid. */
+  keep(tx: Tx, job: Job, kept: Kept): Promise<{ output: Prisma.InputJsonObject; seed?: string; delivered: number }>;
 
   /** Undoes what starting did, in the transaction that makes the job FAILED or CANCELLED: an avatar is no longer TRAINING. */
   release(tx: Tx, job: Job, end: 'FAILED' | 'CANCELLED'): Promise<void>;
@@ -36,6 +37,6 @@ export type KeptFiles = { files: (WrittenFile & { contentType: string })[] };
 
 export type Prepared = {
   input: Record<string, unknown>;
-  /** A training's archive at fal; kept on the row, so that preparing again uploads nothing. */
-  datasetUrl?: string;
+  /** What preparing changed of the job; written with the intent to submit. A training's archive, so that preparing again uploads nothing. */
+  columns?: Pick<Columns, 'datasetUrl' | 'input'>;
 };

@@ -3,8 +3,9 @@
  * which is how the tests run it, or left to itself (`start`).
  */
 import { setMaxListeners } from 'node:events';
+import { outOfTrace } from '../trace.ts';
 import { admitWaiting, tellPositions } from './admission.ts';
-import { advance } from './advance.ts';
+import { advance, type StepDone } from './advance.ts';
 import type { Runner } from './runner.ts';
 import { heartbeatMs, longestStepMs, type Step } from './steps.ts';
 
@@ -19,7 +20,11 @@ export type WorkerOptions = {
   sweepMs: number;
   /** What else is swept, at the start and at that pace. */
   alsoSweep?: () => Promise<void>;
+  /** Hears of every step, when it is over. */
+  onStep?: ((seen: StepSeen) => void) | undefined;
 };
+
+export type StepSeen = StepDone & { ms: number };
 
 /** A step at work here. */
 type Run = { step: Step; sinceMs: number; done: Promise<void> };
@@ -32,12 +37,13 @@ export class Worker {
   /** By the step's id. */
   readonly #running = new Map<string, Run>();
   readonly #stopping = new AbortController();
-  /** Stop its timers; none while it is stepped by hand. */
+  /** Stop its timers, and its waking; none while it is stepped by hand. */
   #stopTimers: (() => void)[] = [];
   #leasing: Promise<void> | undefined;
   #admitting: Promise<void> | undefined;
   #sweeping: Promise<void> | undefined;
   #isWoken = false;
+  #leasedAtMs: number | undefined;
 
   constructor(runner: Runner, options: Partial<WorkerOptions> = {}) {
     this.#runner = runner;
@@ -54,11 +60,18 @@ export class Worker {
     return count;
   }
 
+  /** How long ago it last could ask for steps, or was started; undefined when it works by hand. */
+  get idleMs(): number | undefined {
+    return this.#leasedAtMs === undefined ? undefined : this.#runner.timers.elapsedMs() - this.#leasedAtMs;
+  }
+
   /** Works until stopped. */
   start(): void {
-    this.#runner.steps.onWake = () => this.#look();
-    const { timers } = this.#runner;
+    const { timers, steps } = this.#runner;
+    this.#leasedAtMs = timers.elapsedMs();
     this.#stopTimers = [
+      // Whoever wakes it does so in a trace of their own, and the steps are of other jobs.
+      steps.onWake(() => outOfTrace(() => this.#look())),
       timers.every(this.#options.pollMs, () => this.#look()),
       timers.every(this.#options.admitMs, () => this.#admitSoon()),
       timers.every(heartbeatMs, () => this.#beat()),
@@ -80,7 +93,6 @@ export class Worker {
   /** Lets go of every job, wherever it is, and resolves when the last step has written what it knows. */
   async stop(): Promise<void> {
     for (const stop of this.#stopTimers) stop();
-    this.#runner.steps.onWake = () => undefined;
     this.#stopping.abort();
     await Promise.all([this.#leasing, this.#admitting, this.#sweeping]);
     const steps = this.#steps();
@@ -103,7 +115,9 @@ export class Worker {
     while (this.#isWoken && !this.#stopping.signal.aborted) {
       this.#isWoken = false;
       try {
-        if ((await this.#lease()) > 0) this.#isWoken = true;
+        // Fewer than there was room for are all that were due; what comes after them wakes.
+        const room = this.#room();
+        if ((await this.#lease()) === room && room > 0) this.#isWoken = true;
       } catch (error) {
         this.#runner.log.error({ err: error }, 'steps could not be leased');
         return;
@@ -111,10 +125,14 @@ export class Worker {
     }
   }
 
+  #room(): number {
+    return this.#options.concurrency - this.#running.size;
+  }
+
   async #lease(): Promise<number> {
-    const room = this.#options.concurrency - this.#running.size;
-    if (room <= 0) return 0;
-    const steps = await this.#runner.steps.lease(room);
+    const room = this.#room();
+    const steps = room > 0 ? await this.#runner.steps.lease(room) : [];
+    this.#leasedAtMs = this.#runner.timers.elapsedMs();
     for (const step of steps) if (!this.#isAtWork(step)) this.#run(step);
     return steps.length;
   }
@@ -130,17 +148,21 @@ export class Worker {
   }
 
   #run(step: Step): void {
+    const sinceMs = this.#runner.timers.elapsedMs();
     const done = advance(this.#runner, step, this.#stopping.signal)
-      .catch((error: unknown) =>
-        this.#runner.log.error({ jobId: step.jobId, err: error }, 'a step could not be written'),
-      )
+      .catch((error: unknown): StepDone => {
+        this.#runner.log.error({ jobId: step.jobId, err: error }, 'a step could not be written');
+        return { step: 'none', outcome: 'failed' };
+      })
+      .then((seen) => this.#options.onStep?.({ ...seen, ms: this.#runner.timers.elapsedMs() - sinceMs }))
       .finally(() => {
         if (this.#running.get(step.id) === run) this.#running.delete(step.id);
         if (this.#stopTimers.length === 0) return;
-        this.#look();
+        // There was no room: there may be steps that could not be had.
+        if (this.#room() === 1) this.#look();
         this.#admitSoon();
       });
-    const run: Run = { step, sinceMs: this.#runner.timers.elapsedMs(), done };
+    const run: Run = { step, sinceMs, done };
     this.#running.set(step.id, run);
   }
 
@@ -159,8 +181,7 @@ export class Worker {
   }
 
   async #admit(): Promise<void> {
-    await admitWaiting(this.#runner);
-    await tellPositions(this.#runner);
+    if (await admitWaiting(this.#runner)) await tellPositions(this.#runner);
   }
 
   /** Unless it is at it. */

@@ -8,7 +8,8 @@ import { NotFound } from '../errors.ts';
 import { failpoint } from '../failpoint.ts';
 import { uuidOf } from '../global-id.ts';
 import { JobActive } from '../job/start.ts';
-import { FileGone } from '../storage/files.ts';
+import { own } from '../own.ts';
+import { FileGone } from '../storage/place.ts';
 import type { UploadedFile } from '../upload.ts';
 import { inspectPhoto } from './inspect.ts';
 import { filesOf, type Inspected, keepPhotos, type PhotoVerdict, writeSound } from './keep.ts';
@@ -78,7 +79,7 @@ export async function removePhoto(app: Parts, viewer: Viewer, photoId: string): 
 }
 
 /** The viewer's own photo of this uuid, for a unique `where`: one of a deleted avatar is not there. */
-export const ownPhoto = (viewer: Viewer, id: string) => ({ id, ownerId: viewer.id, avatar: { deletedAt: null } });
+export const ownPhoto = (viewer: Viewer, id: string) => ({ ...own.photos(viewer), id });
 
 async function assertNotTraining(tx: Tx, avatar: Avatar): Promise<void> {
   const job = await tx.job.findFirst({ where: { avatarId: avatar.id, kind: 'TRAINING', finishedAt: null } });

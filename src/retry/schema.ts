@@ -6,6 +6,7 @@ import { jobKey } from '../job/key.ts';
 import { EndpointRetired } from '../job/retired.ts';
 import { Generation, jobTypeName, Training } from '../job/schema.ts';
 import { JobActive } from '../job/start.ts';
+import { InsufficientCredits } from '../ledger/account.ts';
 import { DatasetNotReady } from '../training/rules.ts';
 import { retryJob } from './commands.ts';
 
@@ -21,6 +22,7 @@ builder.mutationField('retryJob', (t) =>
       AvatarRule,
       DatasetNotReady,
       EndpointRetired,
+      InsufficientCredits,
       LimitReached,
     ],
     description:

@@ -1,20 +1,28 @@
 /** Sends what Yoga answers: a text at once, a stream as fast as the client reads and no faster. */
 import type { ServerResponse } from 'node:http';
 
+/** Calls back once, when the session is over. Returns how to stop. */
+export type WatchSession = (end: () => void) => () => void;
+
 /**
  * A stream is asked for its next chunk only when the client has taken the last: what it follows keeps its own bounded
- * queue, and nothing piles up here. It ends early when the client leaves or `closing` comes, without the `complete` that
+ * queue, and nothing piles up here. It ends early when the client leaves, its session is over or `closing` comes, without the `complete` that
  * a whole stream ends with, so that a client knows to come back. Either way the subscription behind it is let go.
  */
-export async function sendAnswer(answer: Response, response: ServerResponse, closing: AbortSignal): Promise<void> {
+export async function sendAnswer(
+  answer: Response,
+  response: ServerResponse,
+  closing: AbortSignal,
+  watchSession: WatchSession = () => () => undefined,
+): Promise<void> {
   // Yoga's own Headers keep the case in which a name was given.
   const headers = Object.fromEntries([...answer.headers].map(([name, value]) => [name.toLowerCase(), value]));
   const { body } = answer;
   if (response.destroyed) {
-    await body?.cancel();
+    await letGo(answer);
     return;
   }
-  if (!isStream(headers['content-type'])) {
+  if (!isStream(answer)) {
     const text = await answer.text();
     response.writeHead(answer.status, {
       'cache-control': 'no-store',
@@ -28,14 +36,25 @@ export async function sendAnswer(answer: Response, response: ServerResponse, clo
   delete headers['connection'];
   // Proxies hold answers back to fill their buffers, unless told.
   response.writeHead(answer.status, { ...headers, 'x-accel-buffering': 'no' });
-  if (body !== null) await sendStream(body, response, closing);
+  if (body !== null) await sendStream(body, response, closing, watchSession);
   response.end();
+}
+
+/** As Yoga answers a client that takes JSON. */
+export function sendJson(text: string, response: ServerResponse): void {
+  response.writeHead(200, {
+    'cache-control': 'no-store',
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+  });
+  response.end(text);
 }
 
 async function sendStream(
   body: ReadableStream<Uint8Array>,
   response: ServerResponse,
   closing: AbortSignal,
+  watchSession: WatchSession,
 ): Promise<void> {
   let isLeft = closing.aborted;
   const leave = () => {
@@ -44,6 +63,7 @@ async function sendStream(
   };
   response.once('close', leave);
   closing.addEventListener('abort', leave);
+  const unwatch = watchSession(leave);
   try {
     for await (const chunk of body) {
       if (isLeft) break;
@@ -54,6 +74,7 @@ async function sendStream(
   } finally {
     response.off('close', leave);
     closing.removeEventListener('abort', leave);
+    unwatch();
   }
 }
 
@@ -68,5 +89,12 @@ function drained(response: ServerResponse): Promise<void> {
   });
 }
 
-const isStream = (contentType = '') =>
-  contentType.startsWith('text/event-stream') || contentType.startsWith('multipart/mixed');
+/** Of an answer that nobody is sent. Yoga begins a stream when it is first read, and can end only what it has begun. */
+export async function letGo({ body }: Response): Promise<void> {
+  const reader = body?.getReader();
+  await reader?.read();
+  await reader?.cancel();
+}
+
+export const isStream = ({ headers }: Response) =>
+  /^(text\/event-stream|multipart\/mixed)/.test(headers.get('content-type') ?? '');

@@ -9,11 +9,27 @@ export type Caller = {
   connectionParams: Record<string, unknown>;
 };
 
+/** What a context says of its caller to the server: whose limits count, and how to hear that they are let in no longer. */
+export type Held = {
+  [part: string]: unknown;
+  session?: {
+    ownerId: string;
+    /** Whether the limits of an owner hold for them; they do not for the person at this machine. */
+    isLimited: boolean;
+    /** Calls `end` once, when it is over. Returns how to stop watching. */
+    watch: (end: () => void) => () => void;
+    /** Whether they may ask what the schema holds. */
+    mayIntrospect: boolean;
+    /** Two sessions of which this is the same are answered alike: whose rows they are shown, and what they may. */
+    sight: string;
+  };
+};
+
 /**
- * Runs once for each operation, and once more for each WebSocket's connection_init. Null refuses the caller: 403 over
- * HTTP, 4403 over WebSocket. What it throws is unforeseen.
+ * Runs once for each operation, and once more for each WebSocket's connection_init. It refuses with AccessRefused, or with
+ * null, which is 403: over WebSocket each closes it with 4403. What else it throws is unforeseen.
  */
-export type ContextOf = (caller: Caller) => Promise<object | null> | object | null;
+export type ContextOf = (caller: Caller) => Promise<Held | null> | Held | null;
 
 export const httpCaller = (request: IncomingMessage): Caller => ({
   transport: 'HTTP',
@@ -22,8 +38,12 @@ export const httpCaller = (request: IncomingMessage): Caller => ({
   connectionParams: {},
 });
 
-export const socketCaller = (request: IncomingMessage, connectionParams: Record<string, unknown> = {}): Caller => ({
-  ...httpCaller(request),
+/** What a socket keeps of the request that it began with, and of which the rest may go. */
+export type SocketCaller = Pick<Caller, 'headers' | 'remoteAddress'>;
+
+export const socketCaller = (from: SocketCaller, connectionParams: Record<string, unknown> = {}): Caller => ({
   transport: 'WEBSOCKET',
+  headers: from.headers,
+  remoteAddress: from.remoteAddress,
   connectionParams,
 });

@@ -1,18 +1,76 @@
-/** How large and how deep a document may be, before anything of it runs. */
+/** How large, deep and costly a document may be, before anything of it runs. */
 import { GraphQLError, Kind, parse, type SelectionSetNode, type ValidationContext, type ValidationRule } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import { type Asked, costOf } from './document-cost.ts';
 import type { Limits } from './limits.ts';
 
-export function useDocumentLimits({ documentTokens: maxTokens, documentDepth }: Limits): Plugin {
+export function useDocumentLimits(limits: Limits): Plugin {
+  const { documentTokens: maxTokens, documentDepth, documentAliases, documentDirectives } = limits;
+  const refuseCostly = ({ args, setResultAndStopExecution }: OnExecuting) => {
+    const refusal = refusalOfCost(args, limits);
+    if (refusal !== null) setResultAndStopExecution({ errors: [refusal] });
+  };
   return {
     onParse({ setParseFn }) {
       setParseFn((source, options) => parse(source, { ...options, maxTokens }));
     },
     onValidate({ addValidationRule }) {
       addValidationRule(depthLimit(documentDepth));
+      addValidationRule(countLimit(documentAliases, documentDirectives));
+      addValidationRule(introspectionWithoutAliases);
     },
+    onExecute: refuseCostly,
+    onSubscribe: ({ args, setResultAndStopExecution }) =>
+      refuseCostly({ args, setResultAndStopExecution: (result) => setResultAndStopExecution(result) }),
   };
 }
+
+type OnExecuting = {
+  args: Asked;
+  setResultAndStopExecution: (result: { errors: GraphQLError[] }) => void;
+};
+
+/** Null for an operation that may run. */
+export function refusalOfCost(asked: Asked, { documentCost }: Limits): GraphQLError | null {
+  const cost = costOf(asked);
+  return cost > documentCost ? tooCostly(cost, documentCost) : null;
+}
+
+const tooCostly = (cost: number, most: number) =>
+  new GraphQLError(`The answer could hold ${cost} fields, and ${most} are allowed. Ask for shorter pages.`, {
+    extensions: { code: 'DOCUMENT_TOO_COSTLY', cost, limit: most, http: { status: 400 } },
+  });
+
+/** The same field a thousand times under other names, or a thousand directives: little to send, much to do. */
+const countLimit =
+  (maxAliases: number, maxDirectives: number): ValidationRule =>
+  (context) => {
+    let aliases = 0;
+    let directives = 0;
+    return {
+      Field(field) {
+        if (field.alias === undefined) return;
+        aliases += 1;
+        if (aliases !== maxAliases + 1) return;
+        context.reportError(new GraphQLError(`A document takes ${maxAliases} aliases at most.`, { nodes: field }));
+      },
+      Directive(directive) {
+        directives += 1;
+        if (directives !== maxDirectives + 1) return;
+        const message = `A document takes ${maxDirectives} directives at most.`;
+        context.reportError(new GraphQLError(message, { nodes: directive }));
+      },
+    };
+  };
+
+/** Without them graphql-js bounds what introspection answers by its depth. With a few at each level it is megabytes. */
+const introspectionWithoutAliases: ValidationRule = (context) => ({
+  Field(field) {
+    const isAbout = context.getParentType()?.name.startsWith('__') || /^__(schema|type)$/.test(field.name.value);
+    if (field.alias === undefined || !isAbout) return;
+    context.reportError(new GraphQLError('Introspection takes no aliases.', { nodes: field }));
+  },
+});
 
 /** Fields within fields, through fragments; more would run the executor out of stack. */
 const depthLimit =

@@ -16,12 +16,16 @@ export class GraphiQL {
   /** Made at the first request: 9 MB, of which a browser is sent 2 to 3. */
   #page: Promise<Page> | undefined;
 
-  constructor(url: () => string) {
+  readonly #asksWho: boolean;
+
+  /** `asksWho`: callers need a key, which the page then has a place for. */
+  constructor(url: () => string, { asksWho }: { asksWho: boolean }) {
     this.#url = url;
+    this.#asksWho = asksWho;
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#page ??= renderPage(this.#url());
+    this.#page ??= renderPage(this.#url(), this.#asksWho);
     const { etag, bodies, scriptHashes } = await this.#page;
     const headers = { ...pageHeaders(scriptHashes, request.headers.host ?? ''), etag };
     if (request.headers['if-none-match'] === etag) {
@@ -43,12 +47,14 @@ export class GraphiQL {
 /** In 5.24.1 a tab that is pressed jumps away from under the mouse, by its place in the row, and is never opened. */
 const tabFix = '.graphiql-tab{transform:none!important}';
 
-async function renderPage(url: string): Promise<Page> {
+async function renderPage(url: string, asksWho: boolean): Promise<Page> {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const rendered = renderGraphiQL({
     title: 'Likeness',
     defaultTabs: tourOf(url),
-    subscriptionsProtocol: 'WS',
+    // Its WebSocket is opened without the headers of the editor, which a server that asks who calls needs.
+    subscriptionsProtocol: asksWho ? 'SSE' : 'WS',
+    ...(asksWho && { headers: JSON.stringify({ Authorization: 'Bearer lk_YOUR_KEY' }, null, 2) }),
     shouldPersistHeaders: false,
   });
   const html = rendered.replace('</head>', `<style>${tabFix}</style></head>`);
@@ -74,7 +80,8 @@ function pageHeaders(scriptHashes: string, host: string): Record<string, string>
     'style-src': "'unsafe-inline'",
     'font-src': 'data:',
     'img-src': "'self' data:",
-    'connect-src': `'self' ws://${host} wss://${host}`,
+    // A Host that is none would be a rule of its own.
+    'connect-src': /^[\w.:[\]-]+$/.test(host) ? `'self' ws://${host} wss://${host}` : "'self'",
     'base-uri': "'none'",
     'form-action': "'none'",
     'frame-ancestors': "'none'",

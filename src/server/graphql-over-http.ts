@@ -1,12 +1,16 @@
 /** /graphql over HTTP: reads the request within its limits, lets Yoga answer it, sends the answer. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { sendAnswer } from './answer.ts';
+import { admit } from './admit.ts';
+import type { Allowances } from './allowances.ts';
+import { isStream, letGo, sendAnswer, sendJson } from './answer.ts';
 import { readText } from './body.ts';
-import { type ContextOf, httpCaller } from './caller.ts';
-import { HttpError } from './http-error.ts';
+import { type ContextOf, type Held, httpCaller } from './caller.ts';
+import { badRequest, HttpError } from './http-error.ts';
 import type { Limits } from './limits.ts';
 import { receiveUpload } from './multipart.ts';
-import type { Yoga } from './yoga.ts';
+import { isPlain, runPlain } from './plain.ts';
+import type { RequestLog } from './request-log.ts';
+import type { Documents, Yoga } from './yoga.ts';
 
 /**
  * What a POST may carry. Not the forms that any page can make a browser send with neither script nor consent, other than
@@ -22,6 +26,10 @@ export class GraphQLOverHttp {
   readonly #limits: Limits;
   readonly #uploadsFolder: string;
   readonly #closing: AbortSignal;
+  readonly #allowances: Allowances;
+  readonly #requestLog: RequestLog;
+  readonly #documents: Documents;
+  #streams = 0;
 
   constructor(options: {
     yoga: Yoga;
@@ -30,12 +38,23 @@ export class GraphQLOverHttp {
     uploadsFolder: string;
     /** Ends the streams. */
     closing: AbortSignal;
+    allowances: Allowances;
+    requestLog: RequestLog;
+    documents: Documents;
   }) {
     this.#yoga = options.yoga;
     this.#context = options.context;
     this.#limits = options.limits;
     this.#uploadsFolder = options.uploadsFolder;
     this.#closing = options.closing;
+    this.#allowances = options.allowances;
+    this.#requestLog = options.requestLog;
+    this.#documents = options.documents;
+  }
+
+  /** How many event streams are open. */
+  get streams(): number {
+    return this.#streams;
   }
 
   /** Resolves when the answer is sent or the client has left. Throws what ends the request before GraphQL sees it. */
@@ -43,12 +62,24 @@ export class GraphQLOverHttp {
     request: IncomingMessage,
     response: ServerResponse,
     url: URL,
-    setRequest: (graphqlRequest: Request) => void,
+    setRequest: (graphqlRequest: object) => void,
   ): Promise<void> {
-    const context = await this.#context(httpCaller(request));
-    if (context === null) throw new HttpError(403, 'FORBIDDEN', 'Forbidden.');
-    const body = request.method === 'POST' ? await this.#read(request, response) : {};
+    const context = await admit(this.#context, httpCaller(request));
+    const { session } = context;
+    if (session?.isLimited) await this.#allowances.operation(session.ownerId);
+    if (request.method === 'GET') assertJson(url.searchParams);
+    const body = request.method === 'POST' ? await this.#read(request, response, session) : {};
     try {
+      const ran =
+        body.text !== undefined && isPlain(request)
+          ? await runPlain(this.#yoga, this.#documents, body.text, context)
+          : undefined;
+      if (ran !== undefined && !ran.result.errors) {
+        setRequest(ran);
+        this.#requestLog.ran(ran);
+        sendJson(JSON.stringify(ran.result), response);
+        return;
+      }
       const left = new AbortController();
       response.once('close', () => {
         if (!response.writableFinished) left.abort();
@@ -60,21 +91,61 @@ export class GraphQLOverHttp {
         ...(body.text !== undefined && { body: body.text }),
       });
       setRequest(graphqlRequest);
-      const carried = body.operations === undefined ? {} : { operations: body.operations };
+      // What its errors mean for the answer is Yoga's to say; it is not run again.
+      if (ran !== undefined) this.#requestLog.parsed(graphqlRequest, ran.document);
+      const carried = {
+        ...(body.operations !== undefined && { operations: body.operations }),
+        ...(ran !== undefined && { result: ran.result }),
+      };
       const answer = await this.#yoga.handleRequest(graphqlRequest, { ...context, ...carried });
-      await sendAnswer(answer, response, this.#closing);
+      const giveBack =
+        session?.isLimited && isStream(answer) ? await this.#placeOf(answer, session.ownerId) : undefined;
+      const streams = isStream(answer) ? 1 : 0;
+      this.#streams += streams;
+      await sendAnswer(answer, response, this.#closing, session?.watch).finally(() => {
+        this.#streams -= streams;
+        giveBack?.();
+      });
     } finally {
       await body.discard?.();
     }
   }
 
-  async #read(request: IncomingMessage, response: ServerResponse): Promise<Body> {
+  /** Whom there is no place for is not streamed to. Throws HttpError 429. */
+  async #placeOf(stream: Response, ownerId: string): Promise<() => void> {
+    try {
+      return this.#allowances.socket(ownerId);
+    } catch (error) {
+      await letGo(stream);
+      throw error;
+    }
+  }
+
+  async #read(request: IncomingMessage, response: ServerResponse, session: Held['session']): Promise<Body> {
     const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
-    if (type === 'multipart/form-data') return receiveUpload(request, response, this.#uploadsFolder, this.#limits);
+    if (type === 'multipart/form-data') {
+      const giveBack = session?.isLimited ? this.#allowances.upload(session.ownerId) : undefined;
+      try {
+        return await receiveUpload(request, response, this.#uploadsFolder, this.#limits);
+      } finally {
+        giveBack?.();
+      }
+    }
     if (!bodyTypes.has(type)) {
       throw new HttpError(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send application/json, or multipart/form-data with files.');
     }
     const { requestBytes: maxBytes, requestTimeoutMs: timeoutMs } = this.#limits;
     return { text: await readText(request, response, { maxBytes, timeoutMs }) };
+  }
+}
+
+/** Yoga would take its own failure to read them for the server's. Throws HttpError 400. */
+function assertJson(search: URLSearchParams): void {
+  for (const name of ['variables', 'extensions']) {
+    try {
+      JSON.parse(search.get(name) || '{}');
+    } catch {
+      throw badRequest(`The parameter \`${name}\` is not JSON.`);
+    }
   }
 }

@@ -6,6 +6,11 @@ export const defaultLimits = {
   documentTokens: 2_000,
   /** Introspection, the deepest document that clients send, is 15. */
   documentDepth: 20,
+  /** Fields under another name, in a document. Those that clients send have one or two. */
+  documentAliases: 30,
+  documentDirectives: 30,
+  /** Fields of the answer at the most, each list counted as long as it may be. A page of 50 generations with their avatars and images is some 6,000. */
+  documentCost: 50_000,
   /** A request with files, as a whole: 20 photos of the largest kind, and as many more that are refused. */
   uploadBytes: 850_000_000,
   uploadFiles: 40,
@@ -15,6 +20,14 @@ export const defaultLimits = {
   connections: 4_000,
   /** Operations under way on one WebSocket. */
   operationsPerSocket: 100,
+  /** Open WebSockets and event streams of one owner, on one process. */
+  socketsPerOwner: 200,
+  /** Requests with files of one owner that are being received, on one process. */
+  uploadsPerOwner: 4,
+  /** Operations of one owner, over HTTP and WebSocket, in a minute. */
+  operationsPerMinute: 1_200,
+  /** Requests and sockets of one address, in a minute, whoever they say they are. */
+  requestsPerAddress: 3_000,
 
   /** For the request line and the headers, from the connection's first moment. */
   headersTimeoutMs: 10_000,

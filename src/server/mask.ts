@@ -3,21 +3,30 @@ import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from 'pino';
 import { Prisma } from '../../prisma/generated/client/client.ts';
 import { InvalidInput, Refusal } from '../errors.ts';
+import { PlaceAway } from '../storage/place.ts';
+import { abridge } from '../text.ts';
 
 export const unexpectedMessage = 'Unexpected error.';
+
+const mostOfMessage = 1_000;
 
 export type MaskError = (error: unknown) => GraphQLError;
 
 /**
  * Foreseen are GraphQL's own errors; a refusal where no union carries it, as in a subscription; what was deleted while
- * it was read; and the end of a subscriber that did not keep up. Everything else is logged whole, here only, and the client is told nothing of it.
+ * it was read; files that cannot be reached for now; and the end of a subscriber that did not keep up. Everything else is logged whole, here only, and the
+ * client is told nothing of it. Without hints, nobody is told what else the schema has that they may have meant.
  */
-export function maskErrorsInto(log: Logger): MaskError {
+export function maskErrorsInto(log: Logger, { hasHints }: { hasHints: boolean }): MaskError {
   return (error) => {
     const cause = causeOf(error);
-    if (cause === null) return error as GraphQLError;
+    if (cause === null) return shortened(error as GraphQLError, hasHints);
     const place = error instanceof GraphQLError ? { nodes: error.nodes ?? null, path: error.path ?? null } : {};
     if (isGone(cause)) return new GraphQLError(goneMessage, { ...place, extensions: { code: 'NOT_FOUND' } });
+    if (cause instanceof PlaceAway) {
+      log.warn({ err: cause, path: place.path?.join('.') }, 'the files cannot be reached');
+      return new GraphQLError(awayMessage, { ...place, extensions: { code: 'SERVICE_UNAVAILABLE', http: tryAgain } });
+    }
     const extensions = foreseen(cause);
     if (extensions !== null) return new GraphQLError((cause as Error).message, { ...place, extensions });
     log.error({ err: cause, path: place.path?.join('.') }, 'unforeseen error');
@@ -27,6 +36,14 @@ export function maskErrorsInto(log: Logger): MaskError {
       extensions: { code: 'INTERNAL_SERVER_ERROR', unexpected: true },
     });
   };
+}
+
+/** GraphQL repeats a value that it does not take in each of its errors, and a value may be a megabyte. */
+function shortened(error: GraphQLError, hasHints: boolean): GraphQLError {
+  const message = abridge(hasHints ? error.message : error.message.replace(/ Did you mean [^]*/, ''), mostOfMessage);
+  if (message === error.message) return error;
+  const { nodes = null, source = null, positions = null, path = null, extensions } = error;
+  return new GraphQLError(message, { nodes, source, positions, path, extensions });
 }
 
 /** As a client is sent it: without what was meant for the HTTP answer. */
@@ -55,6 +72,9 @@ function foreseen(cause: unknown): Record<string, unknown> | null {
   }
   return null;
 }
+
+const awayMessage = 'The files of this server cannot be reached just now. Try again in a moment.';
+const tryAgain = { status: 503, headers: { 'retry-after': '5' } };
 
 const goneMessage = 'It was deleted while it was being read.';
 

@@ -3,14 +3,15 @@ import type { ServerResponse } from 'node:http';
 import { type DocumentNode, type GraphQLError, getOperationAST } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
+import { clip } from '../text.ts';
 
 /** What came of an operation, for its line. */
 type Outcome = { operation: string | undefined; errors: readonly GraphQLError[] };
 
 export class RequestLog {
   readonly #log: Logger;
-  readonly #documents = new WeakMap<Request, DocumentNode>();
-  readonly #outcomes = new WeakMap<Request, Outcome>();
+  readonly #documents = new WeakMap<object, DocumentNode>();
+  readonly #outcomes = new WeakMap<object, Outcome>();
 
   constructor(log: Logger) {
     this.#log = log;
@@ -32,10 +33,20 @@ export class RequestLog {
     },
   };
 
+  /** A request's document, where Yoga does not parse it. */
+  parsed(request: object, document: DocumentNode): void {
+    this.#documents.set(request, document);
+  }
+
+  /** An operation that was run past Yoga's HTTP, without an error. */
+  ran(ran: { document: DocumentNode; operationName: string | null | undefined }): void {
+    this.#outcomes.set(ran, { operation: operationNameOf(ran.document, ran.operationName), errors: [] });
+  }
+
   /** Writes the line when the answer is sent or the client has left. Returns how to say which operation it was. */
-  watch(response: ServerResponse, path: string): (request: Request) => void {
+  watch(response: ServerResponse, path: string): (request: object) => void {
     const startedAt = performance.now();
-    let request: Request | undefined;
+    let request: object | undefined;
     response.once('close', () => {
       const outcome = request && this.#outcomes.get(request);
       const answer = {
@@ -64,6 +75,8 @@ export class RequestLog {
   }
 }
 
-/** As the client names it, or as its document does. */
-export const operationNameOf = (document: DocumentNode | undefined, name: string | null | undefined) =>
-  name ?? (document && getOperationAST(document)?.name?.value);
+/** As the client names it, or as its document does; not more of it than a line is to hold. */
+export function operationNameOf(document: DocumentNode | undefined, given: unknown): string | undefined {
+  const name = typeof given === 'string' ? given : document && getOperationAST(document)?.name?.value;
+  return name && clip(name, 100);
+}

@@ -1,14 +1,18 @@
 /** Which path is whose, on the one port. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import type { Allowances } from './allowances.ts';
+import type { Cors } from './cors.ts';
 import { answerFile, type ServeFile } from './files.ts';
 import { type GraphiQL, wantsPage } from './graphiql.ts';
 import type { GraphQLOverHttp } from './graphql-over-http.ts';
-import { answerAlive, answerReady, type Health } from './health.ts';
+import { answerAlive, answerReady, type Checks } from './health.ts';
 import { answerError, HttpError } from './http-error.ts';
 import type { Limits } from './limits.ts';
+import { answerMetrics, type Exposed } from './metrics.ts';
 import { isCrossSite } from './origin.ts';
 import type { RequestLog } from './request-log.ts';
+import { routeOf, type ServerSeen } from './seen.ts';
 import { answerWebhook, type ReceiveWebhook } from './webhooks.ts';
 import { graphqlPath } from './yoga.ts';
 
@@ -25,6 +29,8 @@ export class Routes {
     const path = request.url?.split('?')[0] ?? '/';
     const shown = withoutToken(path);
     const line = requestLog.watch(response, shown);
+    this.#watch(path, request, response);
+    for (const [name, value] of this.#parts.headers) response.setHeader(name, value);
     try {
       await this.#route(path, request, response, line);
     } catch (error) {
@@ -35,17 +41,49 @@ export class Routes {
         return;
       }
       if (!(error instanceof HttpError)) log.error({ err: error, path: shown }, 'unforeseen error');
-      await answerError(response, error instanceof HttpError ? error : unforeseen());
+      if (error instanceof HttpError && error.status === 413) this.#parts.seen.onRefused('request_bytes');
+      await answerError(response, error instanceof HttpError ? error : unforeseen()).catch((unsent: unknown) => {
+        log.error({ err: unsent, path: shown }, 'a refusal could not be sent');
+        response.destroy();
+      });
     }
   }
 
-  /** For both the requests and the WebSockets of GraphQL; see origin.ts. */
-  assertOwnSite(request: IncomingMessage): void {
+  /** For both the requests and the WebSockets of GraphQL, before anybody is asked who they are. Throws HttpError. */
+  async assertAllowed(request: IncomingMessage): Promise<void> {
+    if (!this.#parts.hasApi) throw new HttpError(404, 'NOT_FOUND', 'This process works jobs, and serves nothing else.');
+    await this.#assertWelcome(request);
+  }
+
+  /** Their address may ask, and no other site's page does. */
+  async #assertWelcome(request: IncomingMessage): Promise<void> {
+    const { allowances, addressOf } = this.#parts;
+    const address = addressOf(request);
+    if (address !== undefined) await allowances.request(address);
+    this.#assertOwnSite(request);
+  }
+
+  /** Tells of the request when its answer is sent or the client has left. */
+  #watch(path: string, { method = '' }: IncomingMessage, response: ServerResponse): void {
+    const startedAt = performance.now();
+    response.once('close', () => {
+      const isStream = String(response.getHeader('content-type')).startsWith('text/event-stream');
+      this.#parts.seen.onRequest({
+        route: routeOf(path, isStream),
+        method,
+        status: response.statusCode,
+        ms: performance.now() - startedAt,
+      });
+    });
+  }
+
+  /** See origin.ts. */
+  #assertOwnSite(request: IncomingMessage): void {
     if (!this.#parts.isOwnHost(request.headers.host)) {
       const message = 'This server does not go by that name. If it should, set PUBLIC_URL.';
       throw new HttpError(421, 'MISDIRECTED_REQUEST', message);
     }
-    if (isCrossSite(request.headers)) {
+    if (isCrossSite(request.headers) && !this.#parts.cors.allows(request)) {
       throw new HttpError(403, 'CROSS_SITE_REQUEST', 'Pages of other sites may not use this server.');
     }
   }
@@ -56,20 +94,30 @@ export class Routes {
     response: ServerResponse,
     line: ReturnType<RequestLog['watch']>,
   ): Promise<void> {
-    const { graphql, graphiql, health, serveFile, receiveWebhook, limits, closing, log } = this.#parts;
+    const { graphql, graphiql, cors, health, metrics, serveFile, receiveWebhook, limits, isReady, log } = this.#parts;
     const isRead = request.method === 'GET' || request.method === 'HEAD';
-    if (path === graphqlPath && wantsPage(request)) return graphiql.answer(request, response);
+    if (path === '/health' && isRead) return answerAlive(response);
+    if (path === '/ready' && isRead) return answerReady(response, health, !isReady(), log);
+    if (path === '/metrics' && isRead && metrics) {
+      await this.#assertWelcome(request);
+      return answerMetrics(request, response, metrics);
+    }
+    if (!this.#parts.hasApi) throw new HttpError(404, 'NOT_FOUND', 'This process works jobs, and serves nothing else.');
+    if (path === graphqlPath && wantsPage(request)) {
+      if (graphiql === undefined) throw new HttpError(404, 'NOT_FOUND', 'There is no GraphiQL here: GRAPHIQL is off.');
+      return graphiql.answer(request, response);
+    }
     if (path === graphqlPath) {
-      this.assertOwnSite(request);
+      if (cors.prepare(request, response)) return undefined;
+      await this.assertAllowed(request);
       return graphql.answer(request, response, urlOf(request), line);
     }
-    if (path === '/health' && isRead) return answerAlive(response);
-    if (path === '/ready' && isRead) return answerReady(response, health, closing.aborted, log);
+    if (path.startsWith('/files/') && serveFile && cors.prepare(request, response)) return undefined;
     if (path.startsWith('/files/') && serveFile) return answerFile(request, response, urlOf(request), serveFile);
     if (path.startsWith('/webhooks/') && receiveWebhook) {
       return answerWebhook(request, response, path, receiveWebhook, limits);
     }
-    if (path === '/' && wantsPage(request)) {
+    if (path === '/' && wantsPage(request) && graphiql) {
       response.writeHead(302, { location: graphqlPath }).end();
       return undefined;
     }
@@ -79,16 +127,28 @@ export class Routes {
 
 export type RoutesParts = {
   graphql: GraphQLOverHttp;
-  graphiql: GraphiQL;
-  health: () => Promise<Health>;
+  /** Undefined when there is none. */
+  graphiql: GraphiQL | undefined;
+  cors: Cors;
+  allowances: Allowances;
+  /** Whose requests count; undefined when nobody's do. */
+  addressOf: (request: IncomingMessage) => string | undefined;
+  health: Checks;
+  /** Undefined when nobody may scrape it. */
+  metrics: Exposed | undefined;
+  seen: ServerSeen;
   serveFile: ServeFile | undefined;
   receiveWebhook: ReceiveWebhook | undefined;
   limits: Limits;
+  /** Whether there is more than /health and /ready. */
+  hasApi: boolean;
   isOwnHost: (host: string | undefined) => boolean;
-  /** From then on the server is not ready. */
-  closing: AbortSignal;
+  /** Not while the server closes, or is about to. */
+  isReady: () => boolean;
   log: Logger;
   requestLog: RequestLog;
+  /** Of every answer, unless it has its own. */
+  headers: [name: string, value: string][];
 };
 
 /** For the log: whoever reads it is not to have the token of a webhook's URL. */

@@ -1,6 +1,8 @@
 /** One client's WebSocket: sends as fast as the client reads, and gives up on one that does not. */
+import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
+import { cork } from './cork.ts';
 import type { Limits } from './limits.ts';
 
 /**
@@ -9,25 +11,28 @@ import type { Limits } from './limits.ts';
  */
 export const slowConsumer = { code: 4440, reason: 'Slow consumer: resume with `after`' };
 
+/** Waits for what it sent to be taken by the connection. */
+export type Taker = { taken(): void };
+
 export class ClientSocket {
   readonly #socket: WebSocket;
+  readonly #connection: Duplex;
   readonly #limits: Limits;
   readonly #log: Logger;
-  readonly #closed: Promise<void>;
+  readonly #onSlow: () => void;
   #pending = 0;
   #stall: NodeJS.Timeout | undefined;
   #isAlive = true;
+  #isCorked = false;
 
-  constructor(socket: WebSocket, limits: Limits, log: Logger) {
+  /** `connection` is what the socket lives on; `onSlow` is called when the client is given up. */
+  constructor(socket: WebSocket, connection: Duplex, limits: Limits, log: Logger, onSlow: () => void) {
     this.#socket = socket;
+    this.#connection = connection;
     this.#limits = limits;
     this.#log = log;
-    this.#closed = new Promise((resolve) => {
-      socket.once('close', () => {
-        clearTimeout(this.#stall);
-        resolve();
-      });
-    });
+    this.#onSlow = onSlow;
+    socket.once('close', () => clearTimeout(this.#stall));
     socket.on('pong', () => {
       this.#isAlive = true;
     });
@@ -45,13 +50,39 @@ export class ClientSocket {
    * Resolves when the connection has taken the message, so that nothing further is asked of the subscription before;
    * on a socket that closes, when it is closed. A client with too much waiting is not read from until it has read.
    */
-  send(message: string): Promise<void> {
-    if (this.#socket.readyState !== this.#socket.OPEN) return this.#closed;
+  send(message: string, isCorked = false): Promise<void> {
+    if (this.#socket.readyState !== this.#socket.OPEN) return this.#closed();
+    if (isCorked) this.#cork();
     this.#pending += 1;
-    this.#stall ??= setTimeout(() => this.#giveUp(), this.#limits.stallTimeoutMs);
     const sent = new Promise<void>((resolve) => this.#socket.send(message, () => resolve(this.#taken())));
-    if (this.#socket.bufferedAmount > this.#limits.socketBufferBytes) this.#socket.pause();
+    this.#watch();
     return sent;
+  }
+
+  /**
+   * As `send`, for frames that are made already, a character for each byte: ws is not asked, which writes each of its own at
+   * once, so that none comes to stand within another. True when the connection took them at once, as it mostly does; else
+   * the taker is told when it has, and never on a socket that closes.
+   */
+  write(frames: string, taker: Taker, isCorked = false): boolean {
+    if (this.#socket.readyState !== this.#socket.OPEN) return false;
+    const taken = (error?: Error | null) => {
+      this.#taken();
+      if (!error) taker.taken();
+    };
+    if (isCorked) {
+      this.#cork();
+      this.#pending += 1;
+      this.#connection.write(frames, 'latin1', taken);
+      return false;
+    }
+    this.#connection.write(frames, 'latin1');
+    if (this.#connection.writableLength === 0) return true;
+    this.#pending += 1;
+    // Comes to its turn when what is before it has been taken.
+    this.#connection.write('', taken);
+    this.#watch();
+    return false;
   }
 
   /** Once. A peer that does not finish the closing handshake is cut off after closeTimeoutMs, or `graceMs` if less. */
@@ -76,14 +107,38 @@ export class ClientSocket {
   }
 
   /** Until the socket begins to close: what a client has sent ahead by then is nobody's any more. */
-  onMessage(take: (message: string) => Promise<void>, failed: (error: Error) => void): void {
+  onMessage(take: (message: string) => void): void {
     this.#socket.on('message', (data: Buffer) => {
-      if (this.#socket.readyState === this.#socket.OPEN) take(data.toString('utf8')).catch(failed);
+      if (this.#socket.readyState === this.#socket.OPEN) take(data.toString('utf8'));
     });
+  }
+
+  #closed(): Promise<void> {
+    if (this.#socket.readyState === this.#socket.CLOSED) return Promise.resolve();
+    return new Promise((resolve) => this.#socket.once('close', () => resolve()));
+  }
+
+  /** What is written from now on leaves with all else of this tick. */
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    cork(this.#connection, () => {
+      this.#isCorked = false;
+      this.#watch();
+    });
+  }
+
+  /** What the connection took at once needs no watching, and a timer for each message of each client is much. */
+  #watch(): void {
+    if (this.#isCorked || this.#connection.writableLength === 0) return;
+    if (this.#socket.readyState === this.#socket.CLOSED) return;
+    this.#stall ??= setTimeout(() => this.#giveUp(), this.#limits.stallTimeoutMs);
+    if (this.#socket.bufferedAmount > this.#limits.socketBufferBytes) this.#socket.pause();
   }
 
   #giveUp(): void {
     this.#log.warn({ waitingBytes: this.#socket.bufferedAmount }, 'a client does not read: its socket is closed');
+    this.#onSlow();
     this.close(slowConsumer.code, slowConsumer.reason);
   }
 

@@ -1,15 +1,23 @@
 /** GraphQL over HTTP and its answers' formats, JSON and server-sent events. What travels to it and from it is ours. */
-import type { GraphQLSchema } from 'graphql';
-import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import {
+  type DocumentNode,
+  type ExecutionResult,
+  type GraphQLSchema,
+  NoSchemaIntrospectionCustomRule,
+  validate,
+} from 'graphql';
+import { createLRUCache, createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import type { Held } from './caller.ts';
 import { useDocumentLimits } from './document-limits.ts';
 import type { Limits } from './limits.ts';
 import { type MaskError, unexpectedMessage } from './mask.ts';
+import { useMutationSpans } from './mutation-span.ts';
 import type { RequestLog } from './request-log.ts';
 
 export const graphqlPath = '/graphql';
 
-/** What a request brings along: the context of its operation, and the operation itself when it came with files. */
-export type Carried = { operations?: object };
+/** What a request brings along beside the context of its operation: the operation itself when it came with files, and its result when it was run already. */
+export type Carried = { operations?: object; result?: ExecutionResult };
 
 export type Yoga = YogaServerInstance<Carried, object>;
 
@@ -18,12 +26,23 @@ export function createYogaServer(options: {
   limits: Limits;
   maskError: MaskError;
   requestLog: RequestLog;
+  /** If not, only a session that may. */
+  hasIntrospection: boolean;
+  documents: Documents;
 }): Yoga {
   return createYoga<Carried, object>({
     schema: options.schema,
     graphqlEndpoint: graphqlPath,
     maskedErrors: { maskError: options.maskError, errorMessage: unexpectedMessage, isDev: false },
-    plugins: [useReceivedOperations(), useDocumentLimits(options.limits), options.requestLog.plugin],
+    plugins: [
+      useReceivedOperations(),
+      useResult(),
+      useDocumentLimits(options.limits),
+      ...(options.hasIntrospection ? [] : [useIntrospectionBySession()]),
+      options.requestLog.plugin,
+      useMutationSpans(),
+    ],
+    parserAndValidationCache: { documentCache: options.documents, errorCache: cacheOfShort() },
     batching: false,
     cors: false,
     // Ours: errors are logged where they are masked, bodies are bounded before they get here (Yoga's own limit costs
@@ -34,6 +53,42 @@ export function createYogaServer(options: {
     graphiql: false,
     landingPage: false,
   });
+}
+
+/** Those that could be parsed, by their texts. */
+export type Documents = ReturnType<typeof cacheOfShort<DocumentNode>>;
+
+export const openDocuments = (): Documents => cacheOfShort<DocumentNode>();
+
+/** The last thousand by their texts, but for such as no client sends a thousand of: a megabyte each is a gigabyte. */
+function cacheOfShort<Value extends object>() {
+  const cache = createLRUCache<Value>();
+  return {
+    get: (text: string) => cache.get(text),
+    set: (text: string, value: Value) => {
+      if (text.length <= 10_000) cache.set(text, value);
+    },
+  };
+}
+
+/** `__schema` and `__type` for those only whose session may; for nobody a hint at what else there is. */
+function useIntrospectionBySession(): Plugin<Held> {
+  return {
+    onValidate({ context, addValidationRule, setValidationFn }) {
+      setValidationFn((schema, document, rules) => validate(schema, document, rules, { hideSuggestions: true }));
+      if (context.session?.mayIntrospect !== true) addValidationRule(NoSchemaIntrospectionCustomRule);
+    },
+  };
+}
+
+/** See plain.ts. */
+function useResult(): Plugin<object, Carried> {
+  return {
+    onParams({ context, setResult }) {
+      const { result } = context;
+      if (result !== undefined) setResult(result);
+    },
+  };
 }
 
 /** A request with files was read before it got here: its body is on disk, and its operation in the context. */

@@ -1,35 +1,41 @@
 /** Files by the hash of their content. */
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Database, Tx } from '../database/client.ts';
-import { createDisk } from './disk.ts';
+import { FileGone, fileKey, type OpenFile, type Place } from './place.ts';
 import type { Rendition } from './rendition.ts';
 import { createRenditions } from './renditions.ts';
-import { assertSpace, freeBytes } from './space.ts';
-import { adopt, hourMs, removeUnused, searchDisk } from './sweep.ts';
+import type { Scratch, WrittenFile } from './scratch.ts';
+import { assertSpace } from './space.ts';
+import { adopt, hourMs, removeUnused, searchPlace } from './sweep.ts';
 
 export interface FileStore {
   /**
-   * Streams the bytes to disk, synced, under their SHA-256. Running twice gives the same file. Throws FileTooLarge when
-   * they pass maxBytes. What is not recorded within the hour is swept.
+   * Streams the bytes into the place of the files, synced, under their SHA-256. Running twice gives the same file. Throws
+   * FileTooLarge when they pass maxBytes. What is not recorded within the hour is swept.
    */
   write(bytes: Readable | Uint8Array, options: { maxBytes: number }): Promise<WrittenFile>;
+  /** The same, after a look at the whole file on this machine. When `look` throws, nothing is kept. */
+  writeSeen<Seen>(
+    bytes: Readable | Uint8Array,
+    options: { maxBytes: number; look: (path: string) => Promise<Seen> },
+  ): Promise<{ file: WrittenFile; seen: Seen }>;
   /**
    * Records written files, in the transaction of the rows that refer to them. Throws FileGone when a file was removed
    * since it was written: nothing referred to it yet. The caller then writes it again and begins anew.
    */
   record(tx: Tx, files: (WrittenFile & { contentType: string })[]): Promise<void>;
-  /** Where the bytes lie. */
-  path(hash: string): string;
+  /** The bytes, to be read or closed. Throws FileGone. */
+  open(hash: string): Promise<OpenFile>;
+  /** Runs with a path of this machine to read a file at, for as long as it runs. Throws FileGone. */
+  use<T>(hash: string, work: (path: string) => Promise<T>): Promise<T>;
   /** A path for a temporary file of the caller's, who removes it; what a crash leaves there is swept. */
   temporary(): Promise<string>;
   /**
-   * Where a picture lies, resized and converted; made when it is not there yet. Two calls at once make it once. Throws
-   * FileGone.
+   * A picture, resized and converted; made when it is not there yet. Two calls at once make it once. Throws FileGone.
    */
-  render(hash: string, rendition: Rendition): Promise<string>;
+  render(hash: string, rendition: Rendition): Promise<OpenFile>;
   /**
    * Removes what nothing refers to, of these files or of all: run it after the commit that dropped the last reference,
    * or with files that were written and are not wanted after all. Never throws; what it could not remove, a sweep does.
@@ -38,41 +44,45 @@ export interface FileStore {
   /**
    * Removes every file that nothing refers to, and what crashes left behind: files that no row knows and temporary files,
    * once they are an hour old; renditions once they are a week old, or at once when their picture is gone. For those it
-   * looks through the whole disk, at most once an hour however often it is called.
+   * looks through the whole place, at most once an hour however often it is called.
    */
   sweep(): Promise<number>;
   /** Refuses new work while the disk is almost full. Throws LimitReached. */
   assertSpace(): Promise<void>;
-}
-
-export type WrittenFile = { hash: string; byteSize: number };
-
-/** The file of a hash is not on disk. */
-export class FileGone extends Error {
-  constructor(hash: string) {
-    super(`The file ${hash} is not on disk.`);
-  }
+  /** Whether the place of the files can be worked with now, else what is wrong with it. */
+  health(): Promise<true | string>;
 }
 
 export function createFileStore({
-  folder,
+  place,
+  scratch,
   prisma,
   log,
-  free = () => freeBytes(folder),
+  free,
 }: {
-  /** Holds nothing else. Made when it is not there. */
-  folder: string;
+  place: Place;
+  scratch: Scratch;
   prisma: Database;
   log: Logger;
-  /** Bytes that are free on its disk. */
-  free?: () => Promise<number>;
+  /** Bytes that are free on this machine's disk. */
+  free: () => Promise<number>;
 }): FileStore {
-  const disk = createDisk(folder, free);
-  const renditions = createRenditions(disk);
+  const renditions = createRenditions(place, scratch);
+  const isThere = async (hash: string) => (await place.byteSize(fileKey(hash))) !== undefined;
   let searchedAt = 0;
+  const writeSeen: FileStore['writeSeen'] = async (bytes, { maxBytes, look }) => {
+    const { path, ...file } = await scratch.write(bytes, { maxBytes });
+    try {
+      const seen = await look(path);
+      await place.put(path, fileKey(file.hash));
+      return { file, seen };
+    } finally {
+      await rm(path, { force: true });
+    }
+  };
   return {
-    write: disk.write,
-    path: disk.path,
+    write: async (bytes, { maxBytes }) => (await writeSeen(bytes, { maxBytes, look: () => Promise.resolve() })).file,
+    writeSeen,
     async record(tx, files) {
       // In one order, so that two transactions that record the same files never wait for each other in a circle.
       for (const file of files.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))) {
@@ -81,24 +91,24 @@ export function createFileStore({
           INSERT INTO "StoredFile" ("hash", "byteSize", "contentType")
           VALUES (${file.hash}, ${file.byteSize}, ${file.contentType})
           ON CONFLICT ("hash") DO UPDATE SET "putAt" = CURRENT_TIMESTAMP, "contentType" = EXCLUDED."contentType"`;
-        if (!existsSync(disk.path(file.hash))) throw new FileGone(file.hash);
+        if ((await place.byteSize(fileKey(file.hash))) !== file.byteSize) throw new FileGone(file.hash);
       }
     },
-    temporary: disk.newPath,
-    async render(hash, rendition) {
-      try {
-        return await renditions.render(hash, rendition);
-      } catch (error) {
-        throw existsSync(disk.path(hash)) ? error : new FileGone(hash);
-      } finally {
-        // Removed while it was drawn: the copy must not outlive it.
-        if (!existsSync(disk.path(hash))) await rm(disk.renditions(hash), { recursive: true, force: true });
-      }
+    async open(hash) {
+      const file = await place.open(fileKey(hash));
+      if (file === undefined) throw new FileGone(hash);
+      return file;
     },
+    use: place.use,
+    temporary: scratch.newPath,
+    render: renditions.render,
     async removeUnused(hashes) {
       try {
-        if (hashes) await adopt(prisma, disk, hashes);
-        return await removeUnused(prisma, disk, hashes);
+        if (hashes) {
+          const found = await Promise.all(hashes.map(async (hash) => ((await isThere(hash)) ? [hash] : [])));
+          await adopt(prisma, found.flat());
+        }
+        return await removeUnused(prisma, place, hashes);
       } catch (error) {
         log.warn({ err: error }, 'Unused files could not be removed now; the next sweep removes them.');
         return 0;
@@ -106,11 +116,21 @@ export function createFileStore({
     },
     async sweep() {
       if (Date.now() - searchedAt >= hourMs) {
-        searchedAt = Date.now();
-        await searchDisk(prisma, disk);
+        const beganAt = Date.now();
+        await scratch.sweep(hourMs);
+        await searchPlace(prisma, place);
+        searchedAt = beganAt;
       }
-      return await removeUnused(prisma, disk);
+      return await removeUnused(prisma, place);
     },
     assertSpace: () => assertSpace(free),
+    async health() {
+      try {
+        await place.check();
+        return true;
+      } catch (error) {
+        return error instanceof Error ? error.message : 'does not answer';
+      }
+    },
   };
 }

@@ -1,11 +1,10 @@
-/** Pictures in other sizes and formats, drawn once and kept on disk. A cache: what is missing is drawn again. */
-import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+/** Pictures in other sizes and formats, drawn once and kept. A cache: what is missing is drawn again. */
+import { rm } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { decoding, picture } from './decoder.ts';
-import { type Disk, sync } from './disk.ts';
+import { FileGone, fileKey, type OpenFile, type Place, renditionsOf } from './place.ts';
 import type { ImageFormat, Rendition } from './rendition.ts';
+import type { Scratch } from './scratch.ts';
 
 /** WebP holds no longer side. */
 const maxSide = 16_383;
@@ -14,36 +13,42 @@ const maxSide = 16_383;
 export const renditionKey = ({ width, format, quality }: Rendition) =>
   `${width ?? 'full'}-${quality ?? 'default'}.${format.toLowerCase()}`;
 
-export function createRenditions(disk: Disk) {
-  const underWay = new Map<string, Promise<string>>();
+export function createRenditions(place: Place, scratch: Scratch) {
+  const underWay = new Map<string, Promise<void>>();
   return {
-    async render(hash: string, rendition: Rendition): Promise<string> {
-      const path = join(disk.renditions(hash), renditionKey(rendition));
-      if (existsSync(path)) return path;
-      const drawn = underWay.get(path) ?? draw(disk, hash, rendition, path).finally(() => underWay.delete(path));
-      underWay.set(path, drawn);
-      return await drawn;
+    async render(hash: string, rendition: Rendition): Promise<OpenFile> {
+      const key = `${renditionsOf(hash)}${renditionKey(rendition)}`;
+      const kept = await place.open(key);
+      if (kept !== undefined) return kept;
+      const drawn = underWay.get(key) ?? draw(place, scratch, hash, rendition, key).finally(() => underWay.delete(key));
+      underWay.set(key, drawn);
+      await drawn;
+      const file = await place.open(key);
+      if (file === undefined) throw new FileGone(hash);
+      return file;
     },
   };
 }
 
-/** Synced before it has its name, so that a power cut leaves no half picture under it. */
-async function draw(disk: Disk, hash: string, rendition: Rendition, path: string): Promise<string> {
-  const unfinished = await disk.newPath();
+async function draw(place: Place, scratch: Scratch, hash: string, rendition: Rendition, key: string): Promise<void> {
+  const unfinished = await scratch.newPath();
+  const isGone = async () => (await place.byteSize(fileKey(hash))) === undefined;
   try {
     const { width = maxSide, format, quality } = rendition;
-    const sized = picture(disk.path(hash))
-      .autoOrient()
-      .resize({ width, height: maxSide, fit: 'inside', withoutEnlargement: true });
-    await decoding(() => encode[format](sized, quality).toFile(unfinished));
-    await sync(unfinished);
-    await mkdir(disk.renditions(hash), { recursive: true });
-    await rename(unfinished, path);
-    return path;
+    await place.use(hash, async (path) => {
+      const sized = picture(path)
+        .autoOrient()
+        .resize({ width, height: maxSide, fit: 'inside', withoutEnlargement: true });
+      await decoding(() => encode[format](sized, quality).toFile(unfinished));
+    });
+    await place.put(unfinished, key);
   } catch (error) {
+    throw (await isGone()) ? new FileGone(hash) : error;
+  } finally {
     await rm(unfinished, { force: true });
-    throw error;
   }
+  // Removed while it was drawn: the copy must not outlive it.
+  if (await isGone()) await place.removeFile(hash);
 }
 
 /** In sRGB and without metadata, as sharp writes unless told otherwise. PNG loses nothing and takes no quality. */

@@ -1,9 +1,9 @@
 /** Answering a request for one of our files by a signed URL. It knows neither whose file it is nor Node's server. */
-import { type FileHandle, open } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { InvalidInput } from '../errors.ts';
-import { FileGone, type FileStore } from './files.ts';
+import type { FileStore } from './files.ts';
+import { FileGone, type OpenFile, PlaceAway } from './place.ts';
 import { parseRange } from './range.ts';
 import { contentTypes, parseRendition, type Rendition } from './rendition.ts';
 import { renditionKey } from './renditions.ts';
@@ -41,12 +41,13 @@ export async function serveSigned(
     const rendition = parseRendition(parameters, file.contentType);
     const common = commonHeaders(file, rendition, expiresAt(url).getTime() - now().getTime());
     if (isFresh(headers, common.etag)) return { status: 304, headers: common, body: null };
-    const handle = await openFile(files, file.hash, rendition);
-    return await answer(handle, method === 'HEAD', rendition ? {} : headers, common);
+    const opened = await (rendition ? files.render(file.hash, rendition) : files.open(file.hash));
+    return await answer(opened, method === 'HEAD', rendition ? {} : headers, common);
   } catch (error) {
     if (error instanceof InvalidInput) return refuse(400, error.message);
     // Removed since its row was read.
     if (error instanceof FileGone) return refuse(404, 'There is no such file any more.');
+    if (error instanceof PlaceAway) return refuse(503, 'The files cannot be read just now.', { 'retry-after': '5' });
     throw error;
   }
 }
@@ -100,33 +101,23 @@ function isFresh(headers: IncomingHttpHeaders, etag: string): boolean {
   return known.includes(etag) || known.includes('*');
 }
 
-/** Open from here on, so that a removal in between no longer matters. Throws FileGone. */
-async function openFile(files: FileStore, hash: string, rendition: Rendition | undefined): Promise<FileHandle> {
-  const path = rendition ? await files.render(hash, rendition) : files.path(hash);
-  try {
-    return await open(path);
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? new FileGone(hash) : error;
-  }
-}
-
-/** Without headers of a request it is always the whole file. Closes the handle, at the latest with its stream. */
+/** Without headers of a request it is always the whole file. The file is closed, at the latest with its stream. */
 async function answer(
-  handle: FileHandle,
+  file: OpenFile,
   isHead: boolean,
   headers: IncomingHttpHeaders,
   common: CommonHeaders,
 ): Promise<FileResponse> {
-  const { size } = await handle.stat();
+  const size = file.byteSize;
   const isSame = headers['if-range'] === undefined || headers['if-range'] === common.etag;
   const range = isSame && !isHead ? parseRange(headers.range, size) : undefined;
   if (range === 'UNSATISFIABLE') {
-    await handle.close();
+    await file.close();
     return refuse(416, 'The file has no such bytes.', { 'content-range': `bytes */${size}` });
   }
   const { start, end } = range ?? { start: 0, end: size - 1 };
-  const body = isHead || size === 0 ? null : handle.createReadStream({ start, end });
-  if (body === null) await handle.close();
+  const body = isHead || size === 0 ? null : await file.read(range);
+  if (body === null) await file.close();
   return {
     status: range ? 206 : 200,
     headers: {

@@ -1,14 +1,13 @@
 /** Removing files that nothing refers to. */
-import { existsSync } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
 import type { Prisma } from '../../prisma/generated/client/client.ts';
 import type { Database } from '../database/client.ts';
-import { type Disk, namesIn } from './disk.ts';
+import type { Kept, Place } from './place.ts';
+import { isOlderThan } from './scratch.ts';
 
 export const hourMs = 60 * 60 * 1000;
 const weekMs = 7 * 24 * hourMs;
-const batchSize = 100;
+/** Removed from a bucket all at once, within the time that a transaction may take. */
+const batchSize = 40;
 
 const unused = {
   photos: { none: {} },
@@ -22,13 +21,13 @@ const unused = {
  * held while it does, so that whoever records the same content meanwhile waits, then finds the file gone, and writes it
  * again. A crash in between leaves a row that nobody uses without its file; the next run removes it.
  */
-export async function removeUnused(prisma: Database, disk: Disk, hashes?: string[]): Promise<number> {
+export async function removeUnused(prisma: Database, place: Place, hashes?: string[]): Promise<number> {
   let removed = 0;
-  for (let batch = batchSize; batch === batchSize; removed += batch) batch = await removeBatch(prisma, disk, hashes);
+  for (let batch = batchSize; batch === batchSize; removed += batch) batch = await removeBatch(prisma, place, hashes);
   return removed;
 }
 
-async function removeBatch(prisma: Database, disk: Disk, hashes: string[] | undefined): Promise<number> {
+async function removeBatch(prisma: Database, place: Place, hashes: string[] | undefined): Promise<number> {
   return prisma.$transaction(async (tx) => {
     const find = (where: Prisma.StoredFileWhereInput) =>
       tx.storedFile.findMany({ where: { ...unused, ...where }, select: { hash: true }, take: batchSize });
@@ -41,7 +40,10 @@ async function removeBatch(prisma: Database, disk: Disk, hashes: string[] | unde
     // Asked again under the lock: one of them may have come into use between the two statements.
     const gone = (await find({ hash: { in: locked.map((file) => file.hash) } })).map((file) => file.hash);
     await tx.storedFile.deleteMany({ where: { hash: { in: gone } } });
-    for (const hash of gone) await disk.remove(hash);
+    // All have ended before the lock is let go of, also when one fails: none may remove what is written again after it.
+    const removals = await Promise.allSettled(gone.map((hash) => place.removeFile(hash)));
+    const failed = removals.find((removal) => removal.status === 'rejected');
+    if (failed) throw failed.reason;
     return gone.length;
   });
 }
@@ -50,51 +52,35 @@ async function removeBatch(prisma: Database, disk: Disk, hashes: string[] | unde
  * Gives files that no row knows a row that nobody uses: removing them is then the same as removing any other. Whoever
  * just wrote one of them, to record it in a moment, then writes it again.
  */
-export async function adopt(prisma: Database, disk: Disk, hashes: string[]): Promise<void> {
-  const found = hashes.filter((hash) => existsSync(disk.path(hash)));
-  if (found.length === 0) return;
-  const known = await prisma.storedFile.findMany({ where: { hash: { in: found } }, select: { hash: true } });
-  const orphans = new Set(found);
-  for (const { hash } of known) orphans.delete(hash);
-  if (orphans.size === 0) return;
+export async function adopt(prisma: Database, found: string[]): Promise<void> {
+  const known = await knownOf(prisma, found);
+  const orphans = found.filter((hash) => !known.has(hash));
+  if (orphans.length === 0) return;
   await prisma.storedFile.createMany({
-    data: Array.from(orphans, (hash) => ({ hash, byteSize: 0, contentType: 'application/octet-stream' })),
+    data: orphans.map((hash) => ({ hash, byteSize: 0, contentType: 'application/octet-stream' })),
     skipDuplicates: true,
   });
 }
 
-/** Finds what crashes left, and removes it or gives it to `removeUnused`. Looks at every file on the disk. */
-export async function searchDisk(prisma: Database, disk: Disk): Promise<void> {
-  for await (const paths of disk.paths()) {
-    const old = await olderThan(hourMs, paths);
-    await adopt(
-      prisma,
-      disk,
-      old.map((path) => basename(path)),
-    );
-  }
-  const temporary = (await namesIn(disk.temporary, /./)).map((name) => join(disk.temporary, name));
-  for (const path of await olderThan(hourMs, temporary)) await rm(path, { recursive: true, force: true });
-  await sweepRenditions(disk);
-}
-
-async function sweepRenditions(disk: Disk): Promise<void> {
-  for (const hash of await namesIn(disk.renditions(''), /^[0-9a-f]{64}$/)) {
-    const folder = disk.renditions(hash);
-    const paths = (await namesIn(folder, /./)).map((name) => join(folder, name));
-    for (const path of existsSync(disk.path(hash)) ? await olderThan(weekMs, paths) : [folder]) {
-      await rm(path, { recursive: true, force: true });
-    }
+/**
+ * Finds what crashes left, and removes it or gives it to `removeUnused`. Looks at every file that there is. What another
+ * process has just written is younger than an hour, and left alone.
+ */
+export async function searchPlace(prisma: Database, place: Place): Promise<void> {
+  for await (const kept of place.list()) {
+    const files = kept.filter(({ isRendition, writtenAt }) => !isRendition && isOlderThan(hourMs, writtenAt));
+    await adopt(prisma, hashesOf(files));
+    const renditions = kept.filter(({ isRendition }) => isRendition);
+    const known = await knownOf(prisma, hashesOf(renditions));
+    const stale = renditions.filter(({ hash, writtenAt }) => !known.has(hash) || isOlderThan(weekMs, writtenAt));
+    await place.remove(stale.map(({ key }) => key));
   }
 }
 
-/** Those that were last written so long ago. One that is gone by now is left out. */
-async function olderThan(ageMs: number, paths: string[]): Promise<string[]> {
-  const before = Date.now() - ageMs;
-  const old: string[] = [];
-  for (const path of paths) {
-    const stats = await stat(path).catch(() => undefined);
-    if (stats !== undefined && stats.mtimeMs <= before) old.push(path);
-  }
-  return old;
+const hashesOf = (kept: Kept[]) => [...new Set(kept.map(({ hash }) => hash))];
+
+async function knownOf(prisma: Database, hashes: string[]): Promise<Set<string>> {
+  if (hashes.length === 0) return new Set();
+  const known = await prisma.storedFile.findMany({ where: { hash: { in: hashes } }, select: { hash: true } });
+  return new Set(known.map(({ hash }) => hash));
 }

@@ -1,6 +1,7 @@
 /** URLs of our files: signed, expiring, minted per read. Whoever has one may read that file until it expires. */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Database } from '../database/client.ts';
+import { secretNamed } from '../database/secret.ts';
 
 export interface SignedUrls {
   /**
@@ -24,7 +25,7 @@ export async function openSignedUrls({
   baseUrl: () => string;
   now: () => Date;
 }): Promise<SignedUrls> {
-  const key = await signingKey(prisma);
+  const key = await secretNamed(prisma, 'url-signing-key');
   const signature = (path: string, parameters: URLSearchParams) => {
     const signed = new URLSearchParams(parameters);
     signed.sort();
@@ -50,10 +51,3 @@ export async function openSignedUrls({
 
 /** When a signed URL expires. */
 export const expiresAt = (url: URL) => new Date(Number(url.searchParams.get('expires')) * 1000);
-
-/** Made at the first start. Of two processes that start at once, one writes it and both read that one. */
-async function signingKey(prisma: Database): Promise<Uint8Array> {
-  const name = 'url-signing-key';
-  await prisma.secret.createMany({ data: [{ name, value: randomBytes(32) }], skipDuplicates: true });
-  return (await prisma.secret.findUniqueOrThrow({ where: { name } })).value;
-}

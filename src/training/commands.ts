@@ -6,32 +6,44 @@ import { lockAvatar } from '../avatar/lock.ts';
 import type { Tx } from '../database/client.ts';
 import { InvalidInput, parseInput } from '../errors.ts';
 import { idempotencyOf } from '../job/idempotency.ts';
-import { JobActive, type NewJob, startJob } from '../job/start.ts';
+import { JobActive, type JobPlan, type NewJob, planJob, startJob } from '../job/start.ts';
 import { isEnded } from '../job/state.ts';
 import { assertDatasetReady, type Overrides, startTrainingInput, trainerIssues } from './rules.ts';
 import { checkedInput } from './settings/names.ts';
 import { endpointOf, presetSettings, type Trainer, trainerOf } from './settings/settings.ts';
 import { inputOf, type TrainingInput, trainerOfEndpoint } from './settings/wire.ts';
 
-type Parts = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'now'>;
+type Parts = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'now' | 'metering'>;
 
 /**
  * Starts to train an avatar from its photos, or from a ready archive. An avatar without a model is TRAINING until the job
  * has ended; a READY one stays READY. Throws InvalidInput, NotFound, DatasetNotReady, JobActive, IdempotencyConflict,
- * EndpointRetired, LimitReached.
+ * EndpointRetired, InsufficientCredits, LimitReached.
  */
 export async function startTraining(app: Parts, viewer: Viewer, key: AvatarKey, input: unknown): Promise<Job> {
+  const { idempotency, create } = asked(app, viewer, key, input);
+  return await startJob(app, viewer, idempotency, create);
+}
+
+/** What startTraining would do, and nothing done. Throws what it would throw. */
+export async function planTraining(app: Parts, viewer: Viewer, key: AvatarKey, input: unknown): Promise<JobPlan> {
+  const { idempotency, create } = asked(app, viewer, key, input);
+  return await planJob(app, viewer, idempotency, create);
+}
+
+/** Throws InvalidInput. */
+function asked(app: Parts, viewer: Viewer, key: AvatarKey, input: unknown) {
   const { idempotencyKey, ...parsed } = parseInput(startTrainingInput(app.falMode), input);
-  const idempotency = idempotencyOf('startTraining', idempotencyKey, { avatarId: key.id, ...parsed });
-  return startJob(app, viewer, idempotency, async (tx) => {
+  const create = async (tx: Tx): Promise<NewJob> => {
     await app.files.assertSpace();
     const avatar = await lockAvatar(tx, viewer, key);
-    return newTraining(tx, avatar, {
+    return await newTraining(tx, avatar, {
       preset: parsed.preset,
       input: inputFor(avatar, parsed.preset, parsed.settings ?? {}),
       datasetUrl: parsed.datasetUrl ?? null,
     });
-  });
+  };
+  return { idempotency: idempotencyOf('startTraining', idempotencyKey, { avatarId: key.id, ...parsed }), create };
 }
 
 /**
@@ -74,6 +86,7 @@ async function newTraining(tx: Tx, avatar: Avatar, { preset, input, datasetUrl }
     kind: 'TRAINING',
     endpoint: endpointOf[trainerOf[avatar.kind]],
     input,
+    units: 1,
     trainingPreset: preset,
     photoCount,
     datasetUrl,

@@ -1,7 +1,7 @@
 /** The archive that fal trains with: an avatar's photos, made fit to leave this server. */
 import { createHash } from 'node:crypto';
-import { createWriteStream, openAsBlob } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { openAsBlob } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
@@ -23,7 +23,7 @@ const longestSide = 2048;
 /**
  * Packs the avatar's photos as 001.jpg, 002.jpg … in the order they were added. Each is decoded and encoded anew: upright,
  * in sRGB, nothing of its metadata left, neither where it was taken nor with what. The same photos give the same bytes.
- * Streamed to a temporary file, one photo in memory at a time. Throws when a photo's file is gone.
+ * Streamed to a temporary file, one photo in memory at a time. Throws FileGone when a photo's file is gone.
  */
 export async function packDataset(
   { prisma, files }: Pick<App, 'prisma' | 'files'>,
@@ -45,8 +45,16 @@ export async function packDataset(
         done(null, chunk);
       },
     });
-    const archive = zip(photos.map(({ fileHash }) => files.path(fileHash)));
-    await pipeline(archive, hashing, createWriteStream(path), signal ? { signal } : {});
+    const archive = zip(
+      photos.map(
+        ({ fileHash }) =>
+          () =>
+            files.use(fileHash, trainable),
+      ),
+    );
+    // Open before it can be told to stop: nothing is made after it was removed.
+    const file = await open(path, 'wx');
+    await pipeline(archive, hashing, file.createWriteStream(), signal ? { signal } : {});
     const blob = await openAsBlob(path, { type: 'application/zip' });
     return { blob, sha256: hash.digest('hex'), photoCount: photos.length, remove };
   } catch (error) {
@@ -58,14 +66,14 @@ export async function packDataset(
 /** Nothing that differs from one time to the next: no date, no mode of this system. JPEG does not compress further. */
 const entry = { mtime: new Date(1980, 0, 1), mode: 0o100644, forceDosTimestamp: true, compress: false };
 
-function zip(paths: string[]): Readable {
+function zip(photos: (() => Promise<Buffer>)[]): Readable {
   const archive = new ZipFile();
   const output = archive.outputStream as Readable;
   archive.on('error', (error: Error) => output.destroy(error));
-  for (const [index, path] of paths.entries()) {
+  for (const [index, photo] of photos.entries()) {
     const name = `${String(index + 1).padStart(3, '0')}.jpg`;
     // Read, and so decoded, once the one before is written.
-    const jpeg = Readable.from(trainable(path));
+    const jpeg = Readable.from(once(photo));
     jpeg.on('error', (error) => output.destroy(error));
     archive.addReadStream(jpeg, name, entry);
   }
@@ -73,8 +81,12 @@ function zip(paths: string[]): Readable {
   return output;
 }
 
-async function* trainable(path: string): AsyncGenerator<Buffer> {
-  yield await decoding(() =>
+async function* once(photo: () => Promise<Buffer>): AsyncGenerator<Buffer> {
+  yield await photo();
+}
+
+function trainable(path: string): Promise<Buffer> {
+  return decoding(() =>
     picture(path)
       .autoOrient()
       .flatten({ background: '#ffffff' })

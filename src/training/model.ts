@@ -4,11 +4,11 @@ import type { Prisma } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app.ts';
 import { type EndpointOutput, endpoints } from '../fal/endpoints.ts';
 import { FalError } from '../fal/errors.ts';
+import { maxLoraBytes } from '../fal/limits.ts';
 import type { Fal } from '../fal/port.ts';
 import type { KeptFiles } from '../job/task.ts';
 import { isSafetensors } from './safetensors.ts';
 
-const maxLoraBytes = 1024 ** 3;
 const maxConfigBytes = 1024 ** 2;
 
 /** What is recorded when the training succeeds. */
@@ -19,7 +19,13 @@ export type KeptModel = KeptFiles & {
   columns: Pick<Prisma.AvatarUncheckedUpdateInput, ModelColumn>;
 };
 
-type ModelColumn = 'diffusersLoraFileUrl' | 'configFileUrl' | 'loraFileHash' | 'configFileHash' | 'finetuneId';
+type ModelColumn =
+  | 'diffusersLoraFileUrl'
+  | 'configFileUrl'
+  | 'loraFileHash'
+  | 'configFileHash'
+  | 'loraSeenAt'
+  | 'finetuneId';
 
 /** A portrait's weights and their config. Throws FalError, RESULT_LOST when they are not what they should be. */
 export async function copyLora(
@@ -33,9 +39,7 @@ export async function copyLora(
   const config = await buffer(await fal.download(config_file.url, { maxBytes: maxConfigBytes, signal }));
   if (!isJsonObject(config.toString())) throw lost('The config file that fal made is not JSON.');
   const weights = await fal.download(diffusers_lora_file.url, { maxBytes: maxLoraBytes, signal });
-  const lora = await files.write(weights, { maxBytes: maxLoraBytes });
-  if (!(await isSafetensors(files.path(lora.hash))))
-    throw lost('The LoRA file that fal made is not a safetensors file.');
+  const { file: lora } = await files.writeSeen(weights, { maxBytes: maxLoraBytes, look: assertSafetensors });
   const kept = await files.write(config, { maxBytes: maxConfigBytes });
   return {
     output: output.data,
@@ -44,12 +48,17 @@ export async function copyLora(
       configFileUrl: config_file.url,
       loraFileHash: lora.hash,
       configFileHash: kept.hash,
+      loraSeenAt: null,
     },
     files: [
       { ...lora, contentType: 'application/octet-stream' },
       { ...kept, contentType: 'application/json' },
     ],
   };
+}
+
+async function assertSafetensors(path: string): Promise<void> {
+  if (!(await isSafetensors(path))) throw lost('The LoRA file that fal made is not a safetensors file.');
 }
 
 /** A style's finetune, which stays with fal. Throws FalError RESULT_LOST. */

@@ -1,21 +1,33 @@
 /** What a training asks of fal, how its answer is read, and what is kept of it. */
 import type { Job } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app.ts';
+import { FalError } from '../fal/errors.ts';
 import type { Fal } from '../fal/port.ts';
 import type { Task } from '../job/task.ts';
+import { lookAt } from '../url/look.ts';
 import { packDataset } from './dataset.ts';
 import { copyLora, type KeptModel, readFinetune } from './model.ts';
 import { fieldName } from './settings/names.ts';
 import { archiveField, inputOf, readSettings, trainerOfEndpoint } from './settings/wire.ts';
 
-export function trainingTask(parts: Pick<App, 'prisma' | 'files'> & { fal: Fal }): Task<KeptModel> {
+export type TrainingParts = Pick<App, 'prisma' | 'files'> & {
+  fal: Fal;
+  /** Whether fal is a simulator on this machine, which may be sent to files here. */
+  allowLoopback: boolean;
+};
+
+export function trainingTask(parts: TrainingParts): Task<KeptModel> {
   return {
     kind: 'TRAINING',
 
     async prepare(job, signal) {
       const trainer = trainerOfEndpoint(job.endpoint);
+      if (job.photoCount === 0) await assertDataset(job, signal);
       const datasetUrl = job.datasetUrl ?? (await uploadPhotos(job, signal));
-      return { input: { ...inputOf[trainer].parse(job.input), [archiveField[trainer]]: datasetUrl }, datasetUrl };
+      return {
+        input: { ...inputOf[trainer].parse(job.input), [archiveField[trainer]]: datasetUrl },
+        columns: { datasetUrl },
+      };
     },
 
     totalSteps(job) {
@@ -31,7 +43,7 @@ export function trainingTask(parts: Pick<App, 'prisma' | 'files'> & { fal: Fal }
     // A retrained avatar has its new model from here on; the old one's file goes with the next sweep.
     async keep(tx, job, kept) {
       await tx.avatar.update({ where: { id: job.avatarId }, data: { status: 'READY', ...kept.columns } });
-      return { output: kept.output };
+      return { output: kept.output, delivered: 1 };
     },
 
     async release(tx, job, end) {
@@ -44,6 +56,14 @@ export function trainingTask(parts: Pick<App, 'prisma' | 'files'> & { fal: Fal }
     fieldName: (job, falField) =>
       fieldName(trainerOfEndpoint(job.endpoint), falField, job.photoCount === 0 ? 'datasetUrl' : 'photos'),
   };
+
+  /** The caller's own archive. */
+  async function assertDataset({ datasetUrl, endpoint }: Job, signal: AbortSignal): Promise<void> {
+    if (datasetUrl === null) return;
+    const problem = await lookAt(datasetUrl, 'ZIP', { allowLoopback: parts.allowLoopback, signal });
+    if (problem === undefined) return;
+    throw new FalError('INVALID_INPUT', problem, { field: archiveField[trainerOfEndpoint(endpoint)] });
+  }
 
   async function uploadPhotos(job: Job, signal: AbortSignal): Promise<string> {
     const dataset = await packDataset(parts, job.avatarId, signal);

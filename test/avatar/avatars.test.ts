@@ -130,7 +130,7 @@ describe('importAvatar', () => {
   it('takes https only, but for the simulator, whose files are on loopback', async () => {
     const portrait = { name: 'Ada', diffusersLoraFileUrl: 'http://127.0.0.1/ada.safetensors', triggerPhrase: 'ADA' };
     expect(await importOf({ portrait })).toMatchObject({
-      issues: [{ path: 'portrait.diffusersLoraFileUrl', message: 'fal reads https URLs only.' }],
+      issues: [{ path: 'portrait.diffusersLoraFileUrl', message: 'Only https is taken, not http.' }],
     });
     const simulated = await openApi({ falMode: 'SIMULATED' });
     expect(await simulated.call('ImportAvatar', { input: { portrait } })).toMatchObject({

@@ -119,7 +119,52 @@ const train = (row: Row) => insert('Job', { ...training, ...row, id: other });
 /** An avatar of the style that is READY, and a training of it that has succeeded with this output. */
 const trained = (endpoint: string, output: Row) => train({ endpoint, ...succeeded, output: JSON.stringify(output) });
 
+const apiKey: Row = { id: id(40), ownerId: owner, name: 'bot', hash, hint: 'abcd', scopes: '{READ}' };
+const side: Row = {
+  id: id(50),
+  ownerId: owner,
+  movementId: id(59),
+  kind: 'GRANT',
+  account: 'AVAILABLE',
+  tenths: 5,
+  reason: 'welcome',
+};
+/** These sides of one movement, and nothing more to come of it. */
+const entries = (...sides: Row[]) =>
+  both(...sides.map((row, n) => insert('LedgerEntry', { ...side, ...row, id: id(50 + n) })), (sql) =>
+    sql('SET CONSTRAINTS ALL IMMEDIATE'),
+  );
+const moved = (about: Row, n: number, from: string, to: string, tenths: number) =>
+  both(
+    insert('LedgerEntry', { ...side, ...about, id: id(n), account: from, tenths: -tenths }),
+    insert('LedgerEntry', { ...side, ...about, id: id(n + 1), account: to, tenths }),
+    (sql) => sql('SET CONSTRAINTS ALL IMMEDIATE'),
+    (sql) => sql('SET CONSTRAINTS ALL DEFERRED'),
+  );
+const granted = moved({}, 52, 'ISSUED', 'AVAILABLE', 5);
+
 const allowed: [string, Work][] = [
+  ['a grant', granted],
+  [
+    'a job that is reserved for, and paid in part',
+    both(
+      granted,
+      ...(
+        [
+          ['RESERVATION', 'AVAILABLE', 'RESERVED', 4],
+          ['SETTLEMENT', 'RESERVED', 'EARNED', 3],
+          ['RELEASE', 'RESERVED', 'AVAILABLE', 1],
+        ] as const
+      ).map(([kind, from, to, tenths], n) =>
+        moved({ movementId: id(70 + n), kind, jobId: generationId, reason: null }, 60 + 2 * n, from, to, tenths),
+      ),
+    ),
+  ],
+  ['an API key', insert('ApiKey', apiKey)],
+  [
+    'a success that is paid in part',
+    job({ ...succeeded, output: '{"images": 3}', units: 4, priceTenths: 200, paidTenths: 150 }),
+  ],
   ['a READY portrait', avatar({ ...portrait, status: 'READY', diffusersLoraFileUrl: lora, loraFileHash: hash })],
   ['a READY style', avatar({ ...style, status: 'READY', finetuneId: 'ft' })],
   ['a portrait with a trigger word only', avatar({ ...portrait, triggerPhrase: null, triggerWord: 'TOK' })],
@@ -210,6 +255,73 @@ const refused: [string, string, Work][] = [
   ],
 
   ['User_weight_counts', 'an owner who never has a turn', update('User', { weight: 0 }, owner)],
+  ['User_external_id_has_its_realm', 'an id that is nobody’s name', update('User', { externalId: 'x' }, owner)],
+  ['User_realm_externalId_key', 'two users of one name', update('User', { realm: 'r', externalId: 'x' })],
+  ['User_owes_nothing', 'a balance below zero', update('User', { balanceTenths: -1 }, owner)],
+  ['User_owes_nothing', 'a reservation below zero', update('User', { reservedTenths: -1 }, owner)],
+  ['User_budget_is_positive', 'a budget below zero', update('User', { dailyBudgetTenths: -1 }, owner)],
+  ['ApiKey_may_something', 'a key without a scope', insert('ApiKey', { ...apiKey, scopes: '{}' })],
+  ['ApiKey_is_a_hash', 'a key itself', insert('ApiKey', { ...apiKey, hash: 'lk_'.padEnd(64, 'x') })],
+  ['ApiKey_has_a_name', 'a key without a name', insert('ApiKey', { ...apiKey, name: ' ' })],
+  ['ApiKey_hash_key', 'a key twice', both(insert('ApiKey', apiKey), insert('ApiKey', { ...apiKey, id: other }))],
+
+  ['LedgerEntry_moves_something', 'an entry of nothing', entries({ tenths: 0, kind: 'CORRECTION' })],
+  ['LedgerEntry_says_why', 'a grant without a reason', entries({ reason: null })],
+  [
+    'LedgerEntry_says_why',
+    'a reservation for no job',
+    entries({ kind: 'RESERVATION', account: 'RESERVED', reason: null }),
+  ],
+  ['LedgerEntry_key_once', 'a key of the other side', entries({ tenths: -5, account: 'ISSUED', idempotencyKey: 'k' })],
+  ['LedgerEntry_flows_as_its_kind', 'a grant from the reserved', entries({ account: 'RESERVED' })],
+  ['LedgerEntry_flows_as_its_kind', 'a grant that takes', entries({ tenths: -5 })],
+  ['LedgerEntry_is_double', 'one side alone', entries({})],
+  ['LedgerEntry_is_double', 'sides that do not sum to zero', entries({}, { account: 'ISSUED', tenths: -4 })],
+  ['LedgerEntry_is_double', 'sides of two owners', entries({}, { account: 'ISSUED', tenths: -5, ownerId: stranger })],
+  ['LedgerEntry_is_final', 'a changed entry', both(granted, update('LedgerEntry', { reason: 'another' }))],
+  ['LedgerEntry_is_final', 'a removed entry', both(granted, (sql) => sql('DELETE FROM "LedgerEntry"'))],
+  [
+    'LedgerEntry_ownerId_fkey',
+    'an owner with a ledger who goes',
+    both(
+      granted,
+      (sql) => sql('DELETE FROM "Job"'),
+      (sql) => sql('DELETE FROM "Avatar"'),
+      (sql) => sql('DELETE FROM "User"'),
+    ),
+  ],
+  [
+    'LedgerEntry_job_once',
+    'a job that is reserved for twice',
+    both(
+      granted,
+      ...[0, 1].map((n) =>
+        moved(
+          { movementId: id(70 + n), kind: 'RESERVATION', jobId: generationId, reason: null },
+          60 + 2 * n,
+          'AVAILABLE',
+          'RESERVED',
+          2,
+        ),
+      ),
+    ),
+  ],
+  [
+    'User_owes_nothing',
+    'a movement of what is not there',
+    moved(
+      { movementId: id(70), kind: 'RESERVATION', jobId: generationId, reason: null },
+      60,
+      'AVAILABLE',
+      'RESERVED',
+      2,
+    ),
+  ],
+  ['Job_pays_for_what_it_delivered', 'a price that is no multiple', job({ units: 2, priceTenths: 5 })],
+  ['Job_pays_for_what_it_delivered', 'more than the price', job({ ...failed, priceTenths: 5, paidTenths: 6 })],
+  ['Job_pays_for_what_it_delivered', 'a failure that is paid', job({ ...failed, priceTenths: 5, paidTenths: 5 })],
+  ['Job_paid_at_its_end', 'a price that is paid before', job({ priceTenths: 5, paidTenths: 0 })],
+
   ['FalBudget_is_one', 'a second budget', insert('FalBudget', { id: 2 })],
 
   ['Job_columns_of_its_kind', 'a generation without a prompt', job({ prompt: null })],
@@ -272,6 +384,8 @@ const refused: [string, string, Work][] = [
     ),
   ],
   ['Job_correlationToken_key', 'a token twice', both(update('Job', intended), job(intended))],
+  ['Job_traceparent_is_one', 'a trace that is none', job({ traceparent: 'here' })],
+  ['Job_traceparent_is_one', 'a trace of zeros', job({ traceparent: `00-${'0'.repeat(32)}-${'1'.repeat(16)}-01` })],
   ['Job_sequence_counts', 'fewer than no events', job({ lastSequence: -1 })],
   ['Job_sequence_counts', 'fewer than no failures', job({ failures: -1 })],
   ['Job_avatarId_ownerId_fkey', 'a job of somebody else’s avatar', job({ ownerId: stranger })],

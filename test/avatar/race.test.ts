@@ -13,6 +13,7 @@ import { Refusal } from '../../src/errors.ts';
 import { Events } from '../../src/event/events.ts';
 import { Nudges } from '../../src/event/nudge.ts';
 import { Steps } from '../../src/job/steps.ts';
+import { issueCredits } from '../../src/ledger/commands.ts';
 import { startTraining } from '../../src/training/commands.ts';
 import { openTestFiles } from '../support/files.ts';
 import { isPostgresReachable, migrated, openEmptyPostgres, postgresAt } from '../support/sql.ts';
@@ -44,6 +45,7 @@ describe.runIf(isReachable)('on PostgreSQL', () => {
       files: store.files,
       tasks: { TRAINING: { release }, GENERATION: { release } } as unknown as App['tasks'],
       falMode: 'LIVE',
+      metering: { isOn: true, dailyBudgetTenths: null },
       log: pino({ enabled: false }),
       now: () => new Date(),
     } as App;
@@ -57,7 +59,11 @@ describe.runIf(isReachable)('on PostgreSQL', () => {
   });
   afterAll(() => close());
 
-  const addViewer = (): Promise<Viewer> => app.prisma.user.create({ data: { id: randomUUID() } });
+  const addViewer = async (): Promise<Viewer> => {
+    const viewer = await app.prisma.user.create({ data: { id: randomUUID() } });
+    await issueCredits(app, 'GRANT', viewer.id, { credits: 100_000, reason: 'test' });
+    return viewer;
+  };
   const add = (viewer: Viewer, name = 'Ada') => createAvatar(app, viewer, { style: { name } });
   const train = (viewer: Viewer, id: string, idempotencyKey?: string) =>
     startTraining(app, viewer, { id }, { datasetUrl: new URL('https://example.com/a.zip'), idempotencyKey });

@@ -1,4 +1,4 @@
-/** An owner at work: makes avatars, starts trainings and generations, cancels some, follows all. */
+/** An owner at work: makes avatars, starts trainings and generations, retries and cancels some, follows them. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../../src/fal/simulator/random.ts';
@@ -17,12 +17,18 @@ export type StartedJob = {
 
 export type Journal = {
   started: StartedJob[];
+  /** Of avatars that are deleted: nobody is shown them any more. */
+  gone: StartedJob[];
+  /** Tags of jobs that were started anew. Without a key, a call that is sent again may have started two. */
+  retried: Set<string>;
   followed: { job: StartedJob; whole: Promise<Followed> }[];
   refusals: Map<string, number>;
   wrong: string[];
   signal: AbortSignal;
   /** A number that no other job of the run has. */
   nextTag(): number;
+  /** Gives an owner credits. */
+  grant(to: Caller, credits: number): Promise<void>;
 };
 
 export type ChaosAvatar = { id: string; kind: 'PORTRAIT' | 'STYLE' };
@@ -34,6 +40,8 @@ const documents = {
   addPhotos: `mutation($input: AddPhotosInput!) { addPhotos(input: $input) { __typename ... on Error { message } } }`,
   train: `mutation($input: StartTrainingInput!) { start: startTraining(input: $input) { ${started} } }`,
   generate: `mutation($input: StartGenerationInput!) { start: startGeneration(input: $input) { ${started} } }`,
+  retry: `mutation($jobId: ID!) { start: retryJob(jobId: $jobId) { ${started} } }`,
+  delete: `mutation($id: ID!) { deleteAvatar(avatarId: $id) { __typename } }`,
   cancel: `mutation($jobId: ID!) { cancelJob(jobId: $jobId) { __typename } }`,
 };
 
@@ -73,13 +81,14 @@ export async function train(caller: Caller, avatar: ChaosAvatar, random: Random,
 
 const portraitPresets = ['FAST', 'BALANCED', 'QUALITY', 'PORTRAIT', 'LANDSCAPE', 'ARTISTIC', 'PHOTOREALISTIC'] as const;
 
-export async function generate(caller: Caller, avatar: ChaosAvatar, random: Random, journal: Journal) {
+/** `gone`: the avatar is about to be deleted. */
+export async function generate(caller: Caller, avatar: ChaosAvatar, random: Random, journal: Journal, gone = false) {
   const tag = `picture ${journal.nextTag()} of chaos`;
-  const preset = avatar.kind === 'STYLE' && random.chance(0.3) ? 'ULTRA' : random.pick(portraitPresets);
+  const preset = !gone && avatar.kind === 'STYLE' && random.chance(0.3) ? 'ULTRA' : random.pick(portraitPresets);
   const numImages = preset === 'ULTRA' ? 1 : random.int(1, 4);
   const outputFormat = preset === 'ULTRA' ? 'JPEG' : random.pick(['JPEG', 'PNG']);
   const input = { avatarId: avatar.id, prompt: tag, preset, numImages, outputFormat };
-  return await start(caller, documents.generate, input, { tag, kind: 'GENERATION', numImages }, random, journal);
+  return await start(caller, documents.generate, input, { tag, kind: 'GENERATION', numImages }, random, journal, gone);
 }
 
 async function start(
@@ -89,6 +98,7 @@ async function start(
   about: Omit<StartedJob, 'id' | 'caller'>,
   random: Random,
   journal: Journal,
+  gone = false,
 ): Promise<StartedJob | undefined> {
   const input = { ...given, idempotencyKey: about.tag };
   const times = random.chance(0.3) ? random.int(2, 3) : 1;
@@ -98,16 +108,45 @@ async function start(
     journal.wrong.push(`${about.tag}, sent ${times} times at once, was answered ${JSON.stringify(answers)}`);
   const [first] = answers;
   if (first?.start.id === undefined) {
-    const refusal = first?.start.__typename ?? 'nothing';
-    journal.refusals.set(refusal, (journal.refusals.get(refusal) ?? 0) + 1);
+    await refused(first, caller, random, journal);
     return undefined;
   }
   const job = { ...about, id: first.start.id, caller };
+  if (gone) journal.gone.push(job);
+  else take(job, random, journal);
+  return job;
+}
+
+/** Starts an ended job anew, or is told that it has not ended. */
+export async function retry(job: StartedJob, random: Random, journal: Journal): Promise<void> {
+  journal.retried.add(job.tag);
+  const answer = await job.caller.call<Start>(documents.retry, { jobId: job.id });
+  if (answer.start.id === undefined) await refused(answer, job.caller, random, journal);
+  else take({ ...job, id: answer.start.id }, random, journal);
+}
+
+/** Has a style drawn and deletes it soon after. */
+export async function drawAndDelete(caller: Caller, random: Random, journal: Journal): Promise<void> {
+  const avatar = await importStyle(caller, 'Soon deleted', 'no-such-finetune');
+  for (let n = random.int(1, 2); n > 0; n -= 1) await generate(caller, avatar, random, journal, true);
+  await pause(random.int(0, 3_000));
+  await caller.call(documents.delete, { id: avatar.id });
+}
+
+/** Whoever has no credits is given some, sometimes. */
+async function refused(answer: Start | undefined, caller: Caller, random: Random, journal: Journal): Promise<void> {
+  const refusal = answer?.start.__typename ?? 'nothing';
+  journal.refusals.set(refusal, (journal.refusals.get(refusal) ?? 0) + 1);
+  if (refusal === 'InsufficientCreditsError' && random.chance(0.7))
+    await journal.grant(caller, random.int(50, 1500) / 10);
+}
+
+function take(job: StartedJob, random: Random, journal: Journal): void {
+  const { caller } = job;
   journal.started.push(job);
   for (let followers = random.int(1, 2); followers > 0; followers -= 1) {
     journal.followed.push({ job, whole: follow(caller, job.id, random, journal.signal) });
   }
-  return job;
 }
 
 /** Cancels at a moment of chance: before the submit, while it is under way, later, or when all is over; sometimes twice. */

@@ -13,6 +13,10 @@ export type ChaosFal = {
   requests(): FalRequest[];
   /** Webhooks as fal sends them when nothing goes wrong, which were answered with 200. */
   takenWebhooks(): SentWebhook[];
+  /** Whether a webhook about the request named another that there is not: whoever adopts that believes fal itself. */
+  hasMisnamed(requestId: string): boolean;
+  /** Whether a fault met a request's list of pictures or one of their files, so that some may be missing. */
+  mayLackPictures(requestId: string): boolean;
   /** How often each act of a plan was done, by `kind act`. */
   faultsDone(): Map<string, number>;
   close(): Promise<void>;
@@ -44,6 +48,19 @@ export async function startFal(dataDir: string, port: number): Promise<ChaosFal>
     takenWebhooks: () =>
       [...seen, ...simulator.record.webhooks()].filter(
         (entry): entry is SentWebhook => 'attempt' in entry && entry.status === 200 && entry.faults === undefined,
+      ),
+    hasMisnamed: (requestId) =>
+      [...seen, ...simulator.record.webhooks()].some(
+        (entry) =>
+          'attempt' in entry && entry.requestId === requestId && entry.faults?.includes('unknown-request') === true,
+      ),
+    mayLackPictures: (requestId) =>
+      [...seen, ...simulator.record.calls()].some(
+        (entry) =>
+          'kind' in entry &&
+          entry.requestId === requestId &&
+          entry.faults !== undefined &&
+          (entry.kind === 'download' || (entry.kind === 'result' && entry.faults.includes('images'))),
       ),
     faultsDone() {
       const done = new Map<string, number>();

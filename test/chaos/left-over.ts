@@ -9,10 +9,14 @@ const settleMs = 90_000;
 /** Caches of the database and of the picture library, filled by a run, and the heap's slack. */
 const mostGrowth = 600_000_000;
 
-/** Nothing where there is no /proc. */
-export function heldBy(pid: number): Held {
+/** All of them together; nothing where there is no /proc. */
+export function heldBy(pids: number[]): Held {
   const held: Held = { sockets: 0, files: [], residentBytes: 0 };
-  if (!existsSync(`/proc/${pid}/fd`)) return held;
+  for (const pid of pids) if (existsSync(`/proc/${pid}/fd`)) add(held, pid);
+  return held;
+}
+
+function add(held: Held, pid: number): void {
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     try {
       const target = readlinkSync(`/proc/${pid}/fd/${fd}`);
@@ -24,8 +28,7 @@ export function heldBy(pid: number): Held {
     }
   }
   const [, kilobytes = '0'] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  held.residentBytes = Number(kilobytes) * 1024;
-  return held;
+  held.residentBytes += Number(kilobytes) * 1024;
 }
 
 export async function leftOver(held: () => Held, atStart: Held): Promise<{ wrong: string[]; atEnd: Held }> {

@@ -23,7 +23,12 @@ type Told = {
 
 export type Outcome = { end: string; events: number; wrong: string[] };
 
-export async function outcomeOf(job: StartedJob, streams: Followed[], fal: ChaosFal): Promise<Outcome> {
+/** `alike`: how many jobs have its tag. A retry has that of the job that it is started from. */
+export async function outcomeOf(
+  job: StartedJob & { alike: number },
+  streams: Followed[],
+  fal: ChaosFal,
+): Promise<Outcome> {
   const wrong: string[] = [];
   const { told, events } = await read(job);
   const end = told.error === null ? told.status : `${told.status} ${told.error.code}`;
@@ -47,16 +52,17 @@ export async function outcomeOf(job: StartedJob, streams: Followed[], fal: Chaos
   }
 
   const own = fal.requests().filter(({ input }) => JSON.stringify(input).includes(tagAsSent(job)));
-  if (own.length > 1) wrong.push(`fal accepted ${own.length} submits`);
-  if (told.requestId !== null && told.requestId !== own[0]?.id) wrong.push(`its request is not the one that fal has`);
-  if (told.error?.code === 'SUBMIT_UNCONFIRMED') {
+  if (own.length > job.alike) wrong.push(`fal accepted ${own.length} submits of ${job.alike} jobs`);
+  const isOwnRequest = own.some(({ id }) => id === told.requestId || fal.hasMisnamed(id));
+  if (told.requestId !== null && !isOwnRequest) wrong.push(`its request is not the one that fal has`);
+  if (told.error?.code === 'SUBMIT_UNCONFIRMED' && job.alike === 1) {
     const endedAt = Date.parse(told.finishedAt ?? '');
     const isOwn = ({ requestId }: { requestId: string }) => own.some(({ id }) => id === requestId);
     if (fal.takenWebhooks().some((webhook) => isOwn(webhook) && webhook.at + 1_000 < endedAt)) {
       wrong.push('its webhook was taken in time, and it was not adopted');
     }
   }
-  if (told.status === 'SUCCEEDED') wrong.push(...(await wrongInArtefacts(job, told)));
+  if (told.status === 'SUCCEEDED') wrong.push(...(await wrongInArtefacts(job, told, fal)));
   return { end, events: events.length, wrong };
 }
 
@@ -71,6 +77,15 @@ export async function listedJobs({ call }: Caller): Promise<string[]> {
     more = jobs.pageInfo.hasNextPage;
   }
   return ids;
+}
+
+/** The tag of a job that nobody was told of. */
+export async function tagOf({ call }: Caller, id: string): Promise<string> {
+  type Tagged = { node: { prompt?: string; settings: { steps?: number; comment?: string } } };
+  const document = `query($id: ID!) { node(id: $id) { ... on Generation { prompt }
+    ... on Training { settings { ... on FluxLoraPortraitTrainerSettings { steps } ... on FluxProTrainerSettings { comment } } } } }`;
+  const { prompt, settings } = (await call<Tagged>(document, { id })).node;
+  return prompt ?? settings.comment ?? `steps ${settings.steps}`;
 }
 
 async function read({ id, caller }: StartedJob): Promise<{ told: Told; events: SeenEvent[] }> {
@@ -98,14 +113,19 @@ function wrongInHistory(events: SeenEvent[]): string[] {
   return wrong;
 }
 
-async function wrongInArtefacts({ kind, numImages }: StartedJob, { images = [], avatar }: Told): Promise<string[]> {
+async function wrongInArtefacts(
+  { kind, numImages }: StartedJob,
+  { images = [], avatar, requestId }: Told,
+  fal: ChaosFal,
+): Promise<string[]> {
   if (kind === 'TRAINING') {
     const model = avatar?.diffusersLoraFileUrl ?? avatar?.finetuneId ?? null;
     return avatar?.status === 'READY' && avatar.findings.length === 0 && model !== null
       ? []
       : ['its avatar has no model'];
   }
-  const wrong = images.length === numImages ? [] : [`has ${images.length} of ${numImages} pictures`];
+  const isLess = images.length > 0 && images.length < numImages && fal.mayLackPictures(requestId ?? '');
+  const wrong = images.length === numImages || isLess ? [] : [`has ${images.length} of ${numImages} pictures`];
   for (const { url, width, height, contentType } of images) {
     const response = await fetch(url);
     if (response.headers.get('content-type') !== contentType)

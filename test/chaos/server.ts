@@ -3,13 +3,13 @@ import { killWhileStarting, type ServerProcess, startProcess } from '../support/
 
 export type MortalServer = {
   url: string;
-  /** Of the process that runs now. */
-  readonly pid: number;
-  kills: number;
+  /** Of what runs now. */
+  readonly pids: number[];
+  readonly kills: number;
   /** Ends on SIGTERM, in between. */
-  drains: number;
+  readonly drains: number;
   /** From a start after a kill until the server is there again, the longest of all. */
-  slowestRecoveryMs: number;
+  readonly slowestRecoveryMs: number;
   /** kill -9, and a new start; with numbers, after starts that were killed too, each so many milliseconds in. */
   killAndStart(killedStartsMs: number[]): Promise<void>;
   /** SIGTERM, and a new start. */
@@ -24,15 +24,15 @@ export type MortalServer = {
 export async function startMortal(env: Record<string, string>): Promise<MortalServer> {
   let server: ServerProcess = await startProcess(env);
   const before: string[] = [];
-  const mortal: MortalServer = {
+  const mortal = {
     url: server.url,
-    get pid() {
-      return server.pid;
+    get pids() {
+      return [server.pid];
     },
     kills: 0,
     drains: 0,
     slowestRecoveryMs: 0,
-    async killAndStart(killedStartsMs) {
+    async killAndStart(killedStartsMs: number[]) {
       await server.end('SIGKILL');
       mortal.kills += 1 + killedStartsMs.length;
       for (const afterMs of killedStartsMs) await killWhileStarting(env, afterMs);

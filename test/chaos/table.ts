@@ -1,4 +1,5 @@
 /** The report of a run as a person reads it. */
+import { whole } from './money.ts';
 import type { ChaosReport } from './run.ts';
 
 export function tableOf(report: ChaosReport): string {
@@ -6,10 +7,12 @@ export function tableOf(report: ChaosReport): string {
   const megabytes = ({ residentBytes }: { residentBytes: number }) => `${Math.round(residentBytes / 1e6)} MB`;
   const rows: [string, string | number][] = [
     ['seed', report.seed],
+    ['processes', report.processes],
     ['jobs', report.jobs],
     ...listed('  ', report.ends),
     ...listed('  refused: ', report.refusals),
     ['events', report.events],
+    ['credits granted, paid and left', money(report)],
     ['connections of followers', report.connections],
     ['kills of the server', report.kills],
     ['drains of the server', report.drains],
@@ -27,6 +30,8 @@ export function tableOf(report: ChaosReport): string {
   if (report.wrong.length === 0) return `${table}\n\nEvery promise was kept.`;
   return `${table}\n\nSeed ${report.seed}, wrong:\n${report.wrong.map((what) => `- ${what}`).join('\n')}`;
 }
+
+const money = ({ money: { granted, paid } }: ChaosReport) => [granted, paid, whole([granted, -paid])].join(', ');
 
 function listed(before: string, counts: Map<string, number>): [string, number][] {
   return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => [before + name, count]);

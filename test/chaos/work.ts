@@ -1,13 +1,15 @@
-/** What owners do in a run: first they have avatars trained, then they start jobs and cancel some. */
+/** What owners do in a run: first they have avatars trained, then they start jobs, cancel some and start some anew. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../../src/fal/simulator/random.ts';
 import {
   type ChaosAvatar,
   cancelSometime,
   createAvatar,
+  drawAndDelete,
   generate,
   importStyle,
   type Journal,
+  retry,
   train,
 } from './client.ts';
 import type { Caller } from './owner.ts';
@@ -16,6 +18,8 @@ import type { Caller } from './owner.ts';
 export async function learn(callers: Caller[], random: Random, journal: Journal): Promise<ChaosAvatar[][]> {
   const [first] = callers;
   if (first === undefined) throw new Error('A run needs an owner.');
+  // Two trainings for the first, one for the others, and a little that is soon spent.
+  for (const caller of callers) await journal.grant(caller, caller === first ? 360 : 210);
   const style = await createAvatar(first, 'STYLE', 'Woodcut');
   const portraits: ChaosAvatar[] = [];
   for (const caller of callers) portraits.push(await createAvatar(caller, 'PORTRAIT', `Ada of ${caller.owner.name}`));
@@ -49,6 +53,9 @@ export async function work(
       ? await train(caller, portrait, random, journal)
       : await generate(caller, random.chance(0.05) ? stranger : random.pick([portrait, style]), random, journal);
     if (job !== undefined && random.chance(0.25)) cancels.push(cancelSometime(caller, job, random));
+    const own = journal.started.filter((one) => one.caller === caller);
+    if (random.chance(0.15) && own.length > 0) await retry(random.pick(own as [(typeof own)[0]]), random, journal);
+    if (random.chance(0.1)) cancels.push(drawAndDelete(caller, random, journal));
     // Bursts, and pauses that spread the rest over the time there is.
     if (random.chance(0.6)) await pause(random.between(0, (2 * workMs) / jobs));
   }

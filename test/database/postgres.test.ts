@@ -1,8 +1,8 @@
 /** A whole server on PostgreSQL: several on one database, one that goes away and comes back, and one that cannot be used. */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { localViewer } from '../../src/access/session.ts';
 import { DatabaseUnusable, openPostgres } from '../../src/database/postgres.ts';
 import { type Simulator, startSimulator } from '../../src/fal/simulator/server.ts';
-import { localViewer } from '../../src/start.ts';
 import { databases, onPostgres, type ServerDatabase, tellSkipped } from '../support/databases.ts';
 import { gql, subscribe } from '../support/http.ts';
 import { newDataFolder, startLikeness, type TestLikeness } from '../support/likeness.ts';

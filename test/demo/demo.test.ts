@@ -180,7 +180,7 @@ test('says in one line what is wrong', async () => {
   const cases: [string[], string, Record<string, string>?][] = [
     [['--photos', empty], `The folder ${empty} has no photos.`],
     [['--photos', join(empty, 'none')], `There is no folder ${join(empty, 'none')}.`],
-    [['--photos', few, '--url', taken.url], 'Ada: Add 9 more photos: it takes at least 10.'],
+    [['--photos', few, '--url', taken.url], ': Add 9 more photos: it takes at least 10.'],
     [['--url', otherUrl], `What answers at ${otherUrl} is no Likeness server.`],
     [['--url', 'http://likeness.invalid'], 'Nothing answers at http://likeness.invalid.'],
     [['--url', 'nonsense'], "option '--url <url>' argument 'nonsense' is invalid. Not an http or https URL."],

@@ -222,6 +222,16 @@ describe('a download', () => {
     await adapter.server.seen[0]?.closed;
   });
 
+  it('that breaks before anybody reads tells its reader, and nobody else', async () => {
+    adapter.server.script(
+      route,
+      partial({ 'content-length': '100' }, ({ socket }) => socket?.resetAndDestroy()),
+    );
+    const file = await download();
+    await expect.poll(() => file.errored).not.toBeNull();
+    expect(await rejection(buffer(file))).toMatchObject({ code: 'FAL_UNAVAILABLE', transient: true });
+  });
+
   it('waits for a slow reader, and then no longer for fal', async () => {
     // Two reads of a socket: one goes through, the other waits in the body, and nothing waits in the socket.
     const [begun, idleMs] = [120_000, 100];

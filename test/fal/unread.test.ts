@@ -60,7 +60,11 @@ it('a stream', async () => {
   const transport = openTransport({ baseUrl: fal.url, connectMs: 1000 });
   closing.push(() => transport.close());
   const call = { url: 'https://queue.fal.run/status', method: 'GET', headers: {} };
-  const { response, release } = await transport.open(call, { openMs: 5000, signal: new AbortController().signal });
+  const { response, release } = await transport.open(call, {
+    name: 'stream',
+    openMs: 5000,
+    signal: new AbortController().signal,
+  });
   await fal.finished();
   await settle();
   expect(await response.text()).toHaveLength(40_000);

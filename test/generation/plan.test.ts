@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Avatar, GenerationPreset } from '../../prisma/generated/client/client.ts';
 import { InvalidInput } from '../../src/errors.ts';
 import type { FalMode } from '../../src/fal/url.ts';
-import { type GenerationInput, planGeneration } from '../../src/generation/plan.ts';
+import { type GenerationInput, planDrawing } from '../../src/generation/plan.ts';
 import { readSettings } from '../../src/generation/settings/wire.ts';
 
 const path = 'https://v3.fal.media/files/ada.safetensors';
@@ -22,7 +22,7 @@ const style = {
 } as Avatar;
 
 const plan = (avatar: Avatar, asked: Partial<GenerationInput>, mode: FalMode = 'LIVE') =>
-  planGeneration(avatar, { prompt: 'a knight', ...asked }, mode);
+  planDrawing(avatar, { prompt: 'a knight', ...asked }, mode);
 
 /** The table of numbers.md: steps, guidance, size, strength, tolerance. */
 const table: [GenerationPreset | null, number, number, string, number, string][] = [
@@ -38,7 +38,7 @@ const table: [GenerationPreset | null, number, number, string, number, string][]
 
 const drawing = { num_images: 1, output_format: 'jpeg' };
 
-describe('planGeneration', () => {
+describe('planDrawing', () => {
   it.each(table)('sends flux-lora the numbers of %s for a portrait', (preset, steps, guidance, size, strength) => {
     expect(plan(portrait, { preset })).toEqual({
       endpoint: 'fal-ai/flux-lora',
@@ -190,7 +190,7 @@ describe('planGeneration', () => {
   });
 });
 
-describe('planGeneration refuses', () => {
+describe('planDrawing refuses', () => {
   const lora = (fluxLora: NonNullable<NonNullable<GenerationInput['settings']>['fluxLora']>) => ({
     settings: { fluxLora },
   });
@@ -323,14 +323,14 @@ describe('planGeneration refuses', () => {
       style,
       ultra({ referenceImageUrl: new URL('http://example.com/a.png') }),
       'settings.fluxProUltraFinetuned.referenceImageUrl',
-      'fal reads https URLs only.',
+      'Only https is taken, not http.',
     ],
     [
       'a file',
       style,
       ultra({ referenceImageUrl: new URL('file:///etc/passwd') }),
       'settings.fluxProUltraFinetuned.referenceImageUrl',
-      'fal reads https URLs only.',
+      'Only https is taken, not file.',
     ],
     [
       'another kind’s model',

@@ -25,6 +25,7 @@ const portrait: Avatar = {
   diffusersLoraFileUrl: 'https://v3.fal.media/files/ada.safetensors',
   configFileUrl: null,
   loraFileHash: null,
+  loraSeenAt: null,
   configFileHash: null,
   createdAt: new Date(0),
   deletedAt: null,

@@ -25,7 +25,11 @@ beforeAll(async () => {
     if (file === undefined) throw new FalError('RESULT_LOST', 'fal no longer has the file (404).', { status: 404 });
     return typeof file === 'function' ? await file(signal) : Readable.from([file]);
   };
-  task = generationTask({ fal: { download }, files: server.app.files });
+  task = generationTask({
+    ...server.app,
+    allowLoopback: true,
+    fal: { download, upload: async () => expect.fail('nothing is put up') },
+  });
 });
 beforeEach(() => atFal.clear());
 afterAll(() => server.close());
@@ -62,7 +66,7 @@ const answer = (urls: string[], more: object = {}) => ({
 async function keep(job: Job, kept: KeptImages): Promise<Job> {
   return await server.prisma.$transaction(async (tx) => {
     await server.app.files.record(tx, kept.files);
-    const columns = await task.keep(tx, job, kept);
+    const { delivered: _delivered, ...columns } = await task.keep(tx, job, kept);
     const data = { status: 'SUCCEEDED', percent: 100, finishedAt: new Date(), ...columns } as const;
     return await tx.job.update({ where: { id: job.id }, data });
   });
@@ -71,7 +75,7 @@ async function keep(job: Job, kept: KeptImages): Promise<Job> {
 describe('what fal is sent', () => {
   it('is the job’s input as it is', async () => {
     const job = await finished({ preset: 'FAST', seed: 3 });
-    expect(await task.prepare(job, never)).toEqual({ input: job.input });
+    expect(await task.prepare(job, never)).toMatchObject({ input: job.input });
   });
 });
 
@@ -109,7 +113,7 @@ describe('fal’s answer', () => {
     ]);
     for (const [index, image] of images.entries()) {
       expect(image.byteSize).toBe((atFal.get(urls[index] ?? '') as Uint8Array).length);
-      expect(existsSync(server.app.files.path(image.fileHash))).toBe(true);
+      expect(existsSync(server.pathOf(image.fileHash))).toBe(true);
     }
 
     const { node } = await server.call<{ node: { images: object[] } }>('GenerationById', {
@@ -159,6 +163,38 @@ describe('fal’s answer', () => {
   });
 });
 
+describe('what was delivered is what is paid', () => {
+  const delivered = async (asked: Partial<GenerationInput>, result: unknown) => {
+    const job = await finished(asked);
+    const kept = await task.copy(job, result, never);
+    const { output, delivered } = await server.prisma.$transaction(async (tx) => {
+      await server.app.files.record(tx, kept.files);
+      return await task.keep(tx, job, kept);
+    });
+    return [output['images'], delivered];
+  };
+
+  it('all of it', async () => {
+    expect(await delivered({ numImages: 2 }, answer([await draw('1.jpg'), await draw('2.jpg')]))).toEqual([2, 2]);
+  });
+
+  it('fewer than were asked for', async () => {
+    expect(await delivered({ numImages: 3 }, answer([await draw('1.jpg'), await draw('2.jpg')]))).toEqual([2, 2]);
+  });
+
+  it('not the one that fal has lost, or damaged', async () => {
+    const gone = 'https://v3.fal.media/files/gone.jpg';
+    const damaged = await draw('damaged.jpg');
+    atFal.set(damaged, Buffer.from('<html>'));
+    expect(await delivered({ numImages: 4 }, answer([await draw('1.jpg'), gone, damaged]))).toEqual([1, 1]);
+  });
+
+  it('not the one that the safety checker flagged, which is kept', async () => {
+    const urls = [await draw('1.jpg'), await draw('2.jpg')];
+    expect(await delivered({ numImages: 2 }, answer(urls, { has_nsfw_concepts: [true, false] }))).toEqual([2, 1]);
+  });
+});
+
 describe('fal’s answer is refused', () => {
   const failing = async (asked: Partial<GenerationInput>, result: unknown) => {
     const job = await finished(asked);
@@ -181,11 +217,6 @@ describe('fal’s answer is refused', () => {
     expect(await failing({}, result)).toMatchObject({ name: 'FalError', code: 'RESULT_LOST', transient: false });
   });
 
-  it('for fewer images than were asked for: RESULT_LOST', async () => {
-    const error = await failing({ numImages: 3 }, answer([await draw('1.jpg'), await draw('2.jpg')]));
-    expect(error).toMatchObject({ code: 'RESULT_LOST', message: 'fal’s answer holds 2 of the 3 pictures asked for.' });
-  });
-
   it('when every image is flagged: CONTENT_BLOCKED', async () => {
     const urls = [await draw('1.jpg'), await draw('2.jpg')];
     expect(await failing({ numImages: 2 }, answer(urls, { has_nsfw_concepts: [true, true] }))).toMatchObject({
@@ -197,10 +228,10 @@ describe('fal’s answer is refused', () => {
     expect(await failing({}, answer([], { has_nsfw_concepts: [true] }))).toMatchObject({ code: 'CONTENT_BLOCKED' });
   });
 
-  it('for an image that is gone', async () => {
+  it('for images that are all gone', async () => {
     const error = await failing(
       { numImages: 2 },
-      answer([await draw('here.jpg'), 'https://v3.fal.media/files/gone.jpg']),
+      answer(['https://v3.fal.media/files/gone.jpg', 'https://v3.fal.media/files/too.jpg']),
     );
     expect(error).toMatchObject({ code: 'RESULT_LOST', status: 404 });
   });
@@ -224,9 +255,10 @@ describe('fal’s answer is refused', () => {
     expect(await failing({}, answer([url]))).toMatchObject({ code: 'FAL_UNAVAILABLE', transient: true });
   });
 
-  it('for the first that fails, and stops to read the others', async () => {
+  it('for one that fal cannot give now, and stops to read the others', async () => {
     const slow = 'https://v3.fal.media/files/slow.jpg';
-    const gone = 'https://v3.fal.media/files/gone.jpg';
+    const later = 'https://v3.fal.media/files/later.jpg';
+    atFal.set(later, () => Promise.reject(new FalError('FAL_UNAVAILABLE', 'No.', { transient: true })));
     let stopped = false;
     atFal.set(
       slow,
@@ -238,7 +270,7 @@ describe('fal’s answer is refused', () => {
           });
         }),
     );
-    expect(await failing({ numImages: 2 }, answer([slow, gone]))).toMatchObject({ code: 'RESULT_LOST', status: 404 });
+    expect(await failing({ numImages: 2 }, answer([slow, later]))).toMatchObject({ code: 'FAL_UNAVAILABLE' });
     expect(stopped).toBe(true);
   });
 

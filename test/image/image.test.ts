@@ -155,7 +155,7 @@ describe('deleteImage', () => {
   it('removes the file with the last image of it', async () => {
     await server.prisma.generatedImage.deleteMany();
     const [one, two] = [await add(), await add()];
-    const path = server.app.files.path(one.fileHash);
+    const path = server.pathOf(one.fileHash);
     expect(two.fileHash).toBe(one.fileHash);
     await remove(one.globalId);
     expect(existsSync(path)).toBe(true);

@@ -31,9 +31,9 @@ beforeAll(async () => {
   const { app } = world;
   parts = { ...app, deadlineMs: () => hourMs, keyHash: hashOfKey('id:secret') };
   avatar = await world.addAvatar('PORTRAIT');
-  app.steps.onWake = () => {
+  app.steps.onWake(() => {
     woken += 1;
-  };
+  });
 });
 afterAll(() => world.close());
 beforeEach(async () => {

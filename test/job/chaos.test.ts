@@ -99,6 +99,8 @@ test(`${jobs} jobs, ${kills} kills, seed ${seed}`, { timeout: 120_000 }, async (
   const random = randomOf(seed);
   const following = Promise.all(
     Array.from({ length: jobs }, async (_, n) => {
+      // Not all at once: a kill would meet the submits of all.
+      await pause(150 * n);
       const id = await startGeneration(n);
       return { id, seen: await follow(id) };
     }),

@@ -7,8 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type HeldClock, heldClock } from '../../src/fal/simulator/held-clock.ts';
 import { type Simulator, startSimulator } from '../../src/fal/simulator/server.ts';
 import { databases, type ServerDatabase, tellSkipped } from '../support/databases.ts';
+import { followAnywhere, type Seen } from '../support/follow.ts';
 import { type Gate, openGate } from '../support/gate.ts';
-import { gql, subscribe, upload } from '../support/http.ts';
+import { gql, upload } from '../support/http.ts';
 import { photoNames, photoPath } from '../support/photos.ts';
 import { freePort, type ServerProcess, startProcess } from '../support/process.ts';
 
@@ -18,9 +19,7 @@ const trainDocument = `mutation($input: StartTrainingInput!) { startTraining(inp
 const generateDocument = `mutation($input: StartGenerationInput!) { startGeneration(input: $input) { __typename ... on Job { id } ... on Error { message } } }`;
 const jobDocument = `query($id: ID!) { node(id: $id) { ... on Job { status error { code } events(first: 100) { edges { node { sequence } } } }
   ... on Generation { images { id url } } ... on Training { avatar { ... on AvatarProfile { status } } } } }`;
-const eventsDocument = `subscription($jobId: ID!, $after: Int) { jobEvents(jobId: $jobId, after: $after) { __typename sequence job { status } } }`;
 
-type Seen = { __typename: string; sequence: number };
 type Told = { status: string; error: { code: string } | null; images?: { url: string }[]; avatar?: { status: string } };
 
 tellSkipped();
@@ -71,40 +70,7 @@ describe.each(databases)('kill -9 and start again on %s', (_name, open) => {
       })
     ).startGeneration.id;
 
-  /** Follows a job through every restart, resuming behind the last number that it saw. */
-  const follow = (jobId: string) => {
-    const seen: Seen[] = [];
-    const waiting = new Set<() => void>();
-    const whole = (async () => {
-      while (!/Succeeded|Failed|Cancelled/.test(seen.at(-1)?.__typename ?? '')) {
-        const stream = subscribe<{ jobEvents: Seen }>(server.url, eventsDocument, {
-          jobId,
-          after: seen.at(-1)?.sequence ?? 0,
-        });
-        try {
-          for await (const { data } of stream) {
-            if (data) seen.push(data.jobEvents);
-            for (const check of waiting) check();
-          }
-        } catch {
-          // The server was killed: again, until it is back.
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-      }
-      return seen;
-    })();
-    const until = (type: string) =>
-      new Promise<void>((resolve) => {
-        const check = () => {
-          if (!seen.some(({ __typename }) => __typename === type)) return;
-          waiting.delete(check);
-          resolve();
-        };
-        waiting.add(check);
-        check();
-      });
-    return { whole, until };
-  };
+  const follow = (jobId: string) => followAnywhere(() => server.url, jobId);
 
   /** Moves fal's time on until the job has ended. */
   const letFalWork = async (whole: Promise<Seen[]>) => {

@@ -1,7 +1,9 @@
 /** What each fault of fal's ends in: the whole server over the simulated fal, one fault plan a row. */
 import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/fal/simulator/clock.ts';
 import { type Simulator, startSimulator } from '../../src/fal/simulator/server.ts';
+import { uuidIn } from '../support/generations.ts';
 import { subscribe, upload } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
 
@@ -23,11 +25,14 @@ type Told = {
   images?: { url: string; hasNsfwConcepts: boolean }[];
   avatar?: { status: string };
 };
-type Row = [what: string, faults: object[], end: string, accepted?: number];
+type Row = [what: string, faults: object[], end: string, accepted?: number, images?: number];
 
 let fal: Simulator;
 let likeness: TestLikeness;
 let avatarId: string;
+/** How far fal's clock is ahead. */
+let aheadMs = 0;
+const clock = { ...systemClock, now: () => Date.now() + aheadMs };
 
 const ask = async <Data = Made>(document: string, variables: Record<string, unknown> = {}) => {
   const { data, errors } = await likeness.gql<{ made: Data }>(document, variables);
@@ -64,7 +69,7 @@ const generate = async (prompt = 'at sea') => {
 const nameOf = ({ status, error }: Told) => error?.code ?? status;
 
 beforeAll(async () => {
-  fal = await startSimulator({ dataDir: undefined, speed: 'instant' });
+  fal = await startSimulator({ dataDir: undefined, speed: 'instant', clock });
   const live = { FAL_MODE: 'live', FAL_KEY: fal.key, FAL_BASE_URL: fal.url, FAL_SUBMITS_PER_MINUTE: '1000' };
   likeness = await startLikeness({ env: live });
   avatarId = await newPortrait();
@@ -77,6 +82,8 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await likeness.app.prisma.retiredEndpoint.deleteMany();
+  // A row's downloads are of its pictures, not a look at the LoRA.
+  await likeness.app.prisma.avatar.updateMany({ data: { loraSeenAt: new Date() } });
   fal.clearFaults();
 });
 
@@ -111,14 +118,18 @@ describe('a generation', () => {
     ['an empty result', [{ on: 'result', nth: 1, do: 'empty' }], 'SUCCEEDED'],
     ['a result of another shape', [{ on: 'result', do: 'patch', set: { images: 'none' } }], 'RESULT_LOST'],
     ['no images', [{ on: 'result', do: 'images', keep: 0 }], 'RESULT_LOST'],
-    ['fewer images than were asked for', [{ on: 'result', do: 'images', keep: 1 }], 'RESULT_LOST'],
+    ['fewer images than were asked for', [{ on: 'result', do: 'images', keep: 1 }], 'SUCCEEDED', 1, 1],
     ['a result that is gone', [{ on: 'result', do: 'answer', status: 404 }], 'RESULT_LOST'],
     ['a result that is gone for good', [{ on: 'result', do: 'answer', status: 410 }], 'RESULT_LOST'],
     ['fal is down at the result', [{ on: 'result', nth: 1, do: 'answer', status: 503 }], 'SUCCEEDED'],
-    ['an image that does not decode', [{ on: 'download', nth: 2, do: 'corrupt' }], 'RESULT_LOST'],
-    ['an image of no bytes', [{ on: 'download', nth: 1, do: 'empty' }], 'RESULT_LOST'],
-    ['an image that is gone', [{ on: 'download', nth: 2, do: 'answer', status: 404 }], 'RESULT_LOST'],
-    ['an image that is too large', [{ on: 'download', nth: 1, do: 'huge', bytes: 40_000_000 }], 'RESULT_LOST'],
+    ['an image that does not decode', [{ on: 'download', nth: 2, do: 'corrupt' }], 'SUCCEEDED', 1, 1],
+    ['every image that does not decode', [{ on: 'download', do: 'corrupt' }], 'RESULT_LOST'],
+    ['an image of no bytes', [{ on: 'download', nth: 1, do: 'empty' }], 'SUCCEEDED', 1, 1],
+    ['every image of no bytes', [{ on: 'download', do: 'empty' }], 'RESULT_LOST'],
+    ['an image that is gone', [{ on: 'download', nth: 2, do: 'answer', status: 404 }], 'SUCCEEDED', 1, 1],
+    ['every image that is gone', [{ on: 'download', do: 'answer', status: 404 }], 'RESULT_LOST'],
+    ['an image that is too large', [{ on: 'download', nth: 1, do: 'huge', bytes: 40_000_000 }], 'SUCCEEDED', 1, 1],
+    ['every image that is too large', [{ on: 'download', do: 'huge', bytes: 40_000_000 }], 'RESULT_LOST'],
     [
       'an image under another type’s name',
       [{ on: 'download', do: 'wrong-type', contentType: 'text/html' }],
@@ -147,12 +158,12 @@ describe('a generation', () => {
     ],
   ];
 
-  test.each(rows)('%s', async (_what, faults, end, accepted = 1) => {
+  test.each(rows)('%s', async (_what, faults, end, accepted = 1, images = 2) => {
     const before = fal.record.requests().length;
     fal.setFaults({ seed: 1, faults });
     const told = await generate();
     expect(nameOf(told)).toBe(end);
-    expect(told.images).toHaveLength(end === 'SUCCEEDED' ? 2 : 0);
+    expect(told.images).toHaveLength(end === 'SUCCEEDED' ? images : 0);
     expect(told.error?.retryable ?? false).toBe(retryable.has(end));
     expect(fal.record.requests().length - before).toBe(accepted);
   });
@@ -192,5 +203,44 @@ describe('a training', () => {
     expect(nameOf(told)).toBe(end);
     expect(told.avatar?.status).toBe(end === 'SUCCEEDED' ? 'READY' : 'FAILED');
     expect(told.error?.retryable ?? false).toBe(retryable.has(end));
+  });
+});
+
+describe('a LoRA file that fal has forgotten', () => {
+  const week = 7 * 24 * 60 * 60_000;
+  const urlOf = async () =>
+    (await likeness.app.prisma.avatar.findUniqueOrThrow({ where: { id: uuidIn(avatarId) } })).diffusersLoraFileUrl;
+
+  test('is put back up from our copy before the next generation', async () => {
+    await likeness.app.prisma.avatar.updateMany({ data: { loraSeenAt: null } });
+    const before = await urlOf();
+    expect(nameOf(await generate())).toBe('SUCCEEDED');
+    expect(await urlOf()).toBe(before);
+
+    aheadMs += week + 1;
+    await likeness.app.prisma.avatar.updateMany({ data: { loraSeenAt: new Date(Date.now() - 61 * 60_000) } });
+    const started = await ask(documents.generate, { input: { avatarId, prompt: 'at sea', preset: 'FAST' } });
+    expect(nameOf(await endOf(started.id))).toBe('SUCCEEDED');
+    const after = await urlOf();
+    expect(after).not.toBe(before);
+    // The job says what fal was sent.
+    const { input } = await likeness.app.prisma.job.findUniqueOrThrow({ where: { id: uuidIn(started.id) } });
+    expect(input).toMatchObject({ loras: [{ path: after }] });
+    expect(likeness.logged.join()).toContain('fal had lost a LoRA file');
+  });
+
+  test('costs the one generation that was started within the hour, and its retry succeeds', async () => {
+    aheadMs += week + 1;
+    const told = await generate();
+    expect(told.error).toMatchObject({ code: 'RESULT_LOST', retryable: true, field: 'avatarId' });
+    expect(nameOf(await generate())).toBe('SUCCEEDED');
+  });
+
+  test('counts as there while fal’s file store does not answer', async () => {
+    await likeness.app.prisma.avatar.updateMany({ data: { loraSeenAt: null } });
+    const before = await urlOf();
+    fal.setFaults({ seed: 1, faults: [{ on: 'download', nth: 1, do: 'answer', status: 503 }] });
+    expect(nameOf(await generate())).toBe('SUCCEEDED');
+    expect(await urlOf()).toBe(before);
   });
 });

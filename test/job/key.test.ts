@@ -1,5 +1,6 @@
 import { parse, subscribe } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { allScopes } from '../../src/access/scopes.ts';
 import { schema } from '../../src/schema.ts';
 import { type Api, globalId, openApi, uuidIn } from '../support/api.ts';
 
@@ -55,7 +56,7 @@ describe('a job by the id of something else, or under the other kind’s name', 
 
   it('is none to follow', async () => {
     const document = parse('subscription ($jobId: ID!) { jobEvents(jobId: $jobId) { sequence } }');
-    const contextValue = { viewer: api.viewer, app: api.app };
+    const contextValue = { viewer: api.viewer, scopes: allScopes, app: api.app };
     for (const jobId of wrong()) {
       expect(await subscribe({ schema, document, contextValue, variableValues: { jobId } })).toMatchObject({
         errors: [{ message: 'There is no such job.' }],

@@ -1,7 +1,7 @@
 /** Jobs that wait their turn on a whole server, against a scripted fal: what fal sees of the limits, and what the owner does. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { localViewer } from '../../src/access/session.ts';
 import { StatusReads } from '../../src/job/status-reads.ts';
-import { localViewer } from '../../src/start.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { liveAt, newDataFolder, startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { addAvatar } from '../support/rows.ts';

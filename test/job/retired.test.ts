@@ -1,6 +1,6 @@
 /** An endpoint that fal has retired: its word is remembered for a while, new starts are refused, older jobs are not. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { localViewer } from '../../src/start.ts';
+import { localViewer } from '../../src/access/session.ts';
 import { liveAt, newDataFolder, startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { addAvatar } from '../support/rows.ts';
 import { json, openScriptedFal, type ScriptedFal } from '../support/scripted-fal.ts';

@@ -1,7 +1,7 @@
 /** Webhooks through the front door: a whole server, a fal that signs, and jobs that have nothing else to go by. */
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { localViewer } from '../../src/start.ts';
+import { localViewer } from '../../src/access/session.ts';
 import { gql } from '../support/http.ts';
 import { liveAt, startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { freePort } from '../support/process.ts';

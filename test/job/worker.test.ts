@@ -1,7 +1,7 @@
 /** The worker by itself: leases that run out, steps that are lost, and how soon a job is taken up. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Avatar } from '../../prisma/generated/client/client.ts';
-import { localViewer } from '../../src/start.ts';
+import { localViewer } from '../../src/access/session.ts';
 import { liveAt, startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { addAvatar } from '../support/rows.ts';
 import { hang, openScriptedFal, type ScriptedFal } from '../support/scripted-fal.ts';

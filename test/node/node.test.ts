@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { createApiKey } from '../../src/apikey/commands.ts';
+import { issueCredits } from '../../src/ledger/commands.ts';
 import { type Api, globalId, openApi, uuidIn } from '../support/api.ts';
 
 let api: Api;
@@ -34,7 +36,12 @@ beforeAll(async () => {
   const image = await api.prisma.generatedImage.create({
     data: { ...file, ownerId: api.viewer.id, generationId: generation.id, position: 0 },
   });
+  await issueCredits(api.app, 'GRANT', api.viewer.id, { credits: 10, reason: 'test' });
+  const entry = await api.prisma.ledgerEntry.findFirstOrThrow({ where: { ownerId: api.viewer.id } });
+  const { apiKey } = await createApiKey(api.app, api.viewer.id, { name: 'bot', scopes: ['READ'] });
   ids = {
+    ApiKey: globalId('ApiKey', apiKey.id),
+    LedgerEntry: globalId('LedgerEntry', entry.id),
     PortraitAvatar: portrait,
     StyleAvatar: style,
     Photo: globalId('Photo', photo.id),
@@ -58,7 +65,17 @@ async function nodes(ids: string[]) {
   return data?.['nodes'];
 }
 
-const types = ['PortraitAvatar', 'StyleAvatar', 'Photo', 'Training', 'Generation', 'GeneratedImage', 'User'];
+const types = [
+  'PortraitAvatar',
+  'StyleAvatar',
+  'Photo',
+  'Training',
+  'Generation',
+  'GeneratedImage',
+  'User',
+  'ApiKey',
+  'LedgerEntry',
+];
 
 test('every type that is a Node is served', async () => {
   const { data } = await api.run('{ __type(name: "Node") { possibleTypes { name } } }');

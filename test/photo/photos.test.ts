@@ -6,7 +6,7 @@ import { encodeGlobalID } from '@pothos/plugin-relay';
 import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addPhotos } from '../../src/photo/commands.ts';
-import { FileGone } from '../../src/storage/files.ts';
+import { FileGone } from '../../src/storage/place.ts';
 import { UploadedFile } from '../../src/upload.ts';
 import { type Api, openApi } from '../support/api.ts';
 import { goodPhotos, photoPath, uploaded } from '../support/photos.ts';
@@ -93,7 +93,7 @@ describe('addPhotos', () => {
     const photos = await rows();
     expect(photos.map((photo) => photo.fileName)).toEqual(goodPhotos().map((file) => file.fileName));
     expect(photos.map((photo) => photo.position)).toEqual(photos.map((_, index) => index + 1));
-    expect(photos.filter((photo) => !existsSync(api.files.path(photo.fileHash)))).toEqual([]);
+    expect(photos.filter((photo) => !existsSync(api.pathOf(photo.fileHash)))).toEqual([]);
     expect(verdicts[2]?.photo).toMatchObject({ width: 1000, height: 1300 });
   });
 
@@ -202,14 +202,14 @@ describe('addPhotos', () => {
       async write(...args: Parameters<typeof api.app.files.write>) {
         const written = await api.app.files.write(...args);
         removals += 1;
-        if (removals < 3) rmSync(api.files.path(written.hash));
+        if (removals < 3) rmSync(api.pathOf(written.hash));
         return written;
       },
     };
     const app = { prisma: api.prisma, files };
     const [verdict] = await addPhotos(app, api.viewer, { avatar: { id }, files: await plainPhotos(1) });
     expect(verdict?.problems).toEqual([]);
-    expect(existsSync(api.files.path(verdict?.photo?.fileHash ?? ''))).toBe(true);
+    expect(existsSync(api.pathOf(verdict?.photo?.fileHash ?? ''))).toBe(true);
     removals = -9;
     const adding = addPhotos(app, api.viewer, { avatar: { id }, files: await plainPhotos(1) });
     await expect(adding).rejects.toThrow(FileGone);
@@ -237,9 +237,9 @@ describe('removePhoto', () => {
       __typename: 'RemovePhotoPayload',
       avatar: { id: avatarId, readiness: { photoCount: 0 } },
     });
-    expect(existsSync(api.files.path(fileHash))).toBe(true);
+    expect(existsSync(api.pathOf(fileHash))).toBe(true);
     await remove(kept?.photo?.id ?? '');
-    expect(existsSync(api.files.path(fileHash))).toBe(false);
+    expect(existsSync(api.pathOf(fileHash))).toBe(false);
     expect(await remove(kept?.photo?.id ?? '')).toMatchObject({ __typename: 'NotFoundError' });
   });
 
@@ -339,7 +339,7 @@ test('on a full disk nothing is taken', async () => {
 
 /** The hashes of all files on disk. */
 function onDisk(): string[] {
-  const root = join(api.files.path('a'.repeat(64)), '../../..');
+  const root = join(api.pathOf('a'.repeat(64)), '../../..');
   return readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /^[0-9a-f]{64}$/.test(entry.name))
     .map((entry) => entry.name)

@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { schema } from '../../src/schema.ts';
 import { tourOf } from '../../src/server/tour.ts';
 import { findChromium, launchChromium } from '../support/chromium.ts';
+import { startLikeness } from '../support/likeness.ts';
 import { openWorld } from './world.ts';
 
 const asBrowser = { headers: { accept: 'text/html,application/xhtml+xml' } };
@@ -107,6 +108,42 @@ describe.skipIf(chromium === null)(`in Chromium${chromium === null ? ' (skipped:
     await page.getByText('paste the id of the training here').waitFor();
     expect(complaints).toEqual([]);
     expect(foreign()).toEqual([]);
+  });
+
+  test('of a server that asks who calls takes a key under Headers, for queries and for subscriptions', async () => {
+    const likeness = await startLikeness({ env: { HOST: '0.0.0.0' } });
+    onTestFinished(() => likeness.close());
+    const browser = await launchChromium(chromium as string);
+    onTestFinished(() => browser.close());
+    const page = await browser.newPage({ viewport: { width: 1500, height: 900 } });
+    const { data } = await likeness.gql<{ importAvatar: { id: string } }>(
+      'mutation { importAvatar(input: { style: { name: "Ink", finetuneId: "none", triggerWord: "INK" } }) { ... on StyleAvatar { id } } }',
+    );
+    const job = await likeness.gql<{ startGeneration: { id: string } }>(
+      'mutation($id: ID!) { startGeneration(input: { avatarId: $id, prompt: "at sea" }) { ... on Generation { id } } }',
+      { id: data?.importAvatar.id },
+    );
+    const id = job.data?.startGeneration.id ?? '';
+
+    const enter = async (query: string) => {
+      await page.goto(`${likeness.url}/graphql?query=${encodeURIComponent(query)}`);
+      await page.getByRole('button', { name: 'Headers' }).click();
+      await page.locator('.graphiql-editor-tool .monaco-editor:visible').last().click();
+      await page.keyboard.press('Control+A');
+      await page.keyboard.type(JSON.stringify(likeness.headers));
+      // What the editor has closed by itself.
+      await page.keyboard.press('Control+Shift+End');
+      await page.keyboard.press('Delete');
+    };
+    await page.goto(`${likeness.url}/graphql?query=${encodeURIComponent('{ viewer { balance } }')}`);
+    await execute(page);
+    await vi.waitFor(async () => expect(await result(page)).toContain('UNAUTHENTICATED'), 10_000);
+    await enter('{ viewer { balance } }');
+    await execute(page);
+    await vi.waitFor(async () => expect(await result(page)).toContain('"balance": 0'), 10_000);
+    await enter(`subscription { jobEvents(jobId: "${id}") { __typename sequence } }`);
+    await execute(page);
+    await vi.waitFor(async () => expect(await result(page)).toMatch(/Job(Failed|Submitted)/), 10_000);
   });
 
   test('runs a query, and a subscription whose events show as they come', async () => {

@@ -290,12 +290,12 @@ describe('close codes', () => {
     const { url } = await openWorld({ context: () => (isAllowed ? {} : null) });
     const early = await openRaw(url);
     early.send({ type: 'connection_init' });
-    expect(await early.closed).toEqual({ code: 4403, reason: 'Forbidden' });
+    expect(await early.closed).toEqual({ code: 4403, reason: 'Forbidden.' });
     isAllowed = true;
     const late = await openReady(url);
     isAllowed = false;
     late.send(subscribe('1', '{ hello }'));
-    expect(await late.closed).toEqual({ code: 4403, reason: 'Forbidden' });
+    expect(await late.closed).toEqual({ code: 4403, reason: 'Forbidden.' });
   });
 
   test.each([null, 'graphql-ws', 'unknown'])('4406: the subprotocol %s', async (protocol) => {

@@ -167,7 +167,7 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
     host: '127.0.0.1',
     port: 0,
     log,
-    health: async () => ({ ready: true, parts: { database: true } }),
+    health: { database: async () => true },
     uploadsFolder,
     ...options,
   };

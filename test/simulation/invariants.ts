@@ -2,8 +2,9 @@
 import type { Database } from '../../src/database/client.ts';
 import { isTerminalEvent } from '../../src/event/payload.ts';
 import { moves } from '../../src/job/state.ts';
+import { priceTenths } from '../../src/ledger/prices.ts';
 import { hashOf, picturesOf } from './task.ts';
-import type { Plan, World } from './world.ts';
+import { grantedTenths, type Plan, type World } from './world.ts';
 
 export async function broken(world: World, plan: Plan, prisma: Database): Promise<string[]> {
   const wrong: string[] = [];
@@ -63,6 +64,18 @@ export async function broken(world: World, plan: Plan, prisma: Database): Promis
     ];
     if (shown.some((text) => text.includes(stranger))) wrong.push(`I8: ${told} shows another owner's`);
     if (images.some((image) => image.ownerId !== ownerId)) wrong.push(`I8: ${told} has a picture of another owner's`);
+  }
+  // I7: an owner has what they were granted less the price of what was delivered, and nothing is held.
+  for (const { id } of world.owners) {
+    const { balanceTenths, reservedTenths } = await prisma.user.findUniqueOrThrow({ where: { id } });
+    const own = jobs.filter(({ ownerId }) => ownerId === id);
+    const delivered = own.filter(({ status }) => status === 'SUCCEEDED');
+    const price = delivered.reduce((sum, { images }) => sum + images.length * priceTenths('fal-ai/flux-lora', 1), 0);
+    const paid = own.reduce((sum, { paidTenths }) => sum + (paidTenths ?? 0), 0);
+    if (paid !== price) wrong.push(`I7: ${price} was delivered and ${paid} paid`);
+    if (balanceTenths !== grantedTenths - price)
+      wrong.push(`I7: ${balanceTenths} is left after ${price} was delivered`);
+    if (reservedTenths !== 0) wrong.push(`I7: ${reservedTenths} is still held`);
   }
   return wrong;
 }

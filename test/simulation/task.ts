@@ -56,7 +56,7 @@ export function simulatedTask(store: SimulatedStore, gate: Gate): Task {
           generationId: job.id,
         })),
       });
-      return { output: { images: files.length } };
+      return { output: { images: files.length }, delivered: files.length };
     },
     release: () => Promise.resolve(),
     fieldName: (_job, field) => field,

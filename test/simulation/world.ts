@@ -8,6 +8,7 @@ import type { Database } from '../../src/database/client.ts';
 import { cancelJob, JobFinished } from '../../src/job/cancel.ts';
 import { startJob } from '../../src/job/start.ts';
 import type { Step } from '../../src/job/steps.ts';
+import { issue } from '../../src/ledger/account.ts';
 import { addAvatar, addUser } from '../support/rows.ts';
 import { type JobPlan, SimulatedFal, type SimulatedRequest } from './fal.ts';
 import { SimulatedProcess } from './process.ts';
@@ -33,6 +34,10 @@ function nextId(): string {
   jobs += 1;
   return `00000000-0000-7000-8000-${jobs.toString(16).padStart(12, '0')}`;
 }
+
+/** Every start reserves its price from what the owner was granted. */
+const metering = { isOn: true, dailyBudgetTenths: null };
+export const grantedTenths = 1_000_000;
 
 /** As many picks as no schedule needs. */
 const endless = 4_000;
@@ -73,6 +78,14 @@ export class World {
     const { jobs, crashes, expiries, ticks } = this.#plan;
     for (const n of [0, 1]) {
       const { id } = await addUser(this.#prisma);
+      const grant = {
+        ownerId: id,
+        kind: 'GRANT',
+        tenths: grantedTenths,
+        reason: 'test',
+        idempotencyKey: null,
+      } as const;
+      await this.#prisma.$transaction((tx) => issue(tx, grant));
       const avatar = await addAvatar(this.#prisma, id);
       this.owners.push({ id, avatarId: avatar.id, canary: `canary-${n}-${id}` });
     }
@@ -181,13 +194,13 @@ export class World {
     const tag = `${owner.canary} ${name}`;
     this.#plans.set(tag, { ...job });
     const drawing = { kind: 'GENERATION', endpoint: 'fal-ai/flux-lora' } as const;
-    const words = { prompt: tag, finalPrompt: tag, input: { prompt: tag } };
+    const words = { prompt: tag, finalPrompt: tag, input: { prompt: tag }, units: 2 };
     const retry = retryOfId === undefined ? {} : { retryOfId };
     for (;;) {
       await this.#gate('start');
       const process = this.#process;
       const create = async () => ({ ...drawing, ...words, ...retry, id: nextId(), avatarId: owner.avatarId });
-      const starting = startJob(process.runner, owner, { key: name, hash: 'f'.repeat(64) }, create);
+      const starting = startJob({ ...process.runner, metering }, owner, { key: name, hash: 'f'.repeat(64) }, create);
       const job = await Promise.race([starting, process.died]);
       if (job === 'DIED') continue;
       this.started.push({ tag, owner: this.owners.indexOf(owner), jobId: job.id });

@@ -1,18 +1,18 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { OpenDatabase } from '../../src/database/client.ts';
 import { LimitReached } from '../../src/errors.ts';
-import { FileTooLarge } from '../../src/storage/disk.ts';
-import { FileGone, type WrittenFile } from '../../src/storage/files.ts';
+import { FileGone, fileKey } from '../../src/storage/place.ts';
+import { FileTooLarge, type WrittenFile } from '../../src/storage/scratch.ts';
 import { DiskFull, freeBytes } from '../../src/storage/space.ts';
 import { openTestDatabase } from '../support/database.ts';
-import { openTestFiles, type TestFiles } from '../support/files.ts';
+import { places, type TestPlace } from '../support/places.ts';
 
 let database: OpenDatabase;
-let store: TestFiles;
+let store: TestPlace;
 const ownerId = randomUUID();
 const avatarId = randomUUID();
 const maxBytes = 1_000_000;
@@ -26,15 +26,6 @@ beforeAll(async () => {
   });
 });
 afterAll(() => database.close());
-beforeEach(() => {
-  store = openTestFiles(database.prisma);
-});
-afterEach(async () => {
-  await database.prisma.photo.deleteMany();
-  await database.prisma.storedFile.deleteMany();
-  store.remove();
-});
-
 const record = (...written: WrittenFile[]) =>
   database.prisma.$transaction((tx) =>
     store.files.record(
@@ -58,181 +49,6 @@ const addPhoto = ({ hash }: WrittenFile, position = 1) =>
     },
   });
 
-const hoursAgo = (path: string, hours: number) => {
-  const at = new Date(Date.now() - hours * 3_600_000);
-  utimesSync(path, at, at);
-};
-const unfinished = () => readdirSync(join(store.folder, 'temporary'));
-
-describe('write', () => {
-  test('keeps streamed bytes under their SHA-256, the same ones once', async () => {
-    const bytes = randomBytes(300_000);
-    const hash = createHash('sha256').update(bytes).digest('hex');
-    const written = await store.files.write(Readable.from([bytes.subarray(0, 7), bytes.subarray(7)]), { maxBytes });
-    expect(written).toEqual({ hash, byteSize: 300_000 });
-    expect(await store.files.write(bytes, { maxBytes })).toEqual(written);
-    expect(store.files.path(hash)).toBe(join(store.folder, hash.slice(0, 2), hash.slice(2, 4), hash));
-    expect(readFileSync(store.files.path(hash)).equals(bytes)).toBe(true);
-    expect(unfinished()).toEqual([]);
-  });
-
-  test('many at once of the same content give one whole file', async () => {
-    const bytes = randomBytes(100_000);
-    const all = await Promise.all(Array.from({ length: 20 }, () => store.files.write(bytes, { maxBytes })));
-    expect(new Set(all.map((file) => file.hash)).size).toBe(1);
-    expect(readFileSync(store.files.path(all[0]?.hash ?? '')).equals(bytes)).toBe(true);
-    expect(unfinished()).toEqual([]);
-  });
-
-  test('takes exactly the limit, and leaves nothing of what passes it or breaks off', async () => {
-    expect(await store.files.write(Buffer.alloc(10), { maxBytes: 10 })).toMatchObject({ byteSize: 10 });
-    await expect(store.files.write(Buffer.alloc(11), { maxBytes: 10 })).rejects.toThrow(FileTooLarge);
-    const broken = Readable.from(
-      (async function* () {
-        yield Buffer.alloc(5);
-        throw new Error('cut');
-      })(),
-    );
-    await expect(store.files.write(broken, { maxBytes: 10 })).rejects.toThrow('cut');
-    expect(unfinished()).toEqual([]);
-  });
-});
-
-describe('record', () => {
-  test('writes a row, and again only renews it', async () => {
-    const written = await store.files.write(Buffer.from('one'), { maxBytes });
-    await record(written);
-    const first = await database.prisma.storedFile.findUniqueOrThrow({ where: { hash: written.hash } });
-    expect(first).toMatchObject({ byteSize: 3n, contentType: 'text/plain' });
-    await record(written);
-    const second = await database.prisma.storedFile.findUniqueOrThrow({ where: { hash: written.hash } });
-    expect(second.putAt.getTime()).toBeGreaterThanOrEqual(first.putAt.getTime());
-  });
-
-  test('refuses a file that is not on disk, and the transaction leaves no row', async () => {
-    const gone = { hash: 'a'.repeat(64), byteSize: 1 };
-    await expect(record(gone)).rejects.toThrow(FileGone);
-    expect(await database.prisma.storedFile.count()).toBe(0);
-  });
-});
-
-describe('removeUnused', () => {
-  test('removes row, file and renditions of what nothing refers to, and nothing else', async () => {
-    const [used, unused, other] = await Promise.all(
-      ['used', 'unused', 'other'].map((bytes) => store.files.write(Buffer.from(bytes), { maxBytes })),
-    );
-    if (!used || !unused || !other) throw new Error('unreachable');
-    await record(used, unused, other);
-    await addPhoto(used);
-    const renditions = join(store.folder, 'renditions', unused.hash);
-    mkdirSync(renditions, { recursive: true });
-    expect(await store.files.removeUnused([used.hash, unused.hash])).toBe(1);
-    expect(existsSync(store.files.path(unused.hash))).toBe(false);
-    expect(existsSync(renditions)).toBe(false);
-    expect(existsSync(store.files.path(used.hash))).toBe(true);
-    expect(existsSync(store.files.path(other.hash))).toBe(true);
-    expect(await store.files.removeUnused()).toBe(1);
-    expect((await database.prisma.storedFile.findMany()).map((file) => file.hash)).toEqual([used.hash]);
-  });
-
-  test('removes more than one batch', async () => {
-    const written = await Promise.all(
-      Array.from({ length: 120 }, (_, index) => store.files.write(Buffer.from(`file ${index}`), { maxBytes })),
-    );
-    await record(...written);
-    expect(await store.files.removeUnused()).toBe(120);
-    expect(await database.prisma.storedFile.count()).toBe(0);
-  });
-
-  test('while others put the same content again: no row is left without its file', async () => {
-    const bytes = Buffer.from('contested');
-    const put = async (position: number): Promise<void> => {
-      const written = await store.files.write(bytes, { maxBytes });
-      try {
-        await database.prisma.$transaction(async (tx) => {
-          await store.files.record(tx, [{ ...written, ...text }]);
-          await tx.photo.deleteMany({ where: { fileHash: written.hash } });
-          if (position % 2 === 0)
-            await tx.photo.create({
-              data: {
-                ownerId,
-                avatarId,
-                position,
-                fileHash: written.hash,
-                fileName: 'a',
-                mimeType: 'image/png',
-                byteSize: 1,
-                width: 1,
-                height: 1,
-              },
-            });
-        });
-      } catch (error) {
-        if (!(error instanceof FileGone)) throw error;
-        await put(position);
-      }
-    };
-    await Promise.all(
-      Array.from({ length: 30 }, (_, index) => (index % 3 === 0 ? store.files.removeUnused() : put(index + 1))),
-    );
-    for (const { hash } of await database.prisma.storedFile.findMany()) {
-      expect(existsSync(store.files.path(hash))).toBe(true);
-    }
-    expect(await database.prisma.storedFile.count()).toBeGreaterThanOrEqual(await database.prisma.photo.count());
-  });
-});
-
-describe('sweep', () => {
-  test('removes what crashes left once it is an hour old: unknown files, temporary files, stale renditions', async () => {
-    const fresh = await store.files.write(Buffer.from('fresh orphan'), { maxBytes });
-    const stale = await store.files.write(Buffer.from('stale orphan'), { maxBytes });
-    const used = await store.files.write(Buffer.from('used'), { maxBytes });
-    await record(used);
-    await addPhoto(used);
-    hoursAgo(store.files.path(stale.hash), 2);
-    hoursAgo(store.files.path(used.hash), 2);
-    const lay = (path: string, hours: number) => {
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, 'x');
-      hoursAgo(path, hours);
-      return path;
-    };
-    const kept = [
-      lay(join(store.folder, 'temporary', 'new'), 0.5),
-      lay(join(store.folder, 'renditions', used.hash, '64-80.webp'), 24),
-      store.files.path(fresh.hash),
-      store.files.path(used.hash),
-    ];
-    const removed = [
-      lay(join(store.folder, 'temporary', 'old'), 2),
-      lay(join(store.folder, 'renditions', used.hash, '65-80.webp'), 24 * 8),
-      lay(join(store.folder, 'renditions', 'f'.repeat(64), '64-80.webp'), 0),
-      store.files.path(stale.hash),
-    ];
-    expect(await store.files.sweep()).toBe(1);
-    expect(kept.filter((path) => !existsSync(path))).toEqual([]);
-    expect(removed.filter((path) => existsSync(path))).toEqual([]);
-  });
-
-  test('looks through the disk at most once an hour', async () => {
-    expect(await store.files.sweep()).toBe(0);
-    const { hash } = await store.files.write(Buffer.from('orphan'), { maxBytes });
-    hoursAgo(store.files.path(hash), 2);
-    expect(await store.files.sweep()).toBe(0);
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
-    expect(await store.files.sweep()).toBe(1);
-    vi.useRealTimers();
-  });
-
-  test('an old file that is written again counts as new', async () => {
-    const { hash } = await store.files.write(Buffer.from('again'), { maxBytes });
-    hoursAgo(store.files.path(hash), 2);
-    await store.files.write(Buffer.from('again'), { maxBytes });
-    expect(await store.files.sweep()).toBe(0);
-    expect(Date.now() - statSync(store.files.path(hash)).mtimeMs).toBeLessThan(60_000);
-  });
-});
-
 const megabytes = (count: number) => async () => count * 1024 * 1024;
 const outcome = (work: Promise<unknown>) =>
   work.then(
@@ -240,20 +56,203 @@ const outcome = (work: Promise<unknown>) =>
     (error: Error) => error.constructor,
   );
 
-describe('space', () => {
-  test('is told for a folder that is not there yet', async () => {
-    expect(await freeBytes(join(store.folder, 'new'))).toBeGreaterThan(0);
+const layTemporary = (name: string, hours: number) => {
+  const path = join(store.folder, 'temporary', name);
+  mkdirSync(join(store.folder, 'temporary'), { recursive: true });
+  writeFileSync(path, 'x');
+  const at = new Date(Date.now() - hours * 3_600_000);
+  utimesSync(path, at, at);
+};
+
+describe.each(places)('in %s', (_name, openPlace) => {
+  beforeEach(async () => {
+    store = await openPlace(database.prisma);
+  });
+  afterEach(async () => {
+    await database.prisma.photo.deleteMany();
+    await database.prisma.storedFile.deleteMany();
+    await store.remove();
   });
 
-  test.each([
-    { free: 512, work: 'taken', file: 'taken' },
-    { free: 511, work: LimitReached, file: 'taken' },
-    { free: 128, work: LimitReached, file: 'taken' },
-    { free: 127, work: LimitReached, file: DiskFull },
-  ])('with $free MB free', async ({ free, work, file }) => {
-    const tight = openTestFiles(database.prisma, megabytes(free));
-    expect(await outcome(tight.files.assertSpace())).toBe(work);
-    expect(await outcome(tight.files.write(Buffer.from('x'), { maxBytes }))).toBe(file);
-    tight.remove();
+  describe('write', () => {
+    test('keeps streamed bytes under their SHA-256, the same ones once', async () => {
+      const bytes = randomBytes(300_000);
+      const hash = createHash('sha256').update(bytes).digest('hex');
+      const written = await store.files.write(Readable.from([bytes.subarray(0, 7), bytes.subarray(7)]), { maxBytes });
+      expect(written).toEqual({ hash, byteSize: 300_000 });
+      expect(await store.files.write(bytes, { maxBytes })).toEqual(written);
+      expect(store.keys()).toEqual([`${hash.slice(0, 2)}/${hash.slice(2, 4)}/${hash}`]);
+      expect(store.read(fileKey(hash)).equals(bytes)).toBe(true);
+      expect(store.temporary()).toEqual([]);
+    });
+
+    test('many at once of the same content give one whole file', async () => {
+      const bytes = randomBytes(100_000);
+      const all = await Promise.all(Array.from({ length: 20 }, () => store.files.write(bytes, { maxBytes })));
+      expect(new Set(all.map((file) => file.hash)).size).toBe(1);
+      expect(store.read(fileKey(all[0]?.hash ?? '')).equals(bytes)).toBe(true);
+      expect(store.temporary()).toEqual([]);
+    });
+
+    test('takes exactly the limit, and leaves nothing of what passes it or breaks off', async () => {
+      expect(await store.files.write(Buffer.alloc(10), { maxBytes: 10 })).toMatchObject({ byteSize: 10 });
+      await expect(store.files.write(Buffer.alloc(11), { maxBytes: 10 })).rejects.toThrow(FileTooLarge);
+      const broken = Readable.from(
+        (async function* () {
+          yield Buffer.alloc(5);
+          throw new Error('cut');
+        })(),
+      );
+      await expect(store.files.write(broken, { maxBytes: 10 })).rejects.toThrow('cut');
+      expect(store.temporary()).toEqual([]);
+    });
+  });
+
+  describe('record', () => {
+    test('writes a row, and again only renews it', async () => {
+      const written = await store.files.write(Buffer.from('one'), { maxBytes });
+      await record(written);
+      const first = await database.prisma.storedFile.findUniqueOrThrow({ where: { hash: written.hash } });
+      expect(first).toMatchObject({ byteSize: 3n, contentType: 'text/plain' });
+      await record(written);
+      const second = await database.prisma.storedFile.findUniqueOrThrow({ where: { hash: written.hash } });
+      expect(second.putAt.getTime()).toBeGreaterThanOrEqual(first.putAt.getTime());
+    });
+
+    test('refuses a file that is not on disk, and the transaction leaves no row', async () => {
+      const gone = { hash: 'a'.repeat(64), byteSize: 1 };
+      await expect(record(gone)).rejects.toThrow(FileGone);
+      expect(await database.prisma.storedFile.count()).toBe(0);
+    });
+  });
+
+  describe('removeUnused', () => {
+    test('removes row, file and renditions of what nothing refers to, and nothing else', async () => {
+      const [used, unused, other] = await Promise.all(
+        ['used', 'unused', 'other'].map((bytes) => store.files.write(Buffer.from(bytes), { maxBytes })),
+      );
+      if (!used || !unused || !other) throw new Error('unreachable');
+      await record(used, unused, other);
+      await addPhoto(used);
+      const rendition = `renditions/${unused.hash}/64-80.webp`;
+      store.lay(rendition, 0);
+      expect(await store.files.removeUnused([used.hash, unused.hash])).toBe(1);
+      expect(store.has(fileKey(unused.hash))).toBe(false);
+      expect(store.has(rendition)).toBe(false);
+      expect(store.has(fileKey(used.hash))).toBe(true);
+      expect(store.has(fileKey(other.hash))).toBe(true);
+      expect(await store.files.removeUnused()).toBe(1);
+      expect((await database.prisma.storedFile.findMany()).map((file) => file.hash)).toEqual([used.hash]);
+    });
+
+    test('removes more than one batch', async () => {
+      const written = await Promise.all(
+        Array.from({ length: 120 }, (_, index) => store.files.write(Buffer.from(`file ${index}`), { maxBytes })),
+      );
+      await record(...written);
+      expect(await store.files.removeUnused()).toBe(120);
+      expect(await database.prisma.storedFile.count()).toBe(0);
+    });
+
+    test('while others put the same content again: no row is left without its file', async () => {
+      const bytes = Buffer.from('contested');
+      const put = async (position: number): Promise<void> => {
+        const written = await store.files.write(bytes, { maxBytes });
+        try {
+          await database.prisma.$transaction(async (tx) => {
+            await store.files.record(tx, [{ ...written, ...text }]);
+            await tx.photo.deleteMany({ where: { fileHash: written.hash } });
+            if (position % 2 === 0)
+              await tx.photo.create({
+                data: {
+                  ownerId,
+                  avatarId,
+                  position,
+                  fileHash: written.hash,
+                  fileName: 'a',
+                  mimeType: 'image/png',
+                  byteSize: 1,
+                  width: 1,
+                  height: 1,
+                },
+              });
+          });
+        } catch (error) {
+          if (!(error instanceof FileGone)) throw error;
+          await put(position);
+        }
+      };
+      await Promise.all(
+        Array.from({ length: 30 }, (_, index) => (index % 3 === 0 ? store.files.removeUnused() : put(index + 1))),
+      );
+      for (const { hash } of await database.prisma.storedFile.findMany()) {
+        expect(store.has(fileKey(hash))).toBe(true);
+      }
+      expect(await database.prisma.storedFile.count()).toBeGreaterThanOrEqual(await database.prisma.photo.count());
+    });
+  });
+
+  describe('sweep', () => {
+    test('removes what crashes left once it is an hour old: unknown files, temporary files, stale renditions', async () => {
+      const fresh = await store.files.write(Buffer.from('fresh orphan'), { maxBytes });
+      const stale = await store.files.write(Buffer.from('stale orphan'), { maxBytes });
+      const used = await store.files.write(Buffer.from('used'), { maxBytes });
+      await record(used);
+      await addPhoto(used);
+      store.lay(fileKey(stale.hash), 2, Buffer.from('stale orphan'));
+      store.lay(fileKey(used.hash), 2, Buffer.from('used'));
+      layTemporary('new', 0.5);
+      layTemporary('old', 2);
+      const kept = [`renditions/${used.hash}/64-80.webp`, fileKey(fresh.hash), fileKey(used.hash), 'notes/readme'];
+      const removed = [
+        `renditions/${used.hash}/65-80.webp`,
+        `renditions/${'f'.repeat(64)}/64-80.webp`,
+        fileKey(stale.hash),
+      ];
+      store.lay(`renditions/${used.hash}/64-80.webp`, 24);
+      store.lay(`renditions/${used.hash}/65-80.webp`, 24 * 8);
+      store.lay(`renditions/${'f'.repeat(64)}/64-80.webp`, 0);
+      store.lay('notes/readme', 1000);
+      expect(await store.files.sweep()).toBe(1);
+      expect(kept.filter((key) => !store.has(key))).toEqual([]);
+      expect(removed.filter((key) => store.has(key))).toEqual([]);
+      expect(store.temporary()).toEqual(['new']);
+    });
+
+    test('looks through all of it at most once an hour', async () => {
+      expect(await store.files.sweep()).toBe(0);
+      const { hash } = await store.files.write(Buffer.from('orphan'), { maxBytes });
+      store.lay(fileKey(hash), 2, Buffer.from('orphan'));
+      expect(await store.files.sweep()).toBe(0);
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+      expect(await store.files.sweep()).toBe(1);
+      vi.useRealTimers();
+    });
+
+    test('an old file that is written again counts as new', async () => {
+      const { hash } = await store.files.write(Buffer.from('again'), { maxBytes });
+      store.lay(fileKey(hash), 2);
+      await store.files.write(Buffer.from('again'), { maxBytes });
+      expect(await store.files.sweep()).toBe(0);
+      expect(Date.now() - store.writtenAt(fileKey(hash)).getTime()).toBeLessThan(60_000);
+    });
+  });
+
+  describe('space', () => {
+    test('is told for a folder that is not there yet', async () => {
+      expect(await freeBytes(join(store.folder, 'new'))).toBeGreaterThan(0);
+    });
+
+    test.each([
+      { free: 512, work: 'taken', file: 'taken' },
+      { free: 511, work: LimitReached, file: 'taken' },
+      { free: 128, work: LimitReached, file: 'taken' },
+      { free: 127, work: LimitReached, file: DiskFull },
+    ])('with $free MB free', async ({ free, work, file }) => {
+      const tight = await openPlace(database.prisma, megabytes(free));
+      expect(await outcome(tight.files.assertSpace())).toBe(work);
+      expect(await outcome(tight.files.write(Buffer.from('x'), { maxBytes }))).toBe(file);
+      await tight.remove();
+    });
   });
 });

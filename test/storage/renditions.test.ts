@@ -1,96 +1,105 @@
-import { createReadStream, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { createReadStream } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OpenDatabase } from '../../src/database/client.ts';
 import { InvalidInput } from '../../src/errors.ts';
-import { createDisk } from '../../src/storage/disk.ts';
-import { FileGone } from '../../src/storage/files.ts';
-import { parseRendition, renditionParameters } from '../../src/storage/rendition.ts';
+import { FileGone, fileKey } from '../../src/storage/place.ts';
+import { parseRendition, type Rendition, renditionParameters } from '../../src/storage/rendition.ts';
 import { createRenditions } from '../../src/storage/renditions.ts';
+import { createScratch } from '../../src/storage/scratch.ts';
 import { freeBytes } from '../../src/storage/space.ts';
 import { openTestDatabase } from '../support/database.ts';
-import { openTestFiles, type TestFiles } from '../support/files.ts';
 import { photoPath } from '../support/photos.ts';
+import { places, type TestPlace } from '../support/places.ts';
 
 let database: OpenDatabase;
-let store: TestFiles;
+let store: TestPlace;
 
 beforeAll(async () => {
   database = await openTestDatabase();
-  store = openTestFiles(database.prisma);
   // What the server never reads, this test does.
   sharp.unblock({ operation: ['VipsForeignLoadHeifBuffer', 'VipsForeignLoadHeifFile'] });
 });
-afterAll(async () => {
-  store.remove();
-  await database.close();
-});
+afterAll(() => database.close());
 
 const put = async (path: string) => (await store.files.write(createReadStream(path), { maxBytes: 20_000_000 })).hash;
 const good = (name: string) => put(photoPath(`good/${name}`));
 
-describe('render', () => {
+const render = async (hash: string, rendition: Rendition) =>
+  await buffer(await (await store.files.render(hash, rendition)).read());
+
+describe.each(places)('render, in %s', (_name, openPlace) => {
+  beforeAll(async () => {
+    store = await openPlace(database.prisma);
+  });
+  afterAll(() => store.remove());
+
   test.each([
     ['JPEG', 'jpeg'],
     ['PNG', 'png'],
     ['WEBP', 'webp'],
     ['AVIF', 'heif'],
   ] as const)('%s: resized, upright, in sRGB, without metadata', async (format, read) => {
-    const path = await store.files.render(await good('03-rotated-exif6.jpg'), { width: 300, format });
-    const metadata = await sharp(path).metadata();
+    const bytes = await render(await good('03-rotated-exif6.jpg'), { width: 300, format });
+    const metadata = await sharp(bytes).metadata();
     expect(metadata).toMatchObject({ format: read, width: 300, height: 390, space: 'srgb' });
     expect(metadata).not.toHaveProperty('exif');
     expect(metadata.orientation ?? 1).toBe(1);
   });
 
   test('never enlarges, and turns CMYK into sRGB', async () => {
-    const path = await store.files.render(await good('10-cmyk.jpg'), { width: 4096, format: 'JPEG' });
-    expect(await sharp(path).metadata()).toMatchObject({ width: 1000, height: 900, space: 'srgb', channels: 3 });
+    const bytes = await render(await good('10-cmyk.jpg'), { width: 4096, format: 'JPEG' });
+    expect(await sharp(bytes).metadata()).toMatchObject({ width: 1000, height: 900, space: 'srgb', channels: 3 });
   });
 
   test('without a width it keeps its size; a lower quality makes it smaller', async () => {
     const hash = await good('01.jpg');
-    const size = async (quality: number) => statSync(await store.files.render(hash, { format: 'WEBP', quality })).size;
+    const size = async (quality: number) => (await render(hash, { format: 'WEBP', quality })).length;
     expect(await size(20)).toBeLessThan(await size(95));
-    expect(await sharp(await store.files.render(hash, { format: 'WEBP', quality: 20 })).metadata()).toMatchObject({
+    expect(await sharp(await render(hash, { format: 'WEBP', quality: 20 })).metadata()).toMatchObject({
       width: 1200,
     });
   });
 
   test('three at once, and a later one, are drawn once; nothing else is left', async () => {
     const hash = await good('09.jpg');
-    const disk = createDisk(store.folder, () => freeBytes(store.folder));
+    const scratch = createScratch(`${store.folder}/temporary`, () => freeBytes(store.folder));
     let drawn = 0;
-    const counted = createRenditions({
-      ...disk,
-      newPath() {
+    const place = {
+      ...store.place,
+      async put(path: string, key: string) {
         drawn += 1;
-        return disk.newPath();
+        await store.place.put(path, key);
       },
-    });
-    const paths = await Promise.all([1, 2, 3].map(() => counted.render(hash, { width: 64, format: 'PNG' })));
-    paths.push(await counted.render(hash, { width: 64, format: 'PNG' }));
+    };
+    const counted = createRenditions(place, scratch);
+    const wish: Rendition = { width: 64, format: 'PNG' };
+    const files = await Promise.all([1, 2, 3].map(() => counted.render(hash, wish)));
+    files.push(await counted.render(hash, wish));
+    const pictures = await Promise.all(files.map(async (file) => buffer(await file.read())));
     expect(drawn).toBe(1);
-    expect(new Set(paths).size).toBe(1);
-    expect(readdirSync(join(store.folder, 'renditions', hash))).toEqual(['64-default.png']);
-    expect(readdirSync(join(store.folder, 'temporary'))).toEqual([]);
+    expect(new Set(pictures.map((bytes) => bytes.toString('base64'))).size).toBe(1);
+    expect(store.keys().filter((key) => key.startsWith(`renditions/${hash}/`))).toEqual([
+      `renditions/${hash}/64-default.png`,
+    ]);
+    expect(store.temporary()).toEqual([]);
   });
 
   test('a picture that cannot be decoded leaves nothing; one that is gone says so', async () => {
     const hash = await put(photoPath('bad/truncated.jpg'));
     await expect(store.files.render(hash, { width: 64, format: 'PNG' })).rejects.toThrow('premature end');
-    expect(readdirSync(join(store.folder, 'temporary'))).toEqual([]);
-    rmSync(store.files.path(hash));
+    expect(store.temporary()).toEqual([]);
+    store.take(fileKey(hash));
     await expect(store.files.render(hash, { width: 64, format: 'PNG' })).rejects.toThrow(FileGone);
   });
 
   test('one that is removed while it is drawn leaves no copy', async () => {
     const hash = await good('08.jpg');
-    const drawing = store.files.render(hash, { width: 640, format: 'AVIF' });
+    const drawing = render(hash, { width: 640, format: 'AVIF' });
     await store.files.removeUnused([hash]);
     await drawing.catch(() => undefined);
-    expect(existsSync(join(store.folder, 'renditions', hash))).toBe(false);
+    expect(store.keys().filter((key) => key.includes(hash))).toEqual([]);
   });
 });
 

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { encodeGlobalID } from '@pothos/plugin-relay';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { localViewer } from '../../src/start.ts';
+import { localViewer } from '../../src/access/session.ts';
 import { upload } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { photoPath } from '../support/photos.ts';

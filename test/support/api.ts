@@ -2,21 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { graphql, Kind, parse } from 'graphql';
-import { fromPglite, PgBoss } from 'pg-boss';
-import { pino } from 'pino';
-import type { Job, JobStatus, Prisma } from '../../prisma/generated/client/client.ts';
-import type { App, Viewer } from '../../src/app.ts';
-import { Events } from '../../src/event/events.ts';
-import { Nudges } from '../../src/event/nudge.ts';
+import { Kind, parse } from 'graphql';
+import type { Job, JobStatus } from '../../prisma/generated/client/client.ts';
+import type { App } from '../../src/app.ts';
 import { FalError } from '../../src/fal/errors.ts';
 import type { Fal } from '../../src/fal/port.ts';
-import { Steps } from '../../src/job/steps.ts';
-import { schema } from '../../src/schema.ts';
-import { openSignedUrls } from '../../src/storage/urls.ts';
 import { trainingTask } from '../../src/training/task.ts';
-import { openTestDatabase } from './database.ts';
-import { openTestFiles } from './files.ts';
+import { openTestApp } from './app.ts';
+import { moveJob } from './move-job.ts';
 
 /** The client documents of API.md, as they are, by the name of each operation. */
 const documents = new Map<string, string>();
@@ -31,52 +24,16 @@ for (const name of readdirSync(folder)) {
 export type Api = Awaited<ReturnType<typeof openApi>>;
 
 export async function openApi(options: { falMode?: App['falMode']; free?: () => Promise<number> } = {}) {
-  const database = await openTestDatabase();
-  const { prisma, pglite } = database;
-  const boss = new PgBoss({ db: fromPglite(pglite), schedule: false, supervise: false });
-  await boss.start();
-  const steps = new Steps(boss);
-  await steps.open();
-  const events = new Events(prisma, new Nudges());
-  const store = openTestFiles(prisma, options.free);
+  const opened = await openTestApp({ falMode: options.falMode ?? 'LIVE', free: options.free });
+  const { app, prisma, viewer, run } = opened;
   const fal = fakeFal();
-  const task = trainingTask({ prisma, files: store.files, fal: fal.port });
-  const app: App = {
-    prisma,
-    events,
-    steps,
-    files: store.files,
-    urls: await openSignedUrls({ prisma, baseUrl: () => 'http://127.0.0.1:4000', now: () => new Date() }),
-    tasks: { TRAINING: task, GENERATION: { ...task, kind: 'GENERATION' } },
-    falMode: options.falMode ?? 'LIVE',
-    deadlineMs: () => 600_000,
-    falLimits: { submitsPerMinute: 100, jobsAtOnce: 100, statusReadsPerMinute: 3_000 },
-    log: pino({ enabled: false }),
-    now: () => new Date(),
-  };
-  const addViewer = (): Promise<Viewer> => prisma.user.create({ data: { id: randomUUID() } });
-  const viewer = await addViewer();
-
-  /** Runs a document; its errors are the test's to look at. */
-  const run = async (document: string, variables: Record<string, unknown> = {}, as = viewer, operation?: string) =>
-    graphql({
-      schema,
-      source: document,
-      operationName: operation ?? null,
-      variableValues: variables,
-      contextValue: { viewer: as, app },
-    });
+  const task = trainingTask({ prisma, files: app.files, allowLoopback: true, fal: fal.port });
+  app.tasks = { TRAINING: task, GENERATION: { ...task, kind: 'GENERATION' } };
 
   return {
-    app,
-    prisma,
-    pglite,
-    files: store.files,
+    ...opened,
     fal,
     task,
-    viewer,
-    addViewer,
-    run,
 
     /** Runs one of the client documents, which must give no error. */
     async call<Data>(operation: string, variables: Record<string, unknown> = {}, as = viewer): Promise<Data> {
@@ -101,51 +58,7 @@ export async function openApi(options: { falMode?: App['falMode']; free?: () => 
     async move(job: Pick<Job, 'id'>, ...states: JobStatus[]): Promise<Job> {
       return moveJob(prisma, job, states);
     },
-
-    async close() {
-      events.close();
-      await boss.stop({ graceful: false });
-      await database.close();
-      store.remove();
-    },
   };
-}
-
-/** Moves a job to a state as the runner would, but without fal. */
-async function moveJob(prisma: App['prisma'], { id }: Pick<Job, 'id'>, states: JobStatus[]): Promise<Job> {
-  const job = await prisma.job.findUniqueOrThrow({ where: { id } });
-  for (const status of states) await prisma.job.update({ where: { id }, data: { status, ...columnsOf(job, status) } });
-  return prisma.job.findUniqueOrThrow({ where: { id } });
-}
-
-function columnsOf({ kind, endpoint }: Job, status: JobStatus): Prisma.JobUncheckedUpdateInput {
-  const now = new Date();
-  switch (status) {
-    case 'IN_QUEUE':
-      return {
-        admittedAt: now,
-        submittingAt: now,
-        submittedAt: now,
-        correlationToken: randomUUID(),
-        requestId: randomUUID(),
-      };
-    case 'SUCCEEDED': {
-      const lora = {
-        diffusers_lora_file: { url: 'https://v3.fal.media/l' },
-        config_file: { url: 'https://v3.fal.media/c' },
-      };
-      const trained = endpoint === 'fal-ai/flux-pro-trainer' ? { finetune_id: 'ft-1' } : lora;
-      return { output: kind === 'TRAINING' ? trained : { images: 1 }, percent: 100, finishedAt: now };
-    }
-    case 'FAILED':
-      return { errorCode: 'INTERNAL', errorMessage: 'No.', finishedAt: now };
-    case 'CANCELLED':
-      return { finishedAt: now };
-    case 'QUEUED':
-    case 'IN_PROGRESS':
-    case 'FINALIZING':
-      return {};
-  }
 }
 
 /** fal's files: what is put up is kept, what is read must have been put there by the test. */

@@ -5,11 +5,29 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Database } from '../../src/database/client.ts';
 import { createFileStore, type FileStore } from '../../src/storage/files.ts';
+import { createFolder } from '../../src/storage/folder.ts';
+import { fileKey } from '../../src/storage/place.ts';
+import { createScratch } from '../../src/storage/scratch.ts';
+import { freeBytes } from '../../src/storage/space.ts';
 
-export type TestFiles = { files: FileStore; folder: string; remove(): void };
+export type TestFiles = {
+  files: FileStore;
+  folder: string;
+  /** Where a file lies. */
+  path(hash: string): string;
+  remove(): void;
+};
 
 export function openTestFiles(prisma: Database, free?: () => Promise<number>): TestFiles {
   const folder = mkdtempSync(join(tmpdir(), 'likeness-files-'));
-  const files = createFileStore({ folder, prisma, log: pino({ enabled: false }), ...(free && { free }) });
-  return { files, folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  const bytes = free ?? (() => freeBytes(folder));
+  const scratch = createScratch(join(folder, 'temporary'), bytes);
+  const log = pino({ enabled: false });
+  const files = createFileStore({ place: createFolder(folder), scratch, prisma, log, free: bytes });
+  return {
+    files,
+    folder,
+    path: (hash) => join(folder, fileKey(hash)),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
 }

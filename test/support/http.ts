@@ -2,6 +2,7 @@
 import { createClient as createSseClient } from 'graphql-sse';
 import { type Client, createClient as createWsClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import { write } from './said.ts';
 
 type Variables = Record<string, unknown>;
 
@@ -13,13 +14,16 @@ export async function gql<Data = Record<string, unknown>>(
   url: string,
   query: string,
   variables: Variables = {},
+  headers: Record<string, string> = {},
 ): Promise<Answer<Data>> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ query, variables }),
   });
-  return (await response.json()) as Answer<Data>;
+  const answer = (await response.json()) as Answer<Data>;
+  if (answer.errors) write(JSON.stringify(answer.errors));
+  return answer;
 }
 
 export type UploadFile = { path: string; name: string; content: Uint8Array<ArrayBuffer> | Blob | string };

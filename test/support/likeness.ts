@@ -4,15 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { inject } from 'vitest';
+import { localViewer } from '../../src/access/session.ts';
+import { createApiKey } from '../../src/apikey/commands.ts';
 import { readSettings } from '../../src/env.ts';
 import { type Likeness, type StartOptions, start } from '../../src/start.ts';
+import { idsOfLine } from '../../src/trace.ts';
 import { type Answer, gql } from './http.ts';
+import { write } from './said.ts';
 
 export type TestLikeness = Likeness & {
   dataDir: string;
   /** Everything that was logged, a line each. */
   logged: string[];
-  /** One operation. */
+  /** Of whoever may do everything. */
+  headers: Record<string, string>;
+  /** One operation, with them. */
   gql<Data = Record<string, unknown>>(query: string, variables?: Record<string, unknown>): Promise<Answer<Data>>;
 };
 
@@ -42,8 +48,14 @@ export async function startLikeness({
 } = {}): Promise<TestLikeness> {
   const folder = dataDir === undefined ? newDataFolder() : { dataDir, remove: () => undefined };
   const logged: string[] = [];
-  const settings = readSettings({ PORT: '0', FAL_SIMULATOR_SPEED: 'instant', DATA_DIR: folder.dataDir, ...env });
-  const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
+  const settings = readSettings({
+    PORT: '0',
+    FAL_SIMULATOR_SPEED: 'instant',
+    DATA_DIR: folder.dataDir,
+    METERING: 'off',
+    ...env,
+  });
+  const log = pino({ level: 'debug', mixin: idsOfLine }, { write: (line: string) => void logged.push(line) });
   const likeness = await start({
     settings,
     log,
@@ -51,13 +63,19 @@ export async function startLikeness({
     ...(runner && { runner }),
     ...(limits && { limits }),
   });
+  // One that asks who calls is asked by its operator, with an admin key.
+  const operator = { name: 'test', scopes: ['ADMIN', 'ACT_AS'] };
+  const key = settings.needsAccess && (await createApiKey(likeness.app, localViewer.id, operator)).key;
+  const headers: Record<string, string> = key === false ? {} : { authorization: `Bearer ${key}` };
   return {
     ...likeness,
     dataDir: folder.dataDir,
     logged,
-    gql: (query, variables) => gql(likeness.url, query, variables),
+    headers,
+    gql: (query, variables) => gql(likeness.url, query, variables, headers),
     async close() {
       await likeness.close();
+      for (const line of logged) write(line);
       folder.remove();
     },
   };

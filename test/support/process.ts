@@ -4,6 +4,9 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+
+import { write } from './said.ts';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 
@@ -23,7 +26,7 @@ export async function startProcess(env: Record<string, string>): Promise<ServerP
   const { child, output } = spawnServer(env);
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout?.on('data', () => {
-      const found = /GraphiQL is at (\S+)\/graphql|"url":"([^"]+)"/.exec(output());
+      const found = /(?:Graphi?QL|Health) is at (\S+)\/(?:graphql|health)|"url":"([^"]+)"/.exec(output());
       if (found !== null) resolve(found[1] ?? found[2] ?? '');
     });
     child.once('exit', (code) => reject(new Error(`The server ended with ${code}:\n${output()}`)));
@@ -41,6 +44,20 @@ export async function startProcess(env: Record<string, string>): Promise<ServerP
       return code;
     },
   };
+}
+
+/** `npm run keys -- …`, to its end. */
+export async function runKeys(
+  env: Record<string, string>,
+  ...args: string[]
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const keys = join(import.meta.dirname, '../../src/apikey/main.ts');
+  const child = spawn(process.execPath, ['--import', 'tsx', keys, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  return { code, stdout, stderr };
 }
 
 /** Runs a server that is expected to end by itself. */
@@ -77,6 +94,10 @@ function spawnServer(env: Record<string, string>): { child: ChildProcess; output
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk) => {
+      said += String(chunk);
+      write(String(chunk));
+    });
   return { child, output: () => said };
 }

@@ -1,7 +1,8 @@
 /** One generation on a whole Likeness against a scripted fal, stepped by hand: what fal answers, and what became of it. */
 import sharp from 'sharp';
 import type { Avatar } from '../../prisma/generated/client/client.ts';
-import { localViewer, type StartOptions } from '../../src/start.ts';
+import { localViewer } from '../../src/access/session.ts';
+import type { StartOptions } from '../../src/start.ts';
 import { liveAt, newDataFolder, startLikeness, type TestLikeness } from './likeness.ts';
 import { addAvatar } from './rows.ts';
 import { type Act, json, openScriptedFal, type ScriptedFal, text } from './scripted-fal.ts';
@@ -80,12 +81,15 @@ export type ScriptedJob = {
   close(): Promise<void>;
 };
 
-export async function openScriptedJob(runner: StartOptions['runner'] = {}): Promise<ScriptedJob> {
+export async function openScriptedJob(
+  runner: StartOptions['runner'] = {},
+  env: Record<string, string> = {},
+): Promise<ScriptedJob> {
   const fal = await openScriptedFal();
   const { dataDir, remove } = newDataFolder();
   const open = () =>
     startLikeness({
-      env: liveAt(fal.url),
+      env: { ...liveAt(fal.url), ...env },
       dataDir,
       manual: true,
       runner: { followMs: 2_000, random: () => 0, ...runner },

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fromBuffer } from 'yauzl';
 import type { OpenDatabase } from '../../src/database/client.ts';
 import { addPhotos } from '../../src/photo/commands.ts';
+import { FileGone } from '../../src/storage/place.ts';
 import { packDataset } from '../../src/training/dataset.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { openTestFiles, type TestFiles } from '../support/files.ts';
@@ -117,8 +118,8 @@ test('a large photo is scaled to 2048 px, a transparent one put on white', async
 test('stops when it is told to, or when a file is gone, and leaves nothing', async () => {
   await expect(packDataset(parts(), avatarId, AbortSignal.abort())).rejects.toThrow('abort');
   const photo = await database.prisma.photo.findFirstOrThrow({ where: { avatarId, position: 7 } });
-  rmSync(store.files.path(photo.fileHash));
-  await expect(packDataset(parts(), avatarId)).rejects.toThrow('missing');
+  rmSync(store.path(photo.fileHash));
+  await expect(packDataset(parts(), avatarId)).rejects.toThrow(FileGone);
   expect(temporary()).toEqual([]);
   expect(existsSync(store.folder)).toBe(true);
 });

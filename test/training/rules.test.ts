@@ -44,7 +44,7 @@ describe('the input of startTraining', () => {
   });
 
   it.each([
-    [{ datasetUrl: new URL('http://example.com/a.zip') }, 'datasetUrl', 'fal reads https URLs only.'],
+    [{ datasetUrl: new URL('http://example.com/a.zip') }, 'datasetUrl', 'Only https is taken, not http.'],
     [
       { settings: { fluxProTrainer: { comment: ' ' } } },
       'settings.fluxProTrainer.comment',

@@ -40,7 +40,7 @@ describe('prepare', () => {
     const { job: portrait } = await addTraining('PORTRAIT');
     expect(await api.task.prepare(portrait, signal)).toMatchObject({
       input: { steps: 1234, images_data_url: 'https://example.com/photos.zip' },
-      datasetUrl: 'https://example.com/photos.zip',
+      columns: { datasetUrl: 'https://example.com/photos.zip' },
     });
     const { job: style } = await addTraining('STYLE');
     const { input } = await api.task.prepare(style, signal);
@@ -51,11 +51,12 @@ describe('prepare', () => {
 
   it('packs the photos and puts them up, once', async () => {
     const { job } = await addTraining('PORTRAIT', { photoCount: 10, datasetUrl: null });
-    const { datasetUrl, input } = await api.task.prepare(job, signal);
+    const { columns, input } = await api.task.prepare(job, signal);
+    const datasetUrl = columns?.datasetUrl as string;
     expect(api.fal.uploads).toEqual([{ fileName: 'photos.zip', byteSize: expect.any(Number), url: datasetUrl }]);
     expect(input['images_data_url']).toBe(datasetUrl);
     // The runner keeps the URL on the row: preparing again puts nothing up.
-    expect((await api.task.prepare({ ...job, datasetUrl: datasetUrl ?? null }, signal)).datasetUrl).toBe(datasetUrl);
+    expect(await api.task.prepare({ ...job, datasetUrl }, signal)).toMatchObject({ columns: { datasetUrl } });
     expect(api.fal.uploads).toHaveLength(1);
   });
 });
@@ -141,6 +142,7 @@ describe('a style’s model', () => {
     expect(kept.files).toEqual([]);
     expect(await api.prisma.$transaction((tx) => api.task.keep(tx, job, kept))).toEqual({
       output: { finetune_id: 'ft-7' },
+      delivered: 1,
     });
     expect(await avatarOf(job)).toMatchObject({ status: 'READY', finetuneId: 'ft-7', diffusersLoraFileUrl: null });
   });

@@ -7,6 +7,7 @@ import { InvalidInput, LimitReached, NotFound } from '../../errors.ts';
 import { EndpointRetired } from '../../job/retired.ts';
 import { Generation } from '../../job/schema.ts';
 import { IdempotencyConflict } from '../../job/start.ts';
+import { InsufficientCredits } from '../../ledger/account.ts';
 import { ErrorInterface } from '../../refusals.ts';
 import { startGeneration } from '../commands.ts';
 import { GenerationPreset } from '../preset/schema.ts';
@@ -32,7 +33,7 @@ builder.objectType(AvatarRule, {
   }),
 });
 
-const StartGenerationInput = builder.inputType('StartGenerationInput', {
+export const StartGenerationInput = builder.inputType('StartGenerationInput', {
   description: 'What to draw.',
   fields: (t) => ({
     avatarId: t.id({ required: true, description: 'Whom or what to draw. It must be READY.' }),
@@ -67,18 +68,21 @@ const StartGenerationInput = builder.inputType('StartGenerationInput', {
   }),
 });
 
+/** What startGeneration, and planGeneration with it, may answer instead. */
+export const whyNoGeneration = [
+  InvalidInput,
+  NotFound,
+  AvatarNotReady,
+  AvatarRule,
+  IdempotencyConflict,
+  EndpointRetired,
+  InsufficientCredits,
+  LimitReached,
+] as const;
+
 builder.mutationField('startGeneration', (t) =>
   t.errorUnionField({
-    types: [
-      Generation,
-      InvalidInput,
-      NotFound,
-      AvatarNotReady,
-      AvatarRule,
-      IdempotencyConflict,
-      EndpointRetired,
-      LimitReached,
-    ],
+    types: [Generation, ...whyNoGeneration],
     description: 'Starts to draw an avatar, and returns at once: follow the generation by `jobEvents`.',
     union: { description: 'The new generation, or why there is none.', resolveType: () => 'Generation' },
     args: { input: t.arg({ type: StartGenerationInput, required: true, description: 'What to draw.' }) },

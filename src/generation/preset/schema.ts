@@ -13,7 +13,7 @@ export const GenerationPreset = builder.enumType('GenerationPreset', {
   ) as Record<PresetName, { description: string }>,
 });
 
-const IntRange = builder.objectRef<{ min: number; max: number }>('IntRange').implement({
+export const IntRange = builder.objectRef<{ min: number; max: number }>('IntRange').implement({
   description: 'From a least to a greatest number, both included.',
   fields: (t) => ({
     min: t.exposeInt('min', { description: 'The least.' }),

@@ -1,4 +1,5 @@
 /** A generation's settings as fal's input, and back. */
+import type { Prisma } from '../../../prisma/generated/client/client.ts';
 import { endpoints } from '../../fal/endpoints.ts';
 import { type Drawing, type GenerationSettings, modelOf, type OutputFormat } from './settings.ts';
 
@@ -48,6 +49,12 @@ export function falInput(settings: GenerationSettings, prompt: string, avatar: A
         ...(settings.referenceImageStrength !== null && { image_prompt_strength: settings.referenceImageStrength }),
       };
   }
+}
+
+/** A stored input of fal-ai/flux-lora, whose avatar's file may be elsewhere at fal by now. */
+export function withLora(input: Prisma.JsonObject, path: string): Prisma.JsonObject {
+  const sent = endpoints['fal-ai/flux-lora'].input.parse(input);
+  return { ...input, loras: sent.loras.map(({ scale }) => ({ path, scale })) };
 }
 
 /** The settings in a job's input, as it is stored. Throws when it is no input of that endpoint. */

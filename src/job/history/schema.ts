@@ -1,10 +1,11 @@
 /** GraphQL: what happens to a job, as a history and as a live stream. */
 import { GraphQLError } from 'graphql';
 import type { JobEvent as EventRow } from '../../../prisma/generated/client/client.ts';
-import { builder, type Context, pageSize } from '../../builder.ts';
+import { builder, type Context, pageSize, sharedField } from '../../builder.ts';
 import { type EventType, readPayload } from '../../event/payload.ts';
+import { own } from '../../own.ts';
 import { JobError, jobError } from '../error/schema.ts';
-import { jobKey, ownJobs } from '../key.ts';
+import { jobKey } from '../key.ts';
 import { Progress } from '../progress/schema.ts';
 import { Job } from '../schema.ts';
 
@@ -161,6 +162,7 @@ builder.subscriptionField('jobEvents', (t) =>
     type: JobEvent,
     description:
       'Replays every event behind that sequence number from the log, then goes on live, and completes after the terminal event.',
+    extensions: { [sharedField]: true },
     args: {
       jobId: t.arg.id({ required: true, description: 'The job.' }),
       after: t.arg.int({
@@ -169,7 +171,7 @@ builder.subscriptionField('jobEvents', (t) =>
       }),
     },
     subscribe: async (_root, { jobId, after }, context) => {
-      const where = { ...ownJobs(context.viewer), ...jobKey(jobId) };
+      const where = { ...own.jobs(context.viewer), ...jobKey(jobId) };
       const job = await context.app.prisma.job.findFirst({ where, select: { id: true } });
       if (job === null) return gone();
       return context.app.events.follow(job.id, Math.max(after ?? 0, 0));

@@ -5,6 +5,7 @@ import { InvalidInput, LimitReached, NotFound } from '../../errors.ts';
 import { EndpointRetired } from '../../job/retired.ts';
 import { Training } from '../../job/schema.ts';
 import { IdempotencyConflict, JobActive } from '../../job/start.ts';
+import { InsufficientCredits } from '../../ledger/account.ts';
 import { ErrorInterface } from '../../refusals.ts';
 import { startTraining } from '../commands.ts';
 import { TrainingPreset } from '../preset/schema.ts';
@@ -21,7 +22,7 @@ builder.objectType(DatasetNotReady, {
   }),
 });
 
-const StartTrainingInput = builder.inputType('StartTrainingInput', {
+export const StartTrainingInput = builder.inputType('StartTrainingInput', {
   description: 'What to train, and with what.',
   fields: (t) => ({
     avatarId: t.id({ required: true, description: 'The avatar to train.' }),
@@ -46,18 +47,21 @@ const StartTrainingInput = builder.inputType('StartTrainingInput', {
   }),
 });
 
+/** What startTraining, and planTraining with it, may answer instead. */
+export const whyNoTraining = [
+  InvalidInput,
+  NotFound,
+  DatasetNotReady,
+  JobActive,
+  IdempotencyConflict,
+  EndpointRetired,
+  InsufficientCredits,
+  LimitReached,
+] as const;
+
 builder.mutationField('startTraining', (t) =>
   t.errorUnionField({
-    types: [
-      Training,
-      InvalidInput,
-      NotFound,
-      DatasetNotReady,
-      JobActive,
-      IdempotencyConflict,
-      EndpointRetired,
-      LimitReached,
-    ],
+    types: [Training, ...whyNoTraining],
     description: 'Starts to train an avatar, and returns at once: follow the training by `jobEvents`.',
     union: { description: 'The new training, or why there is none.', resolveType: () => 'Training' },
     args: { input: t.arg({ type: StartTrainingInput, required: true, description: 'What to train, and with what.' }) },

@@ -1,0 +1,43 @@
+/** API keys: `lk_` and 256 random bits. Only the hash of one is kept. */
+import { createHash, randomBytes } from 'node:crypto';
+import type { ApiKey } from '../../prisma/generated/client/client.ts';
+import type { App } from '../app.ts';
+import { invalid } from './refused.ts';
+
+const prefix = 'lk_';
+
+export const isApiKey = (bearer: string): boolean => bearer.startsWith(prefix);
+
+/** A new key, to be shown once, and what is kept of it. */
+export function makeApiKey(): { key: string; hash: string; hint: string } {
+  const key = `${prefix}${randomBytes(32).toString('base64url')}`;
+  return { key, hash: hashOf(key), hint: key.slice(-4) };
+}
+
+/** A look-up by hash tells nothing by its time: whoever measures it does not choose the hash. */
+const hashOf = (key: string) => createHash('sha256').update(key).digest('hex');
+
+const lastUsedEveryMs = 60_000;
+
+/** The key as it is now, its use recorded. Throws AccessRefused for one that is unknown, revoked or expired. */
+export async function findApiKey(
+  { prisma, now, log }: Pick<App, 'prisma' | 'now' | 'log'>,
+  key: string,
+): Promise<ApiKey> {
+  const at = now();
+  const found = await prisma.apiKey.findUnique({ where: { hash: hashOf(key) } });
+  if (found === null) throw invalid('There is no such API key.');
+  if (found.revokedAt !== null) throw invalid('This API key was revoked.');
+  if (found.expiresAt !== null && found.expiresAt <= at) throw invalid('This API key has expired.');
+  const usedBefore = new Date(at.getTime() - lastUsedEveryMs);
+  if (found.lastUsedAt === null || found.lastUsedAt < usedBefore) {
+    // Of many requests at once, one writes. It is no reason to refuse any of them.
+    await prisma.apiKey
+      .updateMany({
+        where: { id: found.id, OR: [{ lastUsedAt: null }, { lastUsedAt: { lt: usedBefore } }] },
+        data: { lastUsedAt: at },
+      })
+      .catch((error: unknown) => log.warn({ err: error }, 'the use of an API key could not be recorded'));
+  }
+  return found;
+}

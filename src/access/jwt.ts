@@ -1,0 +1,83 @@
+/** JSON Web Tokens of an app's own end users, signed by its identity provider. */
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { isStorable } from '../text.ts';
+import { invalid } from './refused.ts';
+
+/** Asymmetric ones only: with HS256 a public key would be a secret that everybody knows. */
+const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+const clockToleranceSeconds = 5;
+
+export type JwtSettings = {
+  /** Where the provider publishes its keys, or a key itself, as PEM. */
+  keys: { jwksUrl: URL } | { publicKey: string };
+  issuer: string;
+  audience: string;
+};
+
+export type Token = { issuer: string; subject: string; expiresAt: Date };
+
+/** The provider's keys cannot be had: nobody's fault who calls. */
+export class KeysUnavailable extends Error {}
+
+export type VerifyJwt = (token: string, now: Date) => Promise<Token>;
+
+/** Throws when the PEM is no public key. */
+export function createJwtVerifier({ keys, issuer, audience }: JwtSettings): VerifyJwt {
+  const key = 'jwksUrl' in keys ? remoteKeys(keys.jwksUrl) : createPublicKey(keys.publicKey);
+  const options = {
+    issuer,
+    audience,
+    algorithms,
+    clockTolerance: clockToleranceSeconds,
+    requiredClaims: ['sub', 'exp'],
+  };
+  return async (token, now) => {
+    const { sub, exp } = await verify(token, key, { ...options, currentDate: now });
+    if (typeof sub !== 'string' || sub === '' || sub.length > 255 || !isStorable(sub)) {
+      throw invalid('The token’s `sub` is no user.');
+    }
+    return { issuer, subject: sub, expiresAt: new Date(1000 * (exp ?? 0)) };
+  };
+}
+
+/** Cached for ten minutes; an unknown key id fetches anew, at most twice a minute. */
+function remoteKeys(url: URL): JWTVerifyGetKey {
+  const find = createRemoteJWKSet(url, { timeoutDuration: 5_000 });
+  return async (header, token) => {
+    try {
+      return await find(header, token);
+    } catch (error) {
+      if (isOfToken(error)) throw error;
+      throw new KeysUnavailable('The keys that tokens are signed with cannot be had.', { cause: error });
+    }
+  };
+}
+
+async function verify(
+  token: string,
+  key: JWTVerifyGetKey | KeyObject,
+  options: Parameters<typeof jwtVerify>[2],
+): Promise<JWTPayload> {
+  try {
+    // Its two overloads do not take the two kinds of key as one.
+    const { payload } =
+      typeof key === 'function' ? await jwtVerify(token, key, options) : await jwtVerify(token, key, options);
+    return payload;
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) throw invalid('The token has expired.');
+    // A TypeError: a PEM of one kind of key, and a token signed with another.
+    if (isOfToken(error) || error instanceof TypeError) throw invalid('The token is not one that this server takes.');
+    throw error;
+  }
+}
+
+const isOfToken = (error: unknown) =>
+  error instanceof errors.JWTInvalid ||
+  error instanceof errors.JWTClaimValidationFailed ||
+  error instanceof errors.JWSInvalid ||
+  error instanceof errors.JWSSignatureVerificationFailed ||
+  error instanceof errors.JOSEAlgNotAllowed ||
+  error instanceof errors.JOSENotSupported ||
+  error instanceof errors.JWKSNoMatchingKey ||
+  error instanceof errors.JWKSMultipleMatchingKeys;

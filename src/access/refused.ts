@@ -1,0 +1,27 @@
+/** Why a caller is not let in. */
+
+/** 401: the credentials are missing or no good. 403: they are good, and not for this. 400: they cannot be read. */
+export class AccessRefused extends Error {
+  override name = 'AccessRefused';
+  readonly status: 400 | 401 | 403;
+  /** What a WWW-Authenticate header says beside the scheme (RFC 6750); undefined with 403. */
+  readonly challenge: string | undefined;
+
+  constructor(message: string, { status, error }: { status?: 400 | 403; error?: 'invalid_token' } = {}) {
+    super(message);
+    this.status = status ?? 401;
+    const reason = error === undefined ? '' : `, error="${error}", error_description="${describable(message)}"`;
+    this.challenge = status === undefined ? `Bearer realm="likeness"${reason}` : undefined;
+  }
+}
+
+/** In the characters that RFC 6750 has for a description; Node sends no header with others. */
+const describable = (message: string) => message.replaceAll(/[^ !#-[\]-~]/g, "'");
+
+export const missing = () =>
+  new AccessRefused(
+    'Send an API key or a token: the header `Authorization: Bearer …`, or the same in connection_init.',
+  );
+export const invalid = (message: string) => new AccessRefused(message, { error: 'invalid_token' });
+export const malformed = (message: string) => new AccessRefused(message, { status: 400 });
+export const forbidden = (message: string) => new AccessRefused(message, { status: 403 });

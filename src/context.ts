@@ -1,0 +1,52 @@
+/** What each operation's resolvers are given: who asks, by the settings' way of telling, and the parts of this server. */
+import { readCredentials } from './access/credentials.ts';
+import { createJwtVerifier, type VerifyJwt } from './access/jwt.ts';
+import { type AccessParts, localViewer, openSession, type Session } from './access/session.ts';
+import { SessionWatch } from './access/watch.ts';
+import type { App } from './app.ts';
+import type { Context } from './builder.ts';
+import { type Settings, WrongSettings } from './env.ts';
+import { ownedBy } from './own.ts';
+import type { Caller, Held } from './server/caller.ts';
+
+/** `contextOf` throws AccessRefused, KeysUnavailable. Throws WrongSettings for a key that cannot be read. */
+export function openContexts(
+  settings: Settings,
+  app: App,
+): { contextOf: (caller: Caller) => Promise<Context & Held>; close: () => void } {
+  const access: AccessParts = {
+    prisma: app.prisma,
+    now: app.now,
+    log: app.log,
+    verifyJwt: jwtVerifier(settings),
+    local: settings.needsAccess ? undefined : localViewer,
+  };
+  const watch = new SessionWatch(app);
+  return {
+    async contextOf({ headers, connectionParams }) {
+      const session = await openSession(access, readCredentials(headers, connectionParams));
+      return { viewer: session.viewer, scopes: session.scopes, app, session: heldOf(session, watch) };
+    },
+    close: () => watch.close(),
+  };
+}
+
+const heldOf = (session: Session, watch: SessionWatch): NonNullable<Held['session']> => ({
+  ...ownedBy(session.viewer),
+  isLimited: session.isLocal !== true,
+  watch: (end) => watch.watch(session, end),
+  mayIntrospect: session.scopes.has('ADMIN'),
+  sight: [session.viewer.id, ...[...session.scopes].sort()].join(' '),
+});
+
+/** Undefined when the settings name no keys. */
+function jwtVerifier(settings: Settings): VerifyJwt | undefined {
+  const { JWKS_URL, JWT_PUBLIC_KEY, JWT_ISSUER: issuer = '', JWT_AUDIENCE: audience = '' } = settings;
+  if (JWKS_URL !== undefined) return createJwtVerifier({ keys: { jwksUrl: new URL(JWKS_URL) }, issuer, audience });
+  if (JWT_PUBLIC_KEY === undefined) return undefined;
+  try {
+    return createJwtVerifier({ keys: { publicKey: JWT_PUBLIC_KEY }, issuer, audience });
+  } catch (error) {
+    throw new WrongSettings([`JWT_PUBLIC_KEY: cannot be read as a public key (${String(error)}).`]);
+  }
+}

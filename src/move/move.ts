@@ -1,0 +1,103 @@
+/**
+ * An embedded database into a PostgreSQL, whole: every table of ours in one transaction, compared row by row before it is
+ * kept. Steps are not taken along: they are only hints, and the server sends them again when it starts.
+ */
+import type { PGlite } from '@electric-sql/pglite';
+import type { Client } from 'pg';
+
+/** Nothing was moved. The message is all that the user needs. */
+export class NotMoved extends Error {}
+
+export type Moved = { table: string; rows: number }[];
+
+/** Not the bookkeeping of migrations, which the target has made itself, and not the minutes that limits count. */
+const left = ['_prisma_migrations', 'RateLimit'];
+const rowsAtOnce = 500;
+
+/** Both are migrated, and nobody else uses either. Throws NotMoved when the target has anything of somebody's. */
+export async function moveInto(source: PGlite, target: Client): Promise<Moved> {
+  const tables = await tablesInOrder(target);
+  const quoted = tables.map((table) => `"${table}"`);
+  await target.query('BEGIN');
+  try {
+    await target.query(`LOCK TABLE ${quoted.join(', ')} IN ACCESS EXCLUSIVE MODE`);
+    await assertUnused(target);
+    // What a first start has made for itself is replaced.
+    await target.query(`TRUNCATE ${quoted.join(', ')}`);
+    // Triggers hold what changes; here nothing does, and a balance is not to be counted twice.
+    for (const table of quoted) await target.query(`ALTER TABLE ${table} DISABLE TRIGGER USER`);
+    const moved: Moved = [];
+    for (const table of tables) moved.push({ table, rows: await copy(source, target, table) });
+    for (const table of quoted) await target.query(`ALTER TABLE ${table} ENABLE TRIGGER USER`);
+    for (const { table } of moved) {
+      const [before, after] = [await digestOf(source, table), await digestOf(target, table)];
+      if (before !== after) throw new NotMoved(`The rows of ${table} are not the same there. Nothing was moved.`);
+    }
+    await target.query('COMMIT');
+    return moved;
+  } catch (error) {
+    await target.query('ROLLBACK');
+    throw error;
+  }
+}
+
+/** Each after those that its foreign keys lead to. */
+async function tablesInOrder(target: Client): Promise<string[]> {
+  const { rows } = await target.query<{ table: string; needs: string[] }>(`
+    SELECT t.relname AS table, coalesce(array_agg(f.relname::text) FILTER (WHERE f.oid IS NOT NULL), '{}') AS needs
+    FROM pg_class t
+    LEFT JOIN pg_constraint c ON c.conrelid = t.oid AND c.contype = 'f' AND c.confrelid <> t.oid
+    LEFT JOIN pg_class f ON f.oid = c.confrelid
+    WHERE t.relkind = 'r' AND t.relnamespace = current_schema()::regnamespace
+    GROUP BY t.relname ORDER BY t.relname`);
+  const waiting = new Map(rows.filter(({ table }) => !left.includes(table)).map(({ table, needs }) => [table, needs]));
+  const order: string[] = [];
+  while (waiting.size > 0) {
+    const next = [...waiting].find(([, needs]) => needs.every((need) => order.includes(need)));
+    if (next === undefined) throw new Error(`Tables that need each other: ${[...waiting.keys()].join(', ')}.`);
+    order.push(next[0]);
+    waiting.delete(next[0]);
+  }
+  return order;
+}
+
+async function assertUnused(target: Client): Promise<void> {
+  const { rows } = await target.query<{ used: boolean }>(`
+    SELECT EXISTS (SELECT FROM "Avatar") OR EXISTS (SELECT FROM "Job") OR EXISTS (SELECT FROM "ApiKey")
+      OR EXISTS (SELECT FROM "LedgerEntry") AS used`);
+  if (rows[0]?.used === true) throw new NotMoved('The database there is in use already. Nothing was moved.');
+}
+
+/** As JSON, which PostgreSQL itself writes and reads: no value goes through a type of JavaScript's. */
+async function copy(source: PGlite, target: Client, table: string): Promise<number> {
+  const { rows: keys } = await source.query<{ column: string }>(
+    `SELECT a.attname AS column FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
+     WHERE i.indrelid = $1::regclass AND i.indisprimary ORDER BY a.attnum`,
+    [`"${table}"`],
+  );
+  // A job that is a retry comes after the one that it is of: ids grow.
+  const order = keys.map(({ column }) => `"${column}"`).join(', ');
+  for (let done = 0; ; done += rowsAtOnce) {
+    const { rows } = await source.query<{ page: string | null; count: number }>(
+      `SELECT jsonb_agg(page)::text AS page, count(*)::int AS count
+       FROM (SELECT * FROM "${table}" ORDER BY ${order} LIMIT ${rowsAtOnce} OFFSET ${done}) page`,
+    );
+    const { page = null, count = 0 } = rows[0] ?? {};
+    if (page !== null) {
+      await target.query(`INSERT INTO "${table}" SELECT * FROM jsonb_populate_recordset(NULL::"${table}", $1::jsonb)`, [
+        page,
+      ]);
+    }
+    if (count < rowsAtOnce) return done + count;
+  }
+}
+
+type Asked = { query(sql: string): Promise<{ rows: unknown[] }> };
+
+/** The same for the same rows in any order. */
+async function digestOf(database: Asked, table: string): Promise<string> {
+  const { rows } = await database.query(
+    `SELECT count(*) || ':' || coalesce(sum(hashtextextended(to_jsonb(t)::text, 0)), 0) AS digest FROM "${table}" t`,
+  );
+  return (rows[0] as { digest: string }).digest;
+}

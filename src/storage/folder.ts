@@ -1,0 +1,104 @@
+/** Files in a folder: `ab/cd/<hash>` and `renditions/<hash>/`, on the same disk as the scratch folder. */
+import { existsSync } from 'node:fs';
+import { access, constants, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import {
+  FileGone,
+  fileKey,
+  type Kept,
+  type OpenFile,
+  type Place,
+  PlaceUnusable,
+  readKey,
+  renditionsOf,
+} from './place.ts';
+import { namesIn, sync, writtenAtOf } from './scratch.ts';
+
+export function createFolder(folder: string): Place {
+  const pathOf = (key: string) => join(folder, key);
+  return {
+    async put(path, key) {
+      const target = pathOf(key);
+      try {
+        await sync(path);
+        await mkdir(dirname(target), { recursive: true });
+        await rename(path, target);
+        // The name, and the folders that may be new with it, last through a power cut.
+        for (const parent of [dirname(target), dirname(dirname(target)), folder]) await sync(parent);
+      } catch (error) {
+        await rm(path, { force: true });
+        throw error;
+      }
+    },
+    byteSize: async (key) => (await unlessGone(stat(pathOf(key))))?.size,
+    open: (key) => openFile(pathOf(key)),
+    async use(hash, work) {
+      const path = pathOf(fileKey(hash));
+      try {
+        return await work(path);
+      } catch (error) {
+        throw existsSync(path) ? error : new FileGone(hash);
+      }
+    },
+    async removeFile(hash) {
+      await rm(pathOf(fileKey(hash)), { force: true });
+      await rm(pathOf(renditionsOf(hash)), { recursive: true, force: true });
+    },
+    async remove(keys) {
+      for (const key of keys) await rm(pathOf(key), { force: true });
+    },
+    async *list() {
+      for (const parent of await parentsIn(folder)) {
+        const keys = (await namesIn(pathOf(parent), /./)).map((name) => `${parent}/${name}`);
+        const kept = await Promise.all(keys.map((key) => look(key, pathOf(key))));
+        yield kept.filter((one) => one !== undefined);
+      }
+    },
+    async check() {
+      try {
+        await mkdir(folder, { recursive: true });
+        await access(folder, constants.W_OK);
+      } catch {
+        // Without the path: whoever may ask is told this.
+        throw new PlaceUnusable('cannot be written to');
+      }
+    },
+    close: () => undefined,
+  };
+}
+
+async function openFile(path: string): Promise<OpenFile | undefined> {
+  const file = await unlessGone(open(path));
+  if (file === undefined) return undefined;
+  const { size } = await file.stat();
+  return {
+    byteSize: size,
+    read: (range) => Promise.resolve(file.createReadStream(range)),
+    close: () => file.close(),
+  };
+}
+
+/** Every folder that files or renditions lie in. */
+async function parentsIn(folder: string): Promise<string[]> {
+  const parents: string[] = [];
+  for (const first of await namesIn(folder, /^[\da-f]{2}$/)) {
+    for (const second of await namesIn(join(folder, first), /^[\da-f]{2}$/)) parents.push(`${first}/${second}`);
+  }
+  const drawn = await namesIn(join(folder, 'renditions'), /^[\da-f]{64}$/);
+  return [...parents, ...drawn.map((hash) => `renditions/${hash}`)];
+}
+
+async function look(key: string, path: string): Promise<Kept | undefined> {
+  const named = readKey(key);
+  const writtenAt = named && (await writtenAtOf(path));
+  return writtenAt && { key, ...named, writtenAt };
+}
+
+async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,99 @@
+/** The folder of temporary files, on this machine: where a file is written before it is kept. What a crash leaves is swept. */
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { failpoint } from '../failpoint.ts';
+import { assertWritable } from './space.ts';
+
+export type WrittenFile = { hash: string; byteSize: number };
+
+export type Scratch = ReturnType<typeof createScratch>;
+
+/** More bytes came than the file may have. */
+export class FileTooLarge extends Error {
+  constructor(maxBytes: number) {
+    super(`The file has more than ${maxBytes} bytes.`);
+  }
+}
+
+export function createScratch(folder: string, free: () => Promise<number>) {
+  const newPath = async () => {
+    await mkdir(folder, { recursive: true });
+    return join(folder, randomUUID());
+  };
+  return {
+    /** A path for a file that whoever asks removes. */
+    newPath,
+
+    /** Streams the bytes to disk and hashes them on the way. Not synced: what keeps the file sees to that. */
+    async write(
+      bytes: Readable | Uint8Array,
+      { maxBytes }: { maxBytes: number },
+    ): Promise<WrittenFile & { path: string }> {
+      await assertWritable(free);
+      const path = await newPath();
+      try {
+        return { path, ...(await copyHashed(bytes, path, maxBytes)) };
+      } catch (error) {
+        await rm(path, { force: true });
+        throw error;
+      }
+    },
+
+    /** Removes what was last written so long ago. */
+    async sweep(ageMs: number): Promise<void> {
+      for (const name of await namesIn(folder, /./)) {
+        const path = join(folder, name);
+        const writtenAt = await writtenAtOf(path);
+        if (writtenAt !== undefined && isOlderThan(ageMs, writtenAt)) await rm(path, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+export const isOlderThan = (ageMs: number, at: Date) => at.getTime() <= Date.now() - ageMs;
+
+/** Undefined when it is gone by now. */
+export async function writtenAtOf(path: string): Promise<Date | undefined> {
+  return (await stat(path).catch(() => undefined))?.mtime;
+}
+
+/** The names in a folder; none when it is not there. */
+export async function namesIn(folder: string, pattern: RegExp): Promise<string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => pattern.test(name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function copyHashed(bytes: Readable | Uint8Array, target: string, maxBytes: number): Promise<WrittenFile> {
+  const hash = createHash('sha256');
+  let byteSize = 0;
+  const file = await open(target, 'wx');
+  try {
+    const chunks: AsyncIterable<Uint8Array> | Uint8Array[] = bytes instanceof Uint8Array ? [bytes] : bytes;
+    for await (const chunk of chunks) {
+      byteSize += chunk.length;
+      if (byteSize > maxBytes) throw new FileTooLarge(maxBytes);
+      hash.update(chunk);
+      await file.writeFile(chunk);
+      await failpoint('file.half');
+    }
+  } finally {
+    await file.close();
+  }
+  return { hash: hash.digest('hex'), byteSize };
+}
+
+/** Makes what was written, or named, under this path last through a power cut. */
+export async function sync(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

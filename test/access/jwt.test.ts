@@ -1,0 +1,229 @@
+/** Tokens of an identity provider: whose keys are believed, which claims are asked for, and whom a token speaks for. */
+import { createServer, validateHeaderValue } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createClient } from 'graphql-ws';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { createJwtVerifier } from '../../src/access/jwt.ts';
+import { AccessRefused } from '../../src/access/refused.ts';
+import { type Answer, gql } from '../support/http.ts';
+import { startLikeness, type TestLikeness } from '../support/likeness.ts';
+
+type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
+const issuer = 'https://id.example';
+const audience = 'likeness';
+const claims = { JWT_ISSUER: issuer, JWT_AUDIENCE: audience };
+
+/** The provider: its key set, and how it answers. */
+const provider = { keys: [] as object[], asked: 0, answer: undefined as [status: number, body: string] | undefined };
+const jwks = createServer((_request, response) => {
+  provider.asked += 1;
+  const [status, body] = provider.answer ?? [200, JSON.stringify({ keys: provider.keys })];
+  response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+});
+
+async function publish(kid: string): Promise<Pair> {
+  const pair = await generateKeyPair('ES256', { extractable: true });
+  provider.keys.push({ ...(await exportJWK(pair.publicKey)), kid, alg: 'ES256', use: 'sig' });
+  return pair;
+}
+const token = (pair: Pair, payload: { [claim: string]: unknown } = {}, header: { alg?: string; kid?: string } = {}) =>
+  new SignJWT({ iss: issuer, aud: audience, sub: 'ada', exp: seconds(60), ...payload })
+    .setProtectedHeader({ alg: 'ES256', kid: 'first', ...header })
+    .sign(pair.privateKey);
+const seconds = (fromNow: number) => Math.floor(Date.now() / 1000) + fromNow;
+
+let likeness: TestLikeness;
+let first: Pair;
+const listen = () => new Promise<void>((resolve) => jwks.listen(port, '127.0.0.1', resolve));
+const unlisten = () => new Promise<unknown>((resolve) => jwks.close(resolve).closeAllConnections());
+let port = 0;
+beforeAll(async () => {
+  await listen();
+  ({ port } = jwks.address() as AddressInfo);
+  first = await publish('first');
+  const env = { PUBLIC_URL: 'https://likeness.example', JWKS_URL: `http://127.0.0.1:${port}/keys`, ...claims };
+  likeness = await startLikeness({ env });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  provider.answer = undefined;
+});
+afterAll(async () => {
+  await likeness.close();
+  await unlisten();
+});
+
+const ask = async (bearer: string, headers: Record<string, string> = {}, { url } = likeness) => {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${bearer}`, ...headers },
+    body: JSON.stringify({ query: '{ viewer { id externalId } }' }),
+  });
+  const { data, errors } = (await response.json()) as Answer<{ viewer: { id: string; externalId: string } }>;
+  const { status } = response;
+  return { status, viewer: data?.viewer, error: errors?.[0], retryAfter: response.headers.get('retry-after') };
+};
+/** The code that a WebSocket is closed with; 1000 when it was let in. */
+async function codeOf(bearer: string): Promise<number> {
+  const url = `${likeness.url.replace('http', 'ws')}/graphql`;
+  const connectionParams = { authorization: `Bearer ${bearer}` };
+  const client = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 0, connectionParams });
+  try {
+    await client.iterate({ query: '{ __typename }' }).next();
+    return 1000;
+  } catch (ended) {
+    return (ended as { code: number }).code;
+  } finally {
+    await client.dispose();
+  }
+}
+/** What the key set’s cache takes for the time: tokens are judged by the server’s own clock. */
+const later = (ms: number) => {
+  const real = Date.now.bind(Date);
+  vi.spyOn(Date, 'now').mockImplementation(() => real() + ms);
+};
+
+describe('a token', () => {
+  test('speaks for the user of its `sub`, made on first use and the same again, also at once and over WebSocket', async () => {
+    const several = await Promise.all(Array.from({ length: 5 }, async () => ask(await token(first))));
+    expect(new Set(several.map(({ viewer }) => viewer?.id)).size).toBe(1);
+    expect(several[0]).toMatchObject({ status: 200, viewer: { externalId: 'ada' } });
+    const bob = await ask(await token(first, { sub: 'bob' }));
+    expect(bob.viewer?.id).not.toBe(several[0]?.viewer?.id);
+    expect(await codeOf(await token(first))).toBe(1000);
+    expect(await likeness.app.prisma.user.count({ where: { realm: `jwt:${issuer}` } })).toBe(2);
+  });
+
+  test('may read and write, and never what an admin may; it acts for nobody else', async () => {
+    const bearer = await token(first, { scope: 'ADMIN', scopes: ['ADMIN'] });
+    const code = async (query: string) =>
+      (await gql(likeness.url, query, {}, { authorization: `Bearer ${bearer}` })).errors?.[0]?.extensions?.['code'];
+    expect(await code('mutation { deleteAvatar(avatarId: "none") { __typename } }')).toBeUndefined();
+    expect(await code('{ users { edges { cursor } } }')).toBe('FORBIDDEN');
+    expect(await code('mutation { createUser(input: { externalId: "x" }) { __typename } }')).toBe('FORBIDDEN');
+    expect((await ask(bearer, { 'x-likeness-user': 'bob' })).status).toBe(403);
+  });
+
+  const hmac = async () =>
+    new SignJWT({ iss: issuer, aud: audience, sub: 'ada', exp: seconds(60) })
+      .setProtectedHeader({ alg: 'HS256', kid: 'first' })
+      .sign(new TextEncoder().encode(await exportSPKI(first.publicKey)));
+  test.each<[string, () => Promise<string> | string, RegExp]>([
+    ['of another issuer', () => token(first, { iss: 'https://else.example' }), /not one/],
+    ['for another audience', () => token(first, { aud: 'else' }), /not one/],
+    ['without a `sub`', () => token(first, { sub: undefined }), /not one/],
+    ['without an `exp`', () => token(first, { exp: undefined }), /not one/],
+    ['that is not yet good', () => token(first, { nbf: seconds(60) }), /not one/],
+    ['that has expired', () => token(first, { exp: seconds(-6) }), /expired/],
+    ['signed by somebody else', async () => token(await generateKeyPair('ES256')), /not one/],
+    ['signed by nobody', () => new UnsecuredJWT({ iss: issuer, aud: audience, sub: 'ada' }).encode(), /not one/],
+    ['signed with the public key as a secret', () => hmac(), /not one/],
+    ['whose payload was changed', async () => (await token(first)).replace(/\.[^.]+\./, '.e30.'), /not one/],
+    ['that is none', () => 'a.b.c', /not one/],
+    ['with a name of a key instead', () => 'not-a-token', /not one/],
+  ])('%s is refused', async (_which, make, why) => {
+    const { status, error } = await ask(await make());
+    expect([status, error?.extensions?.['code'], error?.message]).toEqual([
+      401,
+      'UNAUTHENTICATED',
+      expect.stringMatching(why),
+    ]);
+    expect(await codeOf(await make())).toBe(4403);
+  });
+
+  test('that expired a moment ago is still taken: clocks differ', async () => {
+    expect((await ask(await token(first, { exp: seconds(-3) }))).status).toBe(200);
+  });
+
+  // access/jwt.ts says it with a typographic apostrophe, which no header can carry: writeHead throws where the error is
+  // answered, nobody catches that, and the process ends by an unhandled rejection. Any token of the provider's will do.
+  test.each([
+    ['empty', ''],
+    ['256 characters long', 'x'.repeat(256)],
+  ])('whose `sub` is %s is refused in words that a header can carry', async (_what, sub) => {
+    const publicKey = await exportSPKI(first.publicKey);
+    const verify = createJwtVerifier({ keys: { publicKey }, issuer, audience });
+    const refused = await verify(await token(first, { sub }), new Date()).catch((error: unknown) => error);
+    expect.assert(refused instanceof AccessRefused);
+    validateHeaderValue('www-authenticate', refused.challenge ?? '');
+  });
+
+  // access/jwt.ts: PostgreSQL keeps no NUL in a text, so this `sub` gets as far as the database, and is 500.
+  test('whose `sub` holds a NUL is refused', async () => {
+    expect((await ask(await token(first, { sub: 'a\0b' }))).status).toBe(401);
+  });
+
+  test('is refused where the server takes none', async () => {
+    const other = await startLikeness({ env: { PUBLIC_URL: 'https://likeness.example' } });
+    onTestFinished(() => other.close());
+    expect(await ask(await token(first), {}, other)).toMatchObject({ status: 401 });
+  });
+});
+
+describe('the provider’s keys', () => {
+  test('are asked for anew when a token names one that is unknown, and not each time', async () => {
+    const second = await publish('second');
+    const before = provider.asked;
+    later(31_000);
+    const taken = await Promise.all(
+      Array.from({ length: 5 }, async () => ask(await token(second, {}, { kid: 'second' }))),
+    );
+    expect(taken.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    for (let n = 0; n < 5; n += 1) {
+      expect((await ask(await token(second, {}, { kid: `unknown-${n}` }))).status).toBe(401);
+    }
+    expect(provider.asked).toBe(before + 1);
+  });
+
+  test('that were taken back are believed ten minutes more at the most', async () => {
+    const third = await publish('third');
+    later(62_000);
+    const bearer = await token(third, { exp: seconds(3_600) }, { kid: 'third' });
+    expect((await ask(bearer)).status).toBe(200);
+    provider.keys.pop();
+    vi.restoreAllMocks();
+    later(62_000 + 601_000);
+    expect((await ask(bearer)).status).toBe(401);
+  });
+
+  describe('that cannot be had are nobody’s fault who calls: 503 with Retry-After, and 4503 over WebSocket', () => {
+    const answersAfter = async (ms: number) => {
+      later(ms);
+      const bearer = await token(first, { exp: seconds(36_000) });
+      const { status, retryAfter, error } = await ask(bearer);
+      return [status, retryAfter, error?.extensions, await codeOf(bearer), (await ask('lk_none')).status];
+    };
+    const unavailable = [503, '5', { code: 'SERVICE_UNAVAILABLE' }, 4503, 401];
+    test.each<[string, [number, string], number]>([
+      ['an error', [500, ''], 2_000_000],
+      ['a redirect', [302, ''], 3_000_000],
+      ['what is not JSON', [200, '<html>'], 4_000_000],
+      ['what is no key set', [200, '{"keys":1}'], 5_000_000],
+    ])('%s', async (_what, answer, ms) => {
+      provider.answer = answer;
+      expect(await answersAfter(ms)).toEqual(unavailable);
+    });
+
+    // access/jwt.ts, verify: fetch's own "fetch failed" is a TypeError, and every TypeError is taken for the token's fault.
+    test('no answer at all', async () => {
+      await unlisten();
+      onTestFinished(listen);
+      expect(await answersAfter(6_000_000)).toEqual(unavailable);
+    });
+  });
+
+  test.each(['RS256', 'ES256', 'EdDSA'])('as PEM: %s', async (alg) => {
+    const pair = await generateKeyPair(alg, { extractable: true });
+    const env = { PUBLIC_URL: 'https://likeness.example', JWT_PUBLIC_KEY: await exportSPKI(pair.publicKey), ...claims };
+    const server = await startLikeness({ env });
+    onTestFinished(() => server.close());
+    const good = await ask(await token(pair, {}, { alg }), {}, server);
+    expect(good).toMatchObject({ status: 200, viewer: { externalId: 'ada' } });
+    for (const other of ['RS256', 'ES256', 'EdDSA']) {
+      const forged = await token(await generateKeyPair(other), {}, { alg: other });
+      expect([other, (await ask(forged, {}, server)).status]).toEqual([other, 401]);
+    }
+  });
+});

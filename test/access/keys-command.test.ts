@@ -1,0 +1,116 @@
+/** `npm run keys`: the first admin key comes from here. What it prints, what it refuses, and how it ends. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { localViewer } from '../../src/access/session.ts';
+import { gql } from '../support/http.ts';
+import { newDataFolder, startLikeness } from '../support/likeness.ts';
+import { runKeys } from '../support/process.ts';
+
+let folder: ReturnType<typeof newDataFolder>;
+beforeAll(() => {
+  folder = newDataFolder();
+});
+afterAll(() => folder.remove());
+const keys = (...args: string[]) => runKeys({ DATA_DIR: folder.dataDir }, ...args);
+const create = (...args: string[]) => keys('create', '--name', 'first', '--scopes', 'admin', ...args);
+
+test('create prints the key and nothing else; list names it without it; revoke takes it back', async () => {
+  const made = await keys('create', '--name', 'The bot', '--scopes', 'write,act-as', '--expires', '2199-01-31');
+  expect(made).toEqual({ code: 0, stdout: expect.stringMatching(/^lk_[\w-]{43}\n$/), stderr: '' });
+  const key = made.stdout.trim();
+  const listed = await keys('list');
+  expect(listed).toMatchObject({ code: 0, stderr: '' });
+  const id = listed.stdout.split(' ')[0] ?? '';
+  expect(listed.stdout).toBe(`${id}  …${key.slice(-4)}  good  WRITE,ACT_AS  never used  The bot\n`);
+
+  expect(await keys('revoke', id)).toEqual({ code: 0, stdout: 'The bot is revoked.\n', stderr: '' });
+  expect(await keys('revoke', id)).toMatchObject({ code: 0, stdout: 'The bot is revoked.\n' });
+  expect((await keys('list')).stdout).toContain('  revoked  ');
+}, 60_000);
+
+test('what it makes is good at a server, as the operator or as a user of theirs; while that runs, it is refused', async () => {
+  const admin = (await create()).stdout.trim();
+  const ada = (await create('--user', 'ada', '--name', 'of Ada')).stdout.trim();
+  const env = { PUBLIC_URL: 'https://likeness.example' };
+  const likeness = await startLikeness({ dataDir: folder.dataDir, env });
+  try {
+    const callerOf = async (key: string, headers: Record<string, string> = {}) =>
+      (
+        await gql<{ viewer: { id: string } }>(
+          likeness.url,
+          '{ viewer { id externalId } users(externalId: "ada") { edges { node { id } } } }',
+          {},
+          { authorization: `Bearer ${key}`, ...headers },
+        )
+      ).data;
+    const operator = Buffer.from(`User:${localViewer.id}`).toString('base64');
+    expect(await callerOf(admin)).toMatchObject({ viewer: { id: operator, externalId: null } });
+    const asAda = await callerOf(ada);
+    expect(asAda).toMatchObject({ viewer: { externalId: 'ada' } });
+    expect(asAda).toMatchObject({ users: { edges: [{ node: { id: asAda?.viewer.id } }] } });
+    // The same user as the one that the operator's own keys act for by that id.
+    const acting = await gql(likeness.url, '{ viewer { id } }', {}, { ...likeness.headers, 'x-likeness-user': 'ada' });
+    expect(acting.data).toEqual({ viewer: { id: asAda?.viewer.id } });
+
+    const { code, stdout, stderr } = await create();
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^The data folder .+ is in use by another Likeness server \(process \d+\)\. .+\n$/);
+  } finally {
+    await likeness.close();
+  }
+  expect((await keys('list')).stdout).toContain('  of Ada\n');
+}, 60_000);
+
+describe('what is wrong is told in a sentence, with exit code 1, and nothing is made', () => {
+  let before: string;
+  beforeAll(async () => {
+    before = (await keys('list')).stdout;
+  });
+  test.each<[string, string[], RegExp]>([
+    [
+      'an unknown scope',
+      ['create', '--name', 'x', '--scopes', 'read,root'],
+      /ROOT is none of READ, WRITE, ADMIN, ACT_AS/,
+    ],
+    ['no name', ['create', '--scopes', 'read'], /--name <name>' not specified/],
+    ['an empty name', ['create', '--name', ' ', '--scopes', 'read'], /^name: Give the key a name\.$/m],
+    ['no time', ['create', '--name', 'x', '--scopes', 'read', '--expires', 'soon'], /Not a time, as 2027-01-31/],
+    [
+      'a time gone by',
+      ['create', '--name', 'x', '--scopes', 'read', '--expires', '2020-01-31'],
+      /^expiresAt: Must be/m,
+    ],
+    ['no id', ['revoke', 'first'], /^That is no id of a key\.$/m],
+    ['the id of nothing', ['revoke', localViewer.id], /^There is no such API key\.$/m],
+  ])('%s', async (_what, args, sentence) => {
+    const { code, stdout, stderr } = await keys(...args);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(sentence);
+    expect(stderr).not.toMatch(/\bat .+\.ts:\d+/);
+  });
+
+  test.each<[string, () => Record<string, string>, RegExp]>([
+    ['a setting', () => ({ PORT: 'http' }), /^PORT: /],
+    ['a data folder that is none', () => ({ DATA_DIR: join(folder.dataDir, 'database', 'PG_VERSION') }), /^DATA_DIR: /],
+    [
+      'a database that is not there',
+      () => ({ DATABASE_URL: 'postgresql://l:secret@127.0.0.1:1/l' }),
+      /^DATABASE_URL: /,
+    ],
+  ])('%s', async (_what, env, sentence) => {
+    const { code, stdout, stderr } = await runKeys({ DATA_DIR: folder.dataDir, ...env() }, 'list');
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(sentence);
+    expect(stderr).not.toMatch(/\bat .+\.ts:\d+|secret/);
+  });
+
+  test('an id of a user that no header takes', async () => {
+    const { code, stdout } = await create('--user', 'Ada Lovelace');
+    expect([code, stdout]).toEqual([1, '']);
+  });
+
+  test('nothing was made', async () => {
+    const after = (await keys('list')).stdout.split('\n');
+    expect(after.filter((line) => !before.split('\n').includes(line) && !line.endsWith('  first'))).toEqual([]);
+  });
+});

@@ -1,0 +1,39 @@
+/** This server: its own schema, context and limits, the events from a log in memory. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { App } from '../../../src/app.ts';
+import { openContexts } from '../../../src/context.ts';
+import { readSettings } from '../../../src/env.ts';
+import { Events } from '../../../src/event/events.ts';
+import { Nudges } from '../../../src/event/nudge.ts';
+import { schema } from '../../../src/schema.ts';
+import { createServer } from '../../../src/server.ts';
+import type { Contender } from './contender.ts';
+import type { MemoryLog } from './memory-log.ts';
+
+export async function startLikeness(log: MemoryLog): Promise<Contender> {
+  const prisma = log.database;
+  const events = new Events(prisma, new Nudges());
+  const quiet = pino({ level: 'silent' });
+  const app = { prisma, events, now: () => new Date(), log: quiet } as unknown as App;
+  const server = createServer({
+    schema,
+    context: openContexts(readSettings({}), app).contextOf,
+    host: '127.0.0.1',
+    port: 0,
+    log: quiet,
+    health: {},
+    uploadsFolder: join(mkdtempSync(join(tmpdir(), 'likeness-fanout-')), 'uploads'),
+    limits: { connections: 100_000 },
+  });
+  const { url } = await server.listen();
+  return {
+    port: Number(new URL(url).port),
+    tell(job, count) {
+      for (let n = 0; n < count; n += 1) log.append(job);
+      events.nudge(job);
+    },
+  };
+}

@@ -1,0 +1,233 @@
+/**
+ * The whole life of jobs: how soon one is sent to fal, how many a second, what each costs in SQL and CPU; on the embedded
+ * database, and on PostgreSQL with one, two and three processes. Beside the same pictures asked of fal directly.
+ */
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { readSettings } from '../../src/env.ts';
+import { start } from '../../src/start.ts';
+import { type ServerProcess, startProcess } from '../support/process.ts';
+import { statementsOf } from '../support/statements.ts';
+import { openBenchDatabase, versionOfPostgres } from './database.ts';
+import { type FalProcess, startFal } from './fal.ts';
+import { measureLine } from './line.ts';
+import type { Figure, PartOptions } from './part.ts';
+import { inTurns, median, quantile, ratio, round } from './rounds.ts';
+import { cpuMs } from './usage.ts';
+import { versioned } from './versions.ts';
+import { failuresAt, importStyle, inParallel, startGeneration, trainStyle, untilDone } from './work.ts';
+
+/** As many clients wait for answers at once. */
+const clients = 32;
+
+/** The servers of one database: as many as are asked for, and those that are too many ended. */
+type Setup = { name: string; avatarId: string; servers(count: number): Promise<ServerProcess[]> };
+
+export async function measure(options: PartOptions): Promise<Figure[]> {
+  const { isQuick, say } = options;
+  const rounds = isQuick ? { count: 1, jobs: 40, latencies: 10 } : { count: 3, jobs: 100, latencies: 40 };
+  const database = await openBenchDatabase();
+  const fal = await startFal(database.folder());
+  const running: ServerProcess[] = [];
+  try {
+    const open = async (name: string, env: Record<string, string>, finetune?: string): Promise<Setup> => {
+      const ours: ServerProcess[] = [];
+      const servers = async (count: number) => {
+        for (const server of ours.splice(count)) await server.end('SIGTERM');
+        while (ours.length < count) ours.push(await startProcess({ ...fal.env, ...env }));
+        running.push(...ours);
+        return ours;
+      };
+      const [server] = await servers(1);
+      const url = server?.url ?? '';
+      finetuneId = finetune ?? (await trainStyle(url));
+      return { name, servers, avatarId: await importStyle(url, finetuneId) };
+    };
+    let finetuneId = '';
+    const embedded = await open('PGlite', { DATA_DIR: database.folder() });
+    const cluster = await open('PostgreSQL', { DATABASE_URL: database.url, DATA_DIR: database.folder() }, finetuneId);
+
+    const alone = async ({ servers, avatarId }: Setup) => {
+      const url = (await servers(1))[0]?.url ?? '';
+      const ms = await submitLatency(fal, () => startGeneration(url, avatarId, 'one alone'));
+      await untilDone(url);
+      return ms;
+    };
+    const waits = await inTurns(rounds.latencies, [
+      { name: 'fal', run: () => submitLatency(fal, () => submitDirectly(fal, finetuneId)) },
+      { name: 'PGlite', run: () => alone(embedded) },
+      { name: 'PostgreSQL', run: () => alone(cluster) },
+    ]);
+    for (const [name, ms] of waits) {
+      say(`submitted after, ${name}: p50 ${round(median(ms))} ms, p95 ${round(quantile(ms, 0.95))} ms`);
+    }
+
+    const cpu = new Map<string, number[]>();
+    const pictures = await inTurns(rounds.count, [
+      { name: 'fal', run: () => directJobs(fal, finetuneId, rounds.jobs) },
+      { name: 'PGlite', run: () => burst(embedded, 1, rounds.jobs, 'a picture', cpu) },
+      { name: 'PostgreSQL', run: () => burst(cluster, 1, rounds.jobs, 'a picture', cpu) },
+    ]);
+    for (const setup of [embedded, cluster]) {
+      const failures = await failuresAt((await setup.servers(1))[0]?.url ?? '');
+      if (failures > 0) throw new Error(`${failures} jobs did not succeed.`);
+    }
+    // The simulation draws some thirty pictures a second, whoever asks. Without them, it is the server that is measured.
+    const perSecond = await inTurns(rounds.count, [
+      { name: 'PGlite', run: () => burst(embedded, 1, rounds.jobs, '[[blocked]]') },
+      ...[1, 2, 3].map((count) => ({
+        name: count === 1 ? 'PostgreSQL' : `PostgreSQL ${count}`,
+        run: () => burst(cluster, count, rounds.jobs, '[[blocked]]'),
+      })),
+    ]);
+    for (const [what, numbers] of [...pictures, ...perSecond])
+      say(`a second, ${what}: ${numbers.map((n) => round(n, 1)).join(', ')}`);
+    for (const { servers } of [embedded, cluster]) await servers(0);
+    const statements = await statementsOfJob(fal, finetuneId, database.url, database.folder(), isQuick ? 10 : 20);
+    const postgres = await versionOfPostgres(database);
+
+    const fal1 = `the simulated fal asked directly by ${versioned('@fal-ai/client')}`;
+    const latency = (what: string, name: string): Figure => {
+      const p50 = median(waits.get(name) ?? []);
+      const direct = median(waits.get('fal') ?? []);
+      return {
+        what: `startGeneration to fal’s submit, nothing waiting, ${what}: p50`,
+        figure: `${round(p50, 1)} ms, ${round(p50 - direct, 1)} ms more`,
+        against: fal1,
+        goal: 'at most 30 ms',
+        isMet: p50 <= 30,
+      };
+    };
+    const lives = (what: string, name: string): Figure => ({
+      what: `pictures a second, whole lives, ${what}`,
+      figure: `${round(median(pictures.get(name) ?? []), 1)}, ${round(ratio(pictures, name, 'fal'))} times`,
+      against: fal1,
+      goal: '',
+      isMet: undefined,
+    });
+    const rate = (what: string, name: string, to: string, against: string): Figure => ({
+      what: `jobs a second that fal refuses at their end, ${what}`,
+      figure: `${round(median(perSecond.get(name) ?? []), 1)}, ${round(ratio(perSecond, name, to))} times`,
+      against,
+      goal: '',
+      isMet: undefined,
+    });
+    const perJob = (name: string) => median(cpu.get(name) ?? []);
+    const oneProcess = `${postgres}, one process`;
+    return [
+      latency('PGlite', 'PGlite'),
+      latency(postgres, 'PostgreSQL'),
+      lives('PGlite', 'PGlite'),
+      lives(oneProcess, 'PostgreSQL'),
+      rate('PGlite', 'PGlite', 'PostgreSQL', oneProcess),
+      rate('two processes', 'PostgreSQL 2', 'PostgreSQL', oneProcess),
+      rate('three processes', 'PostgreSQL 3', 'PostgreSQL', oneProcess),
+      {
+        what: 'one job, whole',
+        figure: `${round(statements, 1)} SQL statements, ${round(perJob('PostgreSQL'), 1)} ms of CPU`,
+        against: `on PGlite, database included, ${round(perJob('PGlite'), 1)} ms`,
+        goal: '',
+        isMet: undefined,
+      },
+      ...(await measureLine(options)),
+    ];
+  } finally {
+    for (const server of running) await server.end('SIGKILL');
+    await fal.end();
+    await database.remove();
+  }
+}
+
+/** From the call to when fal has accepted the request. */
+async function submitLatency(fal: FalProcess, submit: () => Promise<unknown>): Promise<number> {
+  const known = new Set((await fal.seen()).requests.map(({ id }) => id));
+  const began = Date.now();
+  await submit();
+  for (;;) {
+    const found = (await fal.seen()).requests.find(({ id }) => !known.has(id));
+    if (found !== undefined) return found.acceptedAt - began;
+    await sleep(20);
+  }
+}
+
+const input = (finetuneId: string) => ({
+  prompt: 'INK a picture',
+  finetune_id: finetuneId,
+  finetune_strength: 1,
+  image_size: { width: 256, height: 256 },
+  num_inference_steps: 1,
+});
+
+const submitDirectly = (fal: FalProcess, finetuneId: string) =>
+  fal.client.queue.submit('fal-ai/flux-pro/finetuned', { input: input(finetuneId) });
+
+/** As many pictures, followed by fal's stream and read to their last byte, and nothing kept. */
+async function directJobs(fal: FalProcess, finetuneId: string, count: number): Promise<number> {
+  const began = performance.now();
+  await inParallel(count, clients, async () => {
+    const { data } = await fal.client.subscribe('fal-ai/flux-pro/finetuned', {
+      input: input(finetuneId),
+      mode: 'streaming',
+    });
+    const [image] = (data as { images: { url: string }[] }).images;
+    const { pathname, hostname } = new URL(image?.url ?? '');
+    const response = await fetch(fal.url + pathname, { headers: { 'x-fal-sim-host': hostname } });
+    if (response.body !== null) await buffer(response.body);
+  });
+  return count / ((performance.now() - began) / 1000);
+}
+
+/** Jobs a second from the first start to the last end; notes the CPU time of the servers for each, where it is asked for. */
+async function burst(
+  { name, servers, avatarId }: Setup,
+  processes: number,
+  count: number,
+  prompt: string,
+  cpu?: Map<string, number[]>,
+): Promise<number> {
+  const all = await servers(processes);
+  const cpuOfAll = () => all.reduce((sum, { pid }) => sum + cpuMs(pid), 0);
+  const before = cpuOfAll();
+  const began = performance.now();
+  await inParallel(count, clients, (n) => startGeneration(all[n % processes]?.url ?? '', avatarId, `${prompt} ${n}`));
+  await untilDone(all[0]?.url ?? '');
+  const seconds = (performance.now() - began) / 1000;
+  cpu?.set(name, [...(cpu.get(name) ?? []), (cpuOfAll() - before) / count]);
+  return count / seconds;
+}
+
+/** One after the other, in this process; what it sends while nothing is to do is taken off. */
+async function statementsOfJob(
+  fal: FalProcess,
+  finetuneId: string,
+  databaseUrl: string,
+  dataDir: string,
+  count: number,
+): Promise<number> {
+  const settings = readSettings({ ...fal.env, PORT: '0', DATABASE_URL: databaseUrl, DATA_DIR: dataDir });
+  const likeness = await start({ settings, log: pino({ level: 'error' }) });
+  try {
+    const avatarId = await importStyle(likeness.url, finetuneId);
+    const began = performance.now();
+    const { prisma } = likeness.app;
+    const untilDone = async () => {
+      while ((await prisma.$queryRaw<unknown[]>`SELECT 'mine' FROM "Job" WHERE "finishedAt" IS NULL`).length > 0)
+        await sleep(5);
+    };
+    const sent = await statementsOf(
+      async () => {
+        for (let n = 0; n < count; n += 1) {
+          await startGeneration(likeness.url, avatarId, `number ${n}`);
+          await untilDone();
+        }
+      },
+      { all: true },
+    );
+    const ms = performance.now() - began;
+    const idle = await statementsOf(() => sleep(ms), { all: true });
+    return (sent.filter(({ text }) => !text.startsWith("SELECT 'mine'")).length - idle.length) / count;
+  } finally {
+    await likeness.close();
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * From the moment that fal's stream tells a line to the frame that a client gets, through the database: at a hundred lines
+ * a second, beside a reader of the same stream that has nothing between it and fal.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createParser } from 'eventsource-parser';
+import { openSocket } from '../support/http.ts';
+import { startProcess } from '../support/process.ts';
+import { openBenchDatabase, versionOfPostgres } from './database.ts';
+import type { Figure, PartOptions } from './part.ts';
+import { median, quantile, round } from './rounds.ts';
+import { versioned } from './versions.ts';
+import { ask, importStyle, startGeneration } from './work.ts';
+
+const everyMs = 10;
+/** The first lines find cold code on both ways. */
+const warmMs = 1_000;
+
+/** `committed`: read directly, and each line inserted and committed by one connection, with nothing else to do. */
+type Latencies = { served: number[]; direct: number[]; committed: number[] };
+
+export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> {
+  const rounds = isQuick ? { count: 1, ms: 3_000 } : { count: 3, ms: 6_000 };
+  const database = await openBenchDatabase();
+  const fal = fork(join(import.meta.dirname, 'stream-process.ts'), [String(everyMs)]);
+  const [falUrl] = (await once(fal, 'message')) as [string];
+  const env = {
+    FAL_MODE: 'live',
+    FAL_KEY: 'stream:only',
+    FAL_BASE_URL: falUrl,
+    FAL_STATUS_READS_PER_MINUTE: '1000000',
+  };
+  const embedded = await startProcess({ ...env, DATA_DIR: database.folder() });
+  const cluster = await startProcess({ ...env, DATA_DIR: database.folder(), DATABASE_URL: database.url });
+  try {
+    const postgres = await versionOfPostgres(database);
+    await database.sql.run('CREATE TABLE line (message text)');
+    const commit = (message: string) => database.sql.query('INSERT INTO line VALUES ($1)', [message]);
+    const heard = new Map<string, Latencies[]>();
+    const setups = [
+      { name: postgres, url: cluster.url, goal: { p50: 2, p99: 8 } },
+      { name: 'PGlite', url: embedded.url, goal: { p50: 4, p99: 15 } },
+    ];
+    for (let n = 0; n < rounds.count; n += 1) {
+      for (const { name, url } of n % 2 === 0 ? setups : setups.toReversed()) {
+        heard.set(name, [...(heard.get(name) ?? []), await hear(url, falUrl, rounds.ms, commit)]);
+      }
+    }
+    return setups.flatMap(({ name, goal }) =>
+      ([0.5, 0.99] as const).map((share) => {
+        const of = (way: keyof Latencies) =>
+          (heard.get(name) ?? []).map((latencies) => quantile(latencies[way], share));
+        const [served, direct, committed] = [of('served'), of('direct'), of('committed')];
+        const more = median(served.map((ms, n) => ms - (direct[n] ?? Number.NaN)));
+        const label = share === 0.5 ? 'p50' : 'p99';
+        const most = share === 0.5 ? goal.p50 : goal.p99;
+        say(`${name} ${label}: ${round(median(served))} ms, direct ${round(median(direct))} ms`);
+        return {
+          what: `a line of fal’s to the client’s frame, ${1000 / everyMs} a second, ${name}: ${label}`,
+          figure: `${round(more)} ms more, ${round(median(served))} ms in all`,
+          against: `fal’s stream read directly, ${round(median(direct))} ms; and each line committed by ${versioned('pg')}, ${round(median(committed))} ms`,
+          goal: `at most ${most} ms more`,
+          isMet: more <= most,
+        };
+      }),
+    );
+  } finally {
+    await embedded.end('SIGTERM');
+    await cluster.end('SIGTERM');
+    fal.kill();
+    await database.remove();
+  }
+}
+
+/** Follows one job for so long, both ways at once. */
+async function hear(url: string, falUrl: string, ms: number, commit: (message: string) => Promise<unknown>) {
+  const latencies: Latencies = { served: [], direct: [], committed: [] };
+  const since = process.hrtime.bigint() + BigInt(warmMs) * 1_000_000n;
+  const note = (way: keyof Latencies, message: string) => {
+    const now = process.hrtime.bigint();
+    const sent = BigInt(message);
+    if (sent > since) latencies[way].push(Number(now - sent) / 1e6);
+  };
+  const tell = (message: string) => {
+    note('direct', message);
+    // One at a time: a line that finds another under way is not measured.
+    committing ??= (async () => {
+      await commit(message);
+      note('committed', message);
+      committing = undefined;
+    })();
+  };
+  let committing: Promise<void> | undefined;
+  const jobId = await startGeneration(url, await importStyle(url, 'none'), 'followed');
+  const client = openSocket(url);
+  const query = `subscription ($id: ID!) { jobEvents(jobId: $id, after: 0) { ... on JobLogged { message } } }`;
+  const letGo = client.subscribe<{ jobEvents: { message?: string } }>(
+    { query, variables: { id: jobId } },
+    {
+      next: ({ data }) => data?.jobEvents.message !== undefined && note('served', data.jobEvents.message),
+      error: () => undefined,
+      complete: () => undefined,
+    },
+  );
+  const leave = new AbortController();
+  const direct = readDirectly(
+    `${falUrl}/requests/${await requestOf(url, jobId)}/status/stream`,
+    leave.signal,
+    (message) => tell(message),
+  );
+  await sleep(warmMs + ms);
+  letGo();
+  leave.abort();
+  await direct;
+  await committing;
+  await client.dispose();
+  await ask(url, 'mutation ($id: ID!) { cancelJob(jobId: $id) { __typename } }', { id: jobId });
+  return latencies;
+}
+
+async function requestOf(url: string, jobId: string): Promise<string> {
+  for (;;) {
+    const { node } = await ask<{ node: { requestId: string | null } }>(
+      url,
+      'query ($id: ID!) { node(id: $id) { ... on Job { requestId } } }',
+      { id: jobId },
+    );
+    if (node.requestId !== null) return node.requestId;
+    await sleep(10);
+  }
+}
+
+async function readDirectly(url: string, signal: AbortSignal, hear: (message: string) => void): Promise<void> {
+  const parser = createParser({
+    onEvent({ data }) {
+      const { logs } = JSON.parse(data) as { logs: { message: string }[] };
+      for (const { message } of logs) hear(message);
+    },
+  });
+  try {
+    const { body } = await fetch(url, { signal });
+    const decoder = new TextDecoder();
+    for await (const chunk of body ?? []) parser.feed(decoder.decode(chunk, { stream: true }));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * `npm run bench -- [part …] [--quick]`: measures this server beside others, in one run, and writes the table of README.md.
+ * With --quick there are fewer and shorter rounds, and nothing is written.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Part } from './part.ts';
+import { type Measured, print, rowsOf, write } from './table.ts';
+import { machine } from './versions.ts';
+
+/** In the table's order; each is a file beside this one. */
+const parts = ['queries', 'fanout', 'latency', 'jobs', 'start', 'growth'].filter((name) => existsSync(fileOf(name)));
+
+function fileOf(name: string): string {
+  return join(import.meta.dirname, `${name}.ts`);
+}
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: 'boolean' } } });
+const unknown = positionals.filter((name) => !parts.includes(name));
+if (unknown.length > 0) throw new Error(`No part ${unknown.join(', ')}. There are: ${parts.join(', ')}.`);
+
+const isQuick = values.quick ?? false;
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+const measured: Measured[] = [];
+for (const part of parts.filter((name) => positionals.length === 0 || positionals.includes(name))) {
+  say(`== ${part}`);
+  const { measure } = (await import(fileOf(part))) as Part;
+  const figures = await measure({ isQuick, say });
+  measured.push({ part, figures });
+  // At once: what a later part comes to is its own affair.
+  if (!isQuick) write(machine(), parts, measured);
+}
+process.stdout.write(print(machine(), rowsOf(measured)));

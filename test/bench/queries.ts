@@ -1,0 +1,115 @@
+/** Queries a second over HTTP: the cheapest one, and a real page from the database. */
+import { startProcess } from '../support/process.ts';
+import { type Contender, type Running, startContender } from './contender.ts';
+import { openBenchDatabase, versionOfPostgres } from './database.ts';
+import { openLoader } from './load.ts';
+import { page, readPage } from './page.ts';
+import type { Figure, PartOptions } from './part.ts';
+import { inTurns, median, ratio, round } from './rounds.ts';
+import { versioned } from './versions.ts';
+
+const hello = '{ __typename }';
+const fastest = `${versioned('mercurius')} with JIT on ${versioned('fastify')}`;
+
+export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> {
+  const rounds = isQuick ? { count: 2, seconds: 1 } : { count: 5, seconds: 3 };
+  const database = await openBenchDatabase({ generations: 20_000, ofViewer: 10_000, imagesEach: 2 });
+  const databaseUrl = database.url;
+  const { sql, answer } = await readPage(databaseUrl, database.folder());
+  const server = await startProcess({ DATABASE_URL: databaseUrl, DATA_DIR: database.folder() });
+  const running: Running[] = [];
+  const loader = openLoader();
+  try {
+    const compare = async (query: string, connections: number, contenders: Record<string, Contender>) => {
+      const urls = new Map([['likeness', `${server.url}/graphql`]]);
+      for (const [name, contender] of Object.entries(contenders)) {
+        const started = await startContender(contender);
+        running.push(started);
+        urls.set(name, `${started.url}/graphql`);
+      }
+      const body = JSON.stringify({ query });
+      const run = (url: string, seconds: number) => loader.run({ url, body, connections, seconds });
+      for (const url of urls.values()) await run(url, 1);
+      const perSecond = await inTurns(
+        rounds.count,
+        [...urls].map(([name, url]) => ({ name, run: () => run(url, rounds.seconds) })),
+      );
+      for (const [name, numbers] of perSecond) say(`${name}: ${round(median(numbers), 0)} a second`);
+      for (const { end } of running.splice(0)) await end();
+      return perSecond;
+    };
+
+    const cheapest = await compare(hello, 10, {
+      bare: { kind: 'bytes', answer: '{"data":{"__typename":"Query"}}' },
+      yoga: { kind: 'yoga' },
+      mercurius: { kind: 'mercurius' },
+    });
+    const ours = { databaseUrl, dataDir: '' };
+    const real = await compare(page, 4, {
+      bare: { kind: 'bytes', answer },
+      sql: { kind: 'sql', databaseUrl, statements: sql },
+      yoga: { kind: 'our-yoga', ...ours, dataDir: database.folder() },
+      mercurius: { kind: 'our-mercurius', ...ours, dataDir: database.folder() },
+    });
+
+    const times = (number: number) => `${round(number)} times as many a second`;
+    const postgres = await versionOfPostgres(database);
+    const toYoga = ratio(cheapest, 'likeness', 'yoga');
+    const toMercurius = ratio(cheapest, 'likeness', 'mercurius');
+    const toSql = ratio(real, 'sql', 'likeness');
+    const pageToMercurius = ratio(real, 'likeness', 'mercurius');
+    const atLeast = (figure: number, least: number) => ({ figure: times(figure), isMet: figure >= least });
+    return [
+      {
+        what: '`{ __typename }`',
+        against: `${versioned('graphql-yoga')} as it comes, one field`,
+        goal: 'at least 4',
+        ...atLeast(toYoga, 4),
+      },
+      {
+        what: '`{ __typename }`',
+        against: `${fastest}, one field`,
+        goal: 'at least 0.6',
+        ...atLeast(toMercurius, 0.6),
+      },
+      {
+        what: '`{ __typename }`',
+        against: 'node:http that answers the same bytes',
+        goal: '',
+        figure: times(ratio(cheapest, 'likeness', 'bare')),
+        isMet: undefined,
+      },
+      {
+        what: 'a page of 50 generations with avatar, images and cost',
+        figure: `${round(toSql)} times as long`,
+        against: `the same SQL by ${versioned('pg')} on ${postgres}, its rows by JSON.stringify`,
+        goal: 'at most 1.3',
+        isMet: toSql <= 1.3,
+      },
+      {
+        what: 'that page',
+        against: `${fastest}, the same schema and resolvers, whose rows it makes Pothos read one by one`,
+        goal: 'more than 1',
+        ...atLeast(pageToMercurius, 1),
+      },
+      {
+        what: 'that page',
+        against: `${versioned('graphql-yoga')} as it comes, the same schema and resolvers`,
+        goal: 'more than 1',
+        ...atLeast(ratio(real, 'likeness', 'yoga'), 1),
+      },
+      {
+        what: 'that page',
+        figure: `${sql.length} SQL statements`,
+        against: '',
+        goal: 'at most 1',
+        isMet: sql.length <= 1,
+      },
+    ];
+  } finally {
+    loader.end();
+    for (const { end } of running) await end();
+    await server.end('SIGTERM');
+    await database.remove();
+  }
+}

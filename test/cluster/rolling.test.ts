@@ -1,0 +1,71 @@
+/** A rolling restart under load: three processes behind a load balancer, each told to stop and started again in turn. */
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Balancer, openBalancer } from '../support/balancer.ts';
+import { databases, tellSkipped } from '../support/databases.ts';
+import { followAnywhere } from '../support/follow.ts';
+import type { ServerProcess } from '../support/process.ts';
+import { hasRedis, tellSkippedRedis } from '../support/redis.ts';
+import { ClusterWorld, generate, look } from './world.ts';
+
+tellSkipped();
+tellSkippedRedis();
+
+describe.runIf(databases.length > 1 && hasRedis)('a rolling restart', () => {
+  let world: ClusterWorld;
+  let servers: ServerProcess[] = [];
+  let balancer: Balancer;
+  beforeAll(async () => {
+    world = await ClusterWorld.open();
+    // Asked by the balancer's health checks, which take half a second to notice.
+    servers = await Promise.all(Array.from({ length: 3 }, () => world.start({ DRAIN_SECONDS: '1' })));
+    balancer = await openBalancer(() => servers.map(({ url }) => url));
+  }, 60_000);
+  afterAll(async () => {
+    await balancer.close();
+    await world.close();
+  });
+
+  test('fails no request, loses no event and sends nothing twice', async () => {
+    const { url } = balancer;
+    const avatarId = await world.learn(url);
+    const submits = () => world.gate.count(/^POST \/fal-ai\/flux-lora\b/);
+    const before = submits();
+    const followed: ReturnType<typeof followAnywhere>[] = [];
+    const ids: string[] = [];
+    let reads = 0;
+    const over = new AbortController();
+    const starting = async () => {
+      while (!over.signal.aborted) {
+        const id = await generate(url, avatarId);
+        ids.push(id);
+        followed.push(followAnywhere(() => url, id));
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    };
+    const reading = async () => {
+      for (; !over.signal.aborted; reads += 1) {
+        const id = ids.at(-1);
+        if (id !== undefined) await look(url, id);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    // Any request that fails ends them.
+    const clients = Promise.all([starting(), starting(), ...Array.from({ length: 4 }, reading)]);
+    await vi.waitFor(() => expect(ids.length).toBeGreaterThan(4), 10_000);
+    const restarting = (async () => {
+      for (let index = 0; index < servers.length; index += 1) {
+        expect(await servers[index]?.end('SIGTERM')).toBe(0);
+        servers[index] = await world.start({ DRAIN_SECONDS: '1' });
+      }
+      over.abort();
+    })();
+    await Promise.all([clients, restarting]);
+    for (const { whole } of followed) {
+      const seen = await whole;
+      expect(seen.map(({ sequence }) => sequence)).toEqual(seen.map((_, n) => n + 1));
+      expect(seen.at(-1)?.__typename).toBe('JobSucceeded');
+    }
+    expect(submits() - before).toBe(ids.length);
+    expect(reads).toBeGreaterThan(50);
+  }, 180_000);
+});

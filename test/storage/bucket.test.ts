@@ -1,0 +1,203 @@
+/** What only a bucket can do: be away, break off, refuse, and keep what others laid there. */
+import { createHash, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { OpenDatabase } from '../../src/database/client.ts';
+import { createBucket } from '../../src/storage/bucket.ts';
+import { FileGone, fileKey, PlaceAway, PlaceUnusable } from '../../src/storage/place.ts';
+import { createScratch } from '../../src/storage/scratch.ts';
+import { openTestDatabase } from '../support/database.ts';
+import { bucketAt, openBucketAt, type TestPlace } from '../support/places.ts';
+import { s3Key, TestS3 } from '../support/s3.ts';
+
+let database: OpenDatabase;
+let s3: TestS3;
+let store: TestPlace;
+const maxBytes = 200_000_000;
+
+beforeAll(async () => {
+  database = await openTestDatabase();
+});
+afterAll(() => database.close());
+beforeEach(async () => {
+  s3 = await new TestS3().start();
+  store = openBucketAt(s3, database.prisma);
+});
+afterEach(async () => {
+  await database.prisma.storedFile.deleteMany();
+  await store.remove();
+});
+
+const write = (bytes: string | Buffer) => store.files.write(Buffer.from(bytes), { maxBytes });
+const messageOf = (work: Promise<unknown>) =>
+  work.then(
+    () => 'none',
+    (error: unknown) => [String(error), JSON.stringify(error, Object.getOwnPropertyNames(error))].join('\n'),
+  );
+
+describe('bytes', () => {
+  test('are read in parts, and as a whole', async () => {
+    const { hash } = await write('0123456789');
+    const read = async (range?: { start: number; end: number }) =>
+      (await buffer(await (await store.files.open(hash)).read(range))).toString();
+    expect(await read()).toBe('0123456789');
+    expect(await read({ start: 2, end: 4 })).toBe('234');
+    expect((await store.files.open(hash)).byteSize).toBe(10);
+  });
+
+  test('of a large file go through without being held', async () => {
+    const piece = randomBytes(1024 * 1024);
+    const hash = createHash('sha256');
+    for (let n = 0; n < 96; n += 1) hash.update(piece);
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    const pieces = (function* () {
+      for (let n = 0; n < 96; n += 1) yield piece;
+    })();
+    const written = await store.files.writeSeen(Readable.from(pieces), {
+      maxBytes,
+      look: async () => void (most = process.memoryUsage().arrayBuffers - before),
+    });
+    expect(written.file).toEqual({ hash: hash.digest('hex'), byteSize: 96 * piece.length });
+    expect(most).toBeLessThan(32 * piece.length);
+    expect(s3.received.filter((line) => line.startsWith('PUT'))).toHaveLength(1);
+    const again = await store.files.use(written.file.hash, async (path) => {
+      const { createReadStream } = await import('node:fs');
+      const read = createHash('sha256');
+      for await (const chunk of createReadStream(path)) read.update(chunk as Buffer);
+      return read.digest('hex');
+    });
+    expect(again).toBe(written.file.hash);
+    expect(store.temporary()).toEqual([]);
+  });
+
+  test('that are not what their name says are refused by the store, and no file is there', async () => {
+    const key = fileKey('a'.repeat(64));
+    const path = `${store.folder}/other`;
+    writeFileSync(path, 'not what was hashed');
+    await expect(store.place.put(path, key)).rejects.toThrow(PlaceAway);
+    expect(store.keys()).toEqual([]);
+  });
+
+  test('of a file that is gone', async () => {
+    const { hash } = await write('gone');
+    const opened = await store.files.open(hash);
+    store.take(fileKey(hash));
+    await expect(opened.read()).rejects.toThrow(FileGone);
+    await expect(store.files.open(hash)).rejects.toThrow(FileGone);
+    await expect(store.files.use(hash, () => Promise.resolve())).rejects.toThrow(FileGone);
+    expect(store.temporary()).toEqual([]);
+  });
+});
+
+describe('a bucket that is away', () => {
+  test('is told soon and by its own name, whatever is asked, and works again when it is back', async () => {
+    const { hash, byteSize } = await write('kept');
+    await s3.stop();
+    await expect(write('lost')).rejects.toThrow(PlaceAway);
+    await expect(store.files.open(hash)).rejects.toThrow(PlaceAway);
+    await expect(store.files.use(hash, () => Promise.resolve())).rejects.toThrow(PlaceAway);
+    const recording = database.prisma.$transaction((tx) =>
+      store.files.record(tx, [{ hash, byteSize, contentType: 'text/plain' }]),
+    );
+    await expect(recording).rejects.toThrow(PlaceAway);
+    expect(await database.prisma.storedFile.count()).toBe(0);
+    expect(await store.files.removeUnused([hash])).toBe(0);
+    expect(await store.files.health()).toMatch(/does not answer/);
+    expect(store.temporary()).toEqual([]);
+    await s3.start();
+    expect(await store.files.health()).toBe(true);
+    expect((await buffer(await (await store.files.open(hash)).read())).toString()).toBe('kept');
+  });
+
+  test('says nothing for long and is not waited for', async () => {
+    const { hash } = await write('kept');
+    s3.fault = () => 'HANG';
+    const began = performance.now();
+    await expect(store.files.open(hash)).rejects.toThrow(PlaceAway);
+    expect(performance.now() - began).toBeLessThan(20_000);
+  });
+
+  test('that breaks a connection or throttles once is asked again', async () => {
+    for (const fault of ['BREAK', 503] as const) {
+      let faults = 1;
+      s3.fault = ({ method }) => (method === 'PUT' && faults-- > 0 ? fault : undefined);
+      const { hash } = await write(`put in spite of ${fault}`);
+      faults = 1;
+      s3.fault = ({ method }) => (method === 'GET' && faults-- > 0 ? fault : undefined);
+      expect((await buffer(await (await store.files.open(hash)).read())).toString()).toMatch(/^put in spite/);
+      expect(faults).toBeLessThan(1);
+    }
+  });
+});
+
+describe('removing', () => {
+  test('a failure leaves the rows, and waits for all removals before it lets go of them', async () => {
+    const written = await Promise.all(Array.from({ length: 5 }, (_, n) => write(`file ${n}`)));
+    await database.prisma.$transaction((tx) =>
+      store.files.record(
+        tx,
+        written.map((file) => ({ ...file, contentType: 'text/plain' })),
+      ),
+    );
+    const refused = fileKey(written[2]?.hash ?? '');
+    const order: string[] = [];
+    // The others are so slow that they end after the one that fails.
+    s3.fault = ({ method, key }) => {
+      if (method !== 'DELETE') return undefined;
+      return key === refused ? 403 : wait(300).then(() => void order.push('removed'));
+    };
+    expect(await store.files.removeUnused().finally(() => order.push('told'))).toBe(0);
+    expect(order).toEqual(['removed', 'removed', 'removed', 'removed', 'told']);
+    expect(await database.prisma.storedFile.count()).toBe(5);
+    expect(store.keys()).toEqual([refused]);
+    s3.fault = () => undefined;
+    expect(await store.files.removeUnused()).toBe(5);
+    expect(store.keys()).toEqual([]);
+  });
+
+  test('looks at more files than a listing holds', async () => {
+    for (let n = 0; n < 1_100; n += 1) {
+      const hash = createHash('sha256').update(String(n)).digest('hex');
+      store.lay(fileKey(hash), 2);
+    }
+    expect(await store.files.sweep()).toBe(1_100);
+    expect(store.keys()).toEqual([]);
+  });
+});
+
+describe('a bucket that refuses', () => {
+  const check = (other: Partial<ReturnType<typeof bucketAt>>) => {
+    const scratch = createScratch(store.folder, () => Promise.resolve(Infinity));
+    const bucket = createBucket({ ...bucketAt(s3), ...other }, scratch);
+    return bucket.check().finally(() => bucket.close());
+  };
+
+  test('is named with the setting that is wrong', async () => {
+    await expect(check({ bucket: 'other' })).rejects.toThrow(/^S3_BUCKET: there is no bucket other/);
+    const credentials = { ...s3Key, accessKeyId: 'AKIA-of-another' };
+    await expect(check({ credentials })).rejects.toThrow(/^S3_ACCESS_KEY_ID: /);
+    await expect(check({ credentials })).rejects.toThrow(PlaceUnusable);
+    await expect(check({})).resolves.toBeUndefined();
+  });
+
+  test('is never quoted with its key', async () => {
+    const credentials = { accessKeyId: 'AKIA-of-another', secretAccessKey: 'very-secret' };
+    const scratch = createScratch(store.folder, () => Promise.resolve(Infinity));
+    const bucket = createBucket({ ...bucketAt(s3), credentials }, scratch);
+    const said = await Promise.all(
+      [
+        bucket.check(),
+        bucket.open('x'),
+        bucket.removeFile('a'.repeat(64)),
+        bucket.use('a', () => Promise.resolve()),
+      ].map(messageOf),
+    );
+    bucket.close();
+    expect(said.join('\n')).toMatch(/InvalidAccessKeyId/);
+    expect(said.join('\n')).not.toMatch(/AKIA|very-secret|Signature=/);
+  });
+});

@@ -1,0 +1,128 @@
+/** Both places that files can lie in, each with hands of the test's own in it, past the store. */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pino } from 'pino';
+import type { Database } from '../../src/database/client.ts';
+import { type BucketSettings, createBucket } from '../../src/storage/bucket.ts';
+import { createFileStore, type FileStore } from '../../src/storage/files.ts';
+import { createFolder } from '../../src/storage/folder.ts';
+import type { Place } from '../../src/storage/place.ts';
+import { createScratch } from '../../src/storage/scratch.ts';
+import { freeBytes } from '../../src/storage/space.ts';
+import { s3Key, TestS3 } from './s3.ts';
+
+/** What lies there, by key. */
+type Hands = {
+  has(key: string): boolean;
+  read(key: string): Buffer;
+  /** Puts something there that was written so many hours ago. */
+  lay(key: string, hours: number, bytes?: Buffer): void;
+  take(key: string): void;
+  writtenAt(key: string): Date;
+  /** Of everything but temporary files. */
+  keys(): string[];
+};
+
+export type TestPlace = Hands & {
+  files: FileStore;
+  place: Place;
+  folder: string;
+  temporary(): string[];
+  remove(): Promise<void>;
+};
+
+export type OpenPlace = (prisma: Database, free?: () => Promise<number>) => Promise<TestPlace>;
+
+const inFolder: OpenPlace = async (prisma, free) => {
+  const { folder, ...parts } = prepare(free);
+  const at = (key: string) => join(folder, key);
+  const place = createFolder(folder);
+  return {
+    ...opened(prisma, place, { folder, ...parts }),
+    has: (key) => existsSync(at(key)),
+    read: (key) => readFileSync(at(key)),
+    lay(key, hours, bytes = Buffer.from('x')) {
+      mkdirSync(dirname(at(key)), { recursive: true });
+      writeFileSync(at(key), bytes);
+      utimesSync(at(key), hoursAgo(hours), hoursAgo(hours));
+    },
+    take: (key) => rmSync(at(key)),
+    writtenAt: (key) => statSync(at(key)).mtime,
+    keys: () =>
+      readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && !entry.parentPath.endsWith('temporary'))
+        .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+        .sort(),
+    remove: async () => rmSync(folder, { recursive: true, force: true }),
+  };
+};
+
+const inBucket: OpenPlace = async (prisma, free) => openBucketAt(await new TestS3().start(), prisma, free);
+
+/** A bucket's store with its server, which is stopped with it. */
+export function openBucketAt(s3: TestS3, prisma: Database, free?: () => Promise<number>): TestPlace {
+  const { folder, ...parts } = prepare(free);
+  const place = createBucket(bucketAt(s3), parts.scratch);
+  const at = (key: string) => {
+    const object = s3.objects.get(key);
+    if (object === undefined) throw new Error(`There is no ${key}.`);
+    return object;
+  };
+  return {
+    ...opened(prisma, place, { folder, ...parts }),
+    has: (key) => s3.objects.has(key),
+    read: (key) => at(key).bytes,
+    lay: (key, hours, bytes = Buffer.from('x')) =>
+      void s3.objects.set(key, { bytes, modifiedAt: hoursAgo(hours), contentType: 'text/plain' }),
+    take: (key) => void s3.objects.delete(key),
+    writtenAt: (key) => at(key).modifiedAt,
+    keys: () => [...s3.objects.keys()].sort(),
+    async remove() {
+      place.close();
+      await s3.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export const bucketAt = ({ bucket, url }: TestS3): BucketSettings => ({
+  bucket,
+  endpoint: url,
+  region: 'us-east-1',
+  forcePathStyle: true,
+  credentials: s3Key,
+});
+
+export const places: [string, OpenPlace][] = [
+  ['a folder', inFolder],
+  ['a bucket', inBucket],
+];
+
+function prepare(given?: () => Promise<number>) {
+  const folder = mkdtempSync(join(tmpdir(), 'likeness-files-'));
+  const free = given ?? (() => freeBytes(folder));
+  return { folder, free, scratch: createScratch(join(folder, 'temporary'), free) };
+}
+
+function opened(prisma: Database, place: Place, { folder, free, scratch }: ReturnType<typeof prepare>) {
+  const temporary = join(folder, 'temporary');
+  return {
+    files: createFileStore({ place, scratch, prisma, log: pino({ enabled: false }), free }),
+    place,
+    folder,
+    temporary: () => (existsSync(temporary) ? readdirSync(temporary) : []),
+  };
+}
+
+const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000);

@@ -1,0 +1,148 @@
+/** What admins do about users: making them, finding them, setting what they may take, and what is refused. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findOrAddUser, localViewer, realmOf } from '../../src/access/session.ts';
+import { createApiKey } from '../../src/apikey/commands.ts';
+import { globalId } from '../support/api.ts';
+import { gql } from '../support/http.ts';
+import { startLikeness, type TestLikeness } from '../support/likeness.ts';
+
+let likeness: TestLikeness;
+beforeAll(async () => {
+  likeness = await startLikeness({ env: { PUBLIC_URL: 'https://likeness.example', DAILY_CREDITS: '50' } });
+});
+afterAll(() => likeness.close());
+
+type Made = { __typename: string; id: string; issues?: { path: string; message: string }[]; [field: string]: unknown };
+const send = async (mutation: string, input: object, headers = likeness.headers) => {
+  const name = `${mutation.charAt(0).toUpperCase()}${mutation.slice(1)}Input`;
+  const fields =
+    '__typename ... on User { id externalId weight dailyBudget } ... on InvalidInputError { issues { path message } } ... on Error { message }';
+  const query = `mutation($input: ${name}!) { ${mutation}(input: $input) { ${fields} } }`;
+  const { data, errors } = await gql<Record<string, Made>>(likeness.url, query, { input }, headers);
+  expect(errors).toBeUndefined();
+  return data?.[mutation];
+};
+const find = async (externalId: string) => {
+  const { data } = await likeness.gql<{ users: { edges: { node: Made }[] } }>(
+    'query($externalId: String) { users(externalId: $externalId) { edges { node { id externalId weight } } } }',
+    { externalId },
+  );
+  return data?.users.edges.map(({ node }) => node) ?? [];
+};
+
+describe('createUser', () => {
+  test('makes whom X-Likeness-User would; who is there stays as they are', async () => {
+    const made = await send('createUser', { externalId: 'discord:1' });
+    expect(made).toMatchObject({ __typename: 'User', externalId: 'discord:1', weight: 1, dailyBudget: 50 });
+    await send('setUserLimits', { userId: made?.id, weight: 9 });
+    expect(await send('createUser', { externalId: 'discord:1' })).toEqual({ ...made, weight: 9 });
+    const acting = await gql(
+      likeness.url,
+      '{ viewer { id weight } }',
+      {},
+      { ...likeness.headers, 'x-likeness-user': 'discord:1' },
+    );
+    expect(acting.data).toEqual({ viewer: { id: made?.id, weight: 9 } });
+    const byHeader = await gql<{ viewer: { id: string } }>(
+      likeness.url,
+      '{ viewer { id } }',
+      {},
+      { ...likeness.headers, 'x-likeness-user': 'discord:2' },
+    );
+    expect(await send('createUser', { externalId: 'discord:2' })).toMatchObject(byHeader.data?.viewer ?? {});
+  });
+
+  test.each([
+    '',
+    ' ',
+    'a b',
+    'Zo\u00eb',
+    'a\n',
+    'x'.repeat(256),
+  ])('refuses %j, naming the field', async (externalId) => {
+    expect(await send('createUser', { externalId })).toMatchObject({
+      __typename: 'InvalidInputError',
+      issues: [{ path: 'externalId', message: 'Takes 1 to 255 visible ASCII characters.' }],
+    });
+    expect(await find(externalId)).toEqual([]);
+  });
+});
+
+test('users(externalId:) finds those of that id whoever’s they are, exactly, newest first; without it everybody', async () => {
+  const app = await findOrAddUser(likeness.app, realmOf(localViewer), 'an-app');
+  const scopes = ['ADMIN', 'ACT_AS'];
+  const { key } = await createApiKey(likeness.app, app.id, { name: 'theirs', scopes });
+  const mine = await send('createUser', { externalId: 'shared' });
+  const theirs = await send('createUser', { externalId: 'shared' }, { authorization: `Bearer ${key}` });
+  expect(theirs?.id).not.toBe(mine?.id);
+  expect((await find('shared')).map(({ id }) => id)).toEqual([theirs?.id, mine?.id]);
+  expect(await find('Shared')).toEqual([]);
+  expect(await find('share_')).toEqual([]);
+  const { data } = await likeness.gql<{ users: { edges: { node: Made }[] } }>(
+    '{ users(first: 100) { edges { node { id } } } }',
+  );
+  const everybody = data?.users.edges.map(({ node }) => node.id) ?? [];
+  expect(everybody).toHaveLength(await likeness.app.prisma.user.count());
+  expect(everybody).toEqual(expect.arrayContaining([mine?.id, theirs?.id, globalId('User', localViewer.id)]));
+});
+
+describe('setUserLimits', () => {
+  const newUser = async (externalId: string) => (await send('createUser', { externalId }))?.id ?? '';
+
+  test('sets what is given and leaves the rest; null is the server’s default', async () => {
+    const userId = await newUser('limited');
+    const steps: [object, object][] = [
+      [
+        { weight: 1000, dailyBudget: 0.1 },
+        { weight: 1000, dailyBudget: 0.1 },
+      ],
+      [{ weight: 1 }, { weight: 1, dailyBudget: 0.1 }],
+      [{ dailyBudget: 10_000_000 }, { weight: 1, dailyBudget: 10_000_000 }],
+      [
+        { dailyBudget: 0, weight: null },
+        { weight: 1, dailyBudget: 0 },
+      ],
+      [{}, { weight: 1, dailyBudget: 0 }],
+      [
+        { dailyBudget: null, weight: 5 },
+        { weight: 5, dailyBudget: 50 },
+      ],
+    ];
+    for (const [given, then] of steps) expect(await send('setUserLimits', { userId, ...given })).toMatchObject(then);
+  });
+
+  test.each<[string, object, string]>([
+    ['no weight', { weight: 0 }, 'weight'],
+    ['a negative one', { weight: -1 }, 'weight'],
+    ['too much', { weight: 1001 }, 'weight'],
+    ['a negative budget', { dailyBudget: -0.1 }, 'dailyBudget'],
+    ['half a tenth', { dailyBudget: 0.05 }, 'dailyBudget'],
+    ['a little more than may be', { dailyBudget: 10_000_000.1 }, 'dailyBudget'],
+    ['a good weight beside', { weight: 7, dailyBudget: 1e300 }, 'dailyBudget'],
+  ])('refuses %s, naming the field, and sets nothing', async (_what, given, path) => {
+    const userId = await newUser('unlimited');
+    expect(await send('setUserLimits', { userId, ...given })).toMatchObject({
+      __typename: 'InvalidInputError',
+      issues: [{ path, message: expect.stringMatching(/^Takes /) }],
+    });
+    expect(await send('createUser', { externalId: 'unlimited' })).toMatchObject({ weight: 1, dailyBudget: 50 });
+  });
+
+  test.each([
+    ['a user that there is none of', globalId('User', '00000000-0000-4000-8000-00000000dead')],
+    ['the id of something else', globalId('Photo', localViewer.id)],
+    ['no id', 'ada'],
+  ])('finds nothing for %s', async (_what, userId) => {
+    expect(await send('setUserLimits', { userId, weight: 2 })).toMatchObject({ __typename: 'NotFoundError' });
+  });
+});
+
+test('a user reads themselves, and nobody else; an admin reads everybody', async () => {
+  const ids = [await send('createUser', { externalId: 'one' }), await send('createUser', { externalId: 'two' })];
+  const [one = '', two = ''] = ids.map((user) => user?.id);
+  const read = async (id: string, headers: Record<string, string>) =>
+    (await gql(likeness.url, 'query($id: ID!) { node(id: $id) { id } }', { id }, headers)).data?.['node'];
+  const asOne = { ...likeness.headers, 'x-likeness-user': 'one' };
+  expect([await read(one, asOne), await read(two, asOne)]).toEqual([{ id: one }, null]);
+  expect([await read(one, likeness.headers), await read(two, likeness.headers)]).toEqual([{ id: one }, { id: two }]);
+});
