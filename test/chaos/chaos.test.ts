@@ -33,8 +33,8 @@ test.each([...seeds.map((seed) => [seed, 1] as const), ...(canShare ? [[20_262, 
         dataDir,
         deadlineSeconds: { generation: 8, training: 15 },
       });
-      // The table has the seed: npm run chaos -- --seed … repeats the run.
-      if (report.wrong.length > 0) throw new Error(tableOf(report));
+      // What is wrong comes first, where no reader of a log cuts it off; npm run chaos -- --seed … repeats the run.
+      if (report.wrong.length > 0) throw new Error(`${report.wrong.join('\n')}\n\n${tableOf(report)}`);
       expect(report.kills + report.drains).toBeGreaterThan(0);
       expect(report.ends.get('SUCCEEDED')).toBeGreaterThan(0);
       expect(report.money.paid).toBeGreaterThan(0);

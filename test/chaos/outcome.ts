@@ -58,7 +58,7 @@ export async function outcomeOf(
   if (told.error?.code === 'SUBMIT_UNCONFIRMED' && job.alike === 1) {
     const endedAt = Date.parse(told.finishedAt ?? '');
     const isOwn = ({ requestId }: { requestId: string }) => own.some(({ id }) => id === requestId);
-    if (fal.takenWebhooks().some((webhook) => isOwn(webhook) && webhook.at + 1_000 < endedAt)) {
+    if (fal.takenWebhooks().some((webhook) => isOwn(webhook) && (webhook.answeredAt ?? Infinity) < endedAt)) {
       wrong.push('its webhook was taken in time, and it was not adopted');
     }
   }

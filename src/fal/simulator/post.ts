@@ -53,6 +53,7 @@ export function openPost({ signer, clock, record, signal, log }: PostParts): Pos
       });
       await response.body?.cancel();
       sent.status = response.status;
+      sent.answeredAt = clock.now();
       log({ webhook: requestId, attempt, status: response.status });
       return response.ok || (response.status >= 300 && response.status < 400);
     } catch (error) {

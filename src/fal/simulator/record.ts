@@ -34,6 +34,8 @@ export type SentWebhook = {
   faults?: string[];
   /** As the receiver answered; 0 when it did not; null until then. */
   status: number | null;
+  /** When it answered, which a receiver that is starting takes seconds for; null for never. */
+  answeredAt: number | null;
 };
 
 export interface CallRecord {
@@ -42,7 +44,7 @@ export interface CallRecord {
   webhooks(): SentWebhook[];
   /** Notes a call that begins. What becomes of it is written into what this gives back. */
   saw(call: Call, subject: Subject, faults: readonly string[], at: number): SeenCall;
-  sent(webhook: Omit<SentWebhook, 'number' | 'status'>): SentWebhook;
+  sent(webhook: Omit<SentWebhook, 'number' | 'status' | 'answeredAt'>): SentWebhook;
 }
 
 const most = 10_000;
@@ -74,7 +76,7 @@ export function openRecord(): CallRecord {
       calls.set(kind, ofKind);
       return keep(ofKind, seen);
     },
-    sent: (webhook) => keep(webhooks, { ...webhook, number: (count += 1), status: null }),
+    sent: (webhook) => keep(webhooks, { ...webhook, number: (count += 1), status: null, answeredAt: null }),
   };
 }
 
