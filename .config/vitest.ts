@@ -11,7 +11,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     // Each file opens a database and ports of its own. PGlite and sharp are heavy: as many files at once as cores, no more.
     maxWorkers: 4,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Only so that nothing hangs: a machine that is busy with other work takes several times as long.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 });

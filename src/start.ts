@@ -88,7 +88,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     // First, so that it is closed last: the end of the other parts is in the trace.
     const tracing = await openTracing(settings, log);
     closing.push(() => tracing.close());
-    const database = await openEither(settings.DATABASE_URL, dataDir);
+    const database = await openEither(settings.DATABASE_URL, dataDir, settings.DATABASE_CONNECTIONS);
     closing.push(() => database.close());
     const { prisma } = database;
     await failpoint('boot.migrated');

@@ -1,10 +1,12 @@
 /** The database that the settings name: PostgreSQL, which other processes may share, or the embedded one. */
 import { fromPglite } from 'pg-boss';
 import { openDatabase } from './client.ts';
-import { openPostgres } from './postgres.ts';
+import { applicationName, openPostgres } from './postgres.ts';
 
-/** `forSteps` is what pg-boss needs to work in the same database. Throws DatabaseUnusable, DataFolderInUse, DataFolderUnusable. */
-export async function openEither(url: string | undefined, dataDir: string) {
+/**
+ * `connections`: how many a PostgreSQL is asked for at most, a quarter of them for pg-boss. `forSteps` is what pg-boss needs to work in the same database. Throws DatabaseUnusable, DataFolderInUse, DataFolderUnusable.
+ */
+export async function openEither(url: string | undefined, dataDir: string, connections = 4) {
   if (url === undefined) {
     const { prisma, pglite, close } = await openDatabase(dataDir);
     return {
@@ -15,6 +17,8 @@ export async function openEither(url: string | undefined, dataDir: string) {
       forSteps: { db: fromPglite(pglite), backend: 'pglite' as const },
     };
   }
-  const { prisma, pool, close } = await openPostgres(url);
-  return { prisma, close, isShared: true, pool, forSteps: { connectionString: url, max: 4 } };
+  const ofSteps = Math.floor(connections / 4);
+  const { prisma, pool, close } = await openPostgres(url, connections - ofSteps);
+  const forSteps = { connectionString: url, max: ofSteps, application_name: applicationName };
+  return { prisma, close, isShared: true, pool, forSteps };
 }

@@ -8,21 +8,25 @@ import { migrate } from './migrate.ts';
 const oldest = 15;
 /** A server that does not answer is told of, and not waited for. */
 const connectMs = 5_000;
-/** Steps at work and requests share them; a statement takes milliseconds. */
-const connections = 20;
+
+/** As pg_stat_activity has it. */
+export const applicationName = 'likeness';
 
 /** DATABASE_URL names no database that this server can work with. The message is all that the user needs. */
 export class DatabaseUnusable extends Error {}
 
-/** Opens the database and brings it to this version. Throws DatabaseUnusable. */
-export async function openPostgres(url: string): Promise<{ prisma: Database; pool: Pool; close(): Promise<void> }> {
+/** Opens the database and brings it to this version; `connections` is how many are held at most. Throws DatabaseUnusable. */
+export async function openPostgres(
+  url: string,
+  connections: number,
+): Promise<{ prisma: Database; pool: Pool; close(): Promise<void> }> {
   await prepare(url);
   const pool = new Pool({
     connectionString: url,
     max: connections,
     connectionTimeoutMillis: connectMs,
     keepAlive: true,
-    application_name: 'likeness',
+    application_name: applicationName,
   });
   // A connection that breaks while nobody uses it; the next statement takes another.
   pool.on('error', () => undefined);

@@ -21,7 +21,7 @@ const program = new Command('npm run move --')
     const source = await openDatabase(dataDir);
     try {
       // Brings it to this version.
-      await (await openPostgres(to)).close();
+      await (await openPostgres(to, 1)).close();
       const target = new Client({ connectionString: to });
       await target.connect();
       try {

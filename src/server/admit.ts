@@ -2,7 +2,7 @@
 import { KeysUnavailable } from '../access/jwt.ts';
 import { AccessRefused } from '../access/refused.ts';
 import type { Caller, ContextOf, Held } from './caller.ts';
-import { HttpError } from './http-error.ts';
+import { foreseenOf, HttpError, unavailableFor } from './http-error.ts';
 
 const codes = { 400: 'BAD_REQUEST', 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN' } as const;
 
@@ -21,10 +21,8 @@ export async function admit(context: ContextOf, caller: Caller): Promise<Held> {
         challenge === undefined ? {} : { 'www-authenticate': challenge },
       );
     }
-    if (error instanceof KeysUnavailable) {
-      throw new HttpError(503, 'SERVICE_UNAVAILABLE', error.message, { 'retry-after': '5' });
-    }
-    throw error;
+    if (error instanceof KeysUnavailable) throw unavailableFor(error.message);
+    throw foreseenOf(error) ?? error;
   }
   throw new HttpError(403, 'FORBIDDEN', 'Forbidden.');
 }

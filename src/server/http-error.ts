@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import { isDatabaseAway } from '../database/away.ts';
 
 export class HttpError extends Error {
   override name = 'HttpError';
@@ -15,6 +16,17 @@ export class HttpError extends Error {
     this.code = code;
     this.headers = headers;
   }
+}
+
+/** For a moment: what the server needs is away. */
+export const unavailableFor = (message: string) =>
+  new HttpError(503, 'SERVICE_UNAVAILABLE', message, { 'retry-after': '5' });
+
+/** A failure as the answer that is foreseen for it; undefined for one that is not. */
+export function foreseenOf(error: unknown): HttpError | undefined {
+  if (error instanceof HttpError) return error;
+  if (!isDatabaseAway(error)) return undefined;
+  return unavailableFor('The database of this server cannot be reached just now. Try again in a moment.');
 }
 
 export const badRequest = (message: string) => new HttpError(400, 'BAD_REQUEST', message);

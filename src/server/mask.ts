@@ -2,6 +2,7 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from 'pino';
 import { Prisma } from '../../prisma/generated/client/client.ts';
+import { isDatabaseAway } from '../database/away.ts';
 import { InvalidInput, Refusal } from '../errors.ts';
 import { PlaceAway } from '../storage/place.ts';
 import { abridge } from '../text.ts';
@@ -14,8 +15,8 @@ export type MaskError = (error: unknown) => GraphQLError;
 
 /**
  * Foreseen are GraphQL's own errors; a refusal where no union carries it, as in a subscription; what was deleted while
- * it was read; files that cannot be reached for now; and the end of a subscriber that did not keep up. Everything else is logged whole, here only, and the
- * client is told nothing of it. Without hints, nobody is told what else the schema has that they may have meant.
+ * it was read; files or a database that cannot be reached for now; and the end of a subscriber that did not keep up.
+ * Everything else is logged whole, here only, and the client is told nothing of it. Without hints, nobody is told what else the schema has that they may have meant.
  */
 export function maskErrorsInto(log: Logger, { hasHints }: { hasHints: boolean }): MaskError {
   return (error) => {
@@ -23,9 +24,11 @@ export function maskErrorsInto(log: Logger, { hasHints }: { hasHints: boolean })
     if (cause === null) return shortened(error as GraphQLError, hasHints);
     const place = error instanceof GraphQLError ? { nodes: error.nodes ?? null, path: error.path ?? null } : {};
     if (isGone(cause)) return new GraphQLError(goneMessage, { ...place, extensions: { code: 'NOT_FOUND' } });
-    if (cause instanceof PlaceAway) {
-      log.warn({ err: cause, path: place.path?.join('.') }, 'the files cannot be reached');
-      return new GraphQLError(awayMessage, { ...place, extensions: { code: 'SERVICE_UNAVAILABLE', http: tryAgain } });
+    const away = awayOf(cause);
+    if (away !== undefined) {
+      log.warn({ err: cause, path: place.path?.join('.') }, `the ${away} cannot be reached`);
+      const message = `The ${away} of this server cannot be reached just now. Try again in a moment.`;
+      return new GraphQLError(message, { ...place, extensions: { code: 'SERVICE_UNAVAILABLE', http: tryAgain } });
     }
     const extensions = foreseen(cause);
     if (extensions !== null) return new GraphQLError((cause as Error).message, { ...place, extensions });
@@ -73,7 +76,11 @@ function foreseen(cause: unknown): Record<string, unknown> | null {
   return null;
 }
 
-const awayMessage = 'The files of this server cannot be reached just now. Try again in a moment.';
+function awayOf(cause: unknown): 'files' | 'database' | undefined {
+  if (cause instanceof PlaceAway) return 'files';
+  return isDatabaseAway(cause) ? 'database' : undefined;
+}
+
 const tryAgain = { status: 503, headers: { 'retry-after': '5' } };
 
 const goneMessage = 'It was deleted while it was being read.';

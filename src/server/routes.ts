@@ -7,7 +7,7 @@ import { answerFile, type ServeFile } from './files.ts';
 import { type GraphiQL, wantsPage } from './graphiql.ts';
 import type { GraphQLOverHttp } from './graphql-over-http.ts';
 import { answerAlive, answerReady, type Checks } from './health.ts';
-import { answerError, HttpError } from './http-error.ts';
+import { answerError, foreseenOf, HttpError } from './http-error.ts';
 import type { Limits } from './limits.ts';
 import { answerMetrics, type Exposed } from './metrics.ts';
 import { isCrossSite } from './origin.ts';
@@ -40,9 +40,11 @@ export class Routes {
         response.destroy();
         return;
       }
-      if (!(error instanceof HttpError)) log.error({ err: error, path: shown }, 'unforeseen error');
-      if (error instanceof HttpError && error.status === 413) this.#parts.seen.onRefused('request_bytes');
-      await answerError(response, error instanceof HttpError ? error : unforeseen()).catch((unsent: unknown) => {
+      const foreseen = foreseenOf(error);
+      if (foreseen === undefined) log.error({ err: error, path: shown }, 'unforeseen error');
+      else if (foreseen !== error) log.warn({ err: error, path: shown }, foreseen.message);
+      if (foreseen?.status === 413) this.#parts.seen.onRefused('request_bytes');
+      await answerError(response, foreseen ?? unforeseen()).catch((unsent: unknown) => {
         log.error({ err: unsent, path: shown }, 'a refusal could not be sent');
         response.destroy();
       });

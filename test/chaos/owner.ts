@@ -24,6 +24,10 @@ export type Caller = {
 
 const againMs = 100;
 
+/** The server is there, and its database is not. */
+const isAway = ({ errors = [] }: Answer<unknown>) =>
+  errors.length > 0 && errors.every(({ extensions }) => extensions?.['code'] === 'SERVICE_UNAVAILABLE');
+
 export function callerFor(owner: Owner, url: string, signal: AbortSignal): Caller {
   const { headers } = owner;
   // As many as there are calls under way.
@@ -45,7 +49,8 @@ export function callerFor(owner: Owner, url: string, signal: AbortSignal): Calle
         signal.throwIfAborted();
         const answer = (await post(document, variables, files).catch(() => undefined)) as Answer<Data> | undefined;
         if (answer?.data != null && answer.errors === undefined) return answer.data;
-        if (answer !== undefined) throw new Error(`${owner.name} was answered ${JSON.stringify(answer.errors)}`);
+        if (answer !== undefined && !isAway(answer))
+          throw new Error(`${owner.name} was answered ${JSON.stringify(answer.errors)}`);
         await pause(againMs);
       }
     },

@@ -39,7 +39,7 @@ export async function onPglite(): Promise<Opened> {
 
 export async function onPostgres(): Promise<Opened> {
   const database = await openEmptyPostgres();
-  const { prisma, close } = await openPostgres(database.url);
+  const { prisma, close } = await openPostgres(database.url, 20);
   const killer = new Client(database.url);
   await killer.connect();
   const boss = new PgBoss({ connectionString: database.url, schedule: false, supervise: false, max: 2 });
