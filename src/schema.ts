@@ -1,6 +1,6 @@
 /** The whole API: imports each feature's schema, and prints itself when run. It defines no type. */
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
 import './node/schema.ts';
 import './avatar/schema.ts';
@@ -33,6 +33,6 @@ export const schema: GraphQLSchema = withAccess(builder.toSchema());
 /** What schema.graphql holds. */
 export const printedSchema = (): string => `${printSchema(lexicographicSortSchema(schema))}\n`;
 
-if (process.argv[1] === import.meta.filename) {
+if (basename(process.argv[1] ?? '') === 'schema.ts') {
   writeFileSync(join(import.meta.dirname, '../schema.graphql'), printedSchema());
 }

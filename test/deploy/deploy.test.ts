@@ -7,6 +7,7 @@ import { readSettings, settings } from '../../src/env.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (name: string) => readFileSync(join(root, '.deploy', name), 'utf8');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } };
 
 type Service = { environment?: Record<string, string | number>; depends_on?: object; stop_grace_period?: string };
 const { services } = parse(read('compose.yaml'), { merge: true }) as { services: Record<string, Service> };
@@ -44,6 +45,8 @@ test('the image takes what is in the tree, runs nobody as root, and starts the e
   expect(copied.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   expect(copied).toEqual(expect.arrayContaining(['package.json', 'package-lock.json', 'prisma', 'src']));
   expect(lines.indexOf('USER node')).toBeGreaterThan(lines.findIndex((line) => line.startsWith('RUN npm ci')));
-  expect(lines.find((line) => line.startsWith('CMD'))).toContain('src/main.ts');
+  expect(lines.indexOf('COPY src src')).toBeLessThan(lines.indexOf('RUN node .config/build.js'));
+  const start = manifest.scripts.start.split(' ');
+  expect(JSON.parse(String(lines.find((line) => line.startsWith('CMD'))).slice(4))).toEqual(start);
   expect(lines.some((line) => line.startsWith('HEALTHCHECK'))).toBe(true);
 });

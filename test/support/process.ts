@@ -1,5 +1,5 @@
-/** `npm start` as a process of its own, which a test may kill. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/** What `npm start` starts, as a process of its own, which a test may kill. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
@@ -8,7 +8,8 @@ import { text } from 'node:stream/consumers';
 
 import { write } from './said.ts';
 
-const main = join(import.meta.dirname, '../../src/main.ts');
+const root = join(import.meta.dirname, '../..');
+let isBuilt = false;
 
 export type ServerProcess = {
   url: string;
@@ -87,9 +88,11 @@ export async function freePort(): Promise<number> {
 }
 
 function spawnServer(env: Record<string, string>): { child: ChildProcess; output: () => string } {
+  if (!isBuilt) execFileSync(process.execPath, [join(root, '.config/build.js')]);
+  isBuilt = true;
   // Not NODE_ENV=test, and no setting of whoever runs the tests.
   const { PATH, HOME, TMPDIR } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', main], {
+  const child = spawn(process.execPath, ['--enable-source-maps', join(root, 'dist/server/main.js')], {
     env: { ...(PATH && { PATH }), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }), PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
