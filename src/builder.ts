@@ -11,6 +11,7 @@ import type PrismaTypes from '../prisma/generated/pothos.ts';
 import { getDatamodel } from '../prisma/generated/pothos.ts';
 import type { Scopes } from './access/scopes.ts';
 import type { App, Viewer } from './app.ts';
+import './columns.ts';
 import { UploadedFile } from './upload.ts';
 import { UrlScalar } from './url/schema.ts';
 
@@ -39,7 +40,7 @@ export const builder = new SchemaBuilder<{
     File: { Input: UploadedFile; Output: never };
   };
 }>({
-  plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin, PrismaPlugin, SimpleObjectsPlugin],
+  plugins: [ScopeAuthPlugin, ErrorsPlugin, RelayPlugin, 'columns', PrismaPlugin, 'beneathPrisma', SimpleObjectsPlugin],
   defaultFieldNullability: false,
   scopeAuth: {
     // Also at the start of a subscription, not only at each event.

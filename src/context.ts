@@ -25,19 +25,38 @@ export function openContexts(
   return {
     async contextOf({ headers, connectionParams }) {
       const session = await openSession(access, readCredentials(headers, connectionParams));
-      return { viewer: session.viewer, scopes: session.scopes, app, session: heldOf(session, watch) };
+      return { viewer: session.viewer, scopes: session.scopes, app, session: new HeldSession(session, watch) };
     },
     close: () => watch.close(),
   };
 }
 
-const heldOf = (session: Session, watch: SessionWatch): NonNullable<Held['session']> => ({
-  ...ownedBy(session.viewer),
-  isLimited: session.isLocal !== true,
-  watch: (end) => watch.watch(session, end),
-  mayIntrospect: session.scopes.has('ADMIN'),
-  sight: [session.viewer.id, ...[...session.scopes].sort()].join(' '),
-});
+/** What of it is asked by some operations only is worked out for those. */
+class HeldSession implements NonNullable<Held['session']> {
+  readonly ownerId: string;
+  readonly isLimited: boolean;
+  readonly #session: Session;
+  readonly #watch: SessionWatch;
+
+  constructor(session: Session, watch: SessionWatch) {
+    this.ownerId = ownedBy(session.viewer).ownerId;
+    this.isLimited = session.isLocal !== true;
+    this.#session = session;
+    this.#watch = watch;
+  }
+
+  get mayIntrospect(): boolean {
+    return this.#session.scopes.has('ADMIN');
+  }
+
+  get sight(): string {
+    return [this.#session.viewer.id, ...[...this.#session.scopes].sort()].join(' ');
+  }
+
+  watch(end: () => void): () => void {
+    return this.#watch.watch(this.#session, end);
+  }
+}
 
 /** Undefined when the settings name no keys. */
 function jwtVerifier(settings: Settings): VerifyJwt | undefined {

@@ -11,6 +11,7 @@ import { Broadcasts } from './server/broadcast/broadcasts.ts';
 import type { ContextOf } from './server/caller.ts';
 import { closeHttpServer, createHttpServer } from './server/connections.ts';
 import { Cors } from './server/cors.ts';
+import { Queries } from './server/execution/queries.ts';
 import type { ServeFile } from './server/files.ts';
 import { GraphiQL } from './server/graphiql.ts';
 import { GraphQLOverHttp } from './server/graphql-over-http.ts';
@@ -21,6 +22,7 @@ import { maskErrorsInto } from './server/mask.ts';
 import type { Exposed } from './server/metrics.ts';
 import { openUploadsFolder } from './server/multipart.ts';
 import { isLoopback, isOwnHost } from './server/origin.ts';
+import { PlainOperations } from './server/plain.ts';
 import { createProtocol } from './server/protocol.ts';
 import { inMemory, type RateStore } from './server/rate-store.ts';
 import { RequestLog } from './server/request-log.ts';
@@ -98,8 +100,10 @@ export function createServer(options: ServerOptions): Server {
   const maskError = maskErrorsInto(log, { hasHints: hasIntrospection });
   const requestLog = new RequestLog(log);
   const documents = openDocuments();
+  const queries = new Queries(options.schema);
   const yoga = createYogaServer({
     documents,
+    queries,
     schema: options.schema,
     limits,
     maskError,
@@ -114,6 +118,8 @@ export function createServer(options: ServerOptions): Server {
   const store = options.rateStore ?? inMemory;
   const allowances = new Allowances(limits, store, log, onRefused);
   const cors = new Cors(options.corsOrigins ?? []);
+  const headers = securityHeaders(options.publicUrl?.protocol === 'https:');
+  const plain = new PlainOperations({ yoga, documents, queries, limits, maskError });
   const graphql = new GraphQLOverHttp({
     yoga,
     context,
@@ -122,7 +128,8 @@ export function createServer(options: ServerOptions): Server {
     closing,
     allowances,
     requestLog,
-    documents,
+    plain,
+    headers,
   });
   const broadcasts = new Broadcasts();
   const protocol = createProtocol({ yoga, context, limits, maskError, requestLog, allowances, broadcasts, onRefused });
@@ -133,7 +140,7 @@ export function createServer(options: ServerOptions): Server {
     allowances,
     addressOf: (request) =>
       options.trustedProxies === undefined ? undefined : addressOf(request, options.trustedProxies),
-    headers: securityHeaders(options.publicUrl?.protocol === 'https:'),
+    headers,
     health,
     metrics,
     seen,

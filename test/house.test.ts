@@ -40,7 +40,7 @@ const arrows = (from: (file: File) => boolean, isWrong: (target: string, file: F
     );
 const knowsGraphQL = (path: string) =>
   /(^|\/)schema\.ts$/.test(path) ||
-  ['builder.ts', 'refusals.ts', 'server.ts', 'start.ts', 'context.ts'].includes(path) ||
+  ['builder.ts', 'columns.ts', 'refusals.ts', 'server.ts', 'start.ts', 'context.ts'].includes(path) ||
   path.startsWith('server/') ||
   path.startsWith('demo/');
 

@@ -36,5 +36,10 @@ function bearerOf(authorization: string): string {
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
-const find = (place: object, name: string): unknown =>
-  Object.entries(place).find(([key]) => key.toLowerCase() === name)?.[1];
+/** Asked for each request, and of all its headers. */
+function find(place: object, name: string): unknown {
+  for (const key of Object.keys(place)) {
+    if (key.length === name.length && key.toLowerCase() === name) return (place as Record<string, unknown>)[key];
+  }
+  return undefined;
+}

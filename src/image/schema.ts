@@ -33,7 +33,7 @@ const GeneratedImage = builder.prismaNode('GeneratedImage', {
         quality: t.arg.int({ description: '1 to 100.' }),
       },
       select: { id: true },
-      resolve: ({ id }, rendition, { app }) => app.urls.sign(`/files/images/${id}`, parametersOf(rendition)),
+      resolve: ({ id }, rendition, { app }) => app.urls.signedHref(`/files/images/${id}`, parametersOf(rendition)),
     }),
     contentType: t.exposeString('contentType'),
     width: t.exposeInt('width'),

@@ -54,7 +54,8 @@ export const Photo = builder.prismaNode('Photo', {
         }),
       },
       select: { id: true },
-      resolve: ({ id }, { width }, { app }) => app.urls.sign(`/files/photos/${id}`, renditionParameters({ width })),
+      resolve: ({ id }, { width }, { app }) =>
+        app.urls.signedHref(`/files/photos/${id}`, renditionParameters({ width })),
     }),
     warnings: t.expose('warnings', { type: [PhotoWarning] }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),

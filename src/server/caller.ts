@@ -17,7 +17,7 @@ export type Held = {
     /** Whether the limits of an owner hold for them; they do not for the person at this machine. */
     isLimited: boolean;
     /** Calls `end` once, when it is over. Returns how to stop watching. */
-    watch: (end: () => void) => () => void;
+    watch(end: () => void): () => void;
     /** Whether they may ask what the schema holds. */
     mayIntrospect: boolean;
     /** Two sessions of which this is the same are answered alike: whose rows they are shown, and what they may. */

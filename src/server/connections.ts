@@ -17,12 +17,13 @@ export function createHttpServer(limits: Limits, closing: AbortSignal, handler: 
   server.maxConnections = limits.connections;
   server.timeout = limits.stallTimeoutMs;
   const answers = new WeakMap<Socket, ServerResponse>();
+  const onClose = () => {
+    if (closing.aborted) server.closeIdleConnections();
+  };
   const handle: Handler = (request, response) => {
     answers.set(request.socket, response);
     if (closing.aborted) response.setHeader('connection', 'close');
-    response.once('close', () => {
-      if (closing.aborted) server.closeIdleConnections();
-    });
+    response.on('close', onClose);
     handler(request, response);
   };
   // Expect: 100-continue is answered where the body is read, or refused before it is sent.

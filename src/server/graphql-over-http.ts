@@ -5,12 +5,13 @@ import type { Allowances } from './allowances.ts';
 import { isStream, letGo, sendAnswer, sendJson } from './answer.ts';
 import { readText } from './body.ts';
 import { type ContextOf, type Held, httpCaller } from './caller.ts';
+import { type Header, setHeaders } from './headers.ts';
 import { badRequest, HttpError } from './http-error.ts';
 import type { Limits } from './limits.ts';
 import { receiveUpload } from './multipart.ts';
-import { isPlain, runPlain } from './plain.ts';
+import { isPlain, type PlainOperations } from './plain.ts';
 import type { RequestLog } from './request-log.ts';
-import type { Documents, Yoga } from './yoga.ts';
+import type { Yoga } from './yoga.ts';
 
 /**
  * What a POST may carry. Not the forms that any page can make a browser send with neither script nor consent, other than
@@ -28,7 +29,8 @@ export class GraphQLOverHttp {
   readonly #closing: AbortSignal;
   readonly #allowances: Allowances;
   readonly #requestLog: RequestLog;
-  readonly #documents: Documents;
+  readonly #plain: PlainOperations;
+  readonly #headers: readonly Header[];
   #streams = 0;
 
   constructor(options: {
@@ -40,7 +42,9 @@ export class GraphQLOverHttp {
     closing: AbortSignal;
     allowances: Allowances;
     requestLog: RequestLog;
-    documents: Documents;
+    plain: PlainOperations;
+    /** Of every answer, unless it has its own. */
+    headers: readonly Header[];
   }) {
     this.#yoga = options.yoga;
     this.#context = options.context;
@@ -49,7 +53,8 @@ export class GraphQLOverHttp {
     this.#closing = options.closing;
     this.#allowances = options.allowances;
     this.#requestLog = options.requestLog;
-    this.#documents = options.documents;
+    this.#plain = options.plain;
+    this.#headers = options.headers;
   }
 
   /** How many event streams are open. */
@@ -70,16 +75,14 @@ export class GraphQLOverHttp {
     if (request.method === 'GET') assertJson(url.searchParams);
     const body = request.method === 'POST' ? await this.#read(request, response, session) : {};
     try {
-      const ran =
-        body.text !== undefined && isPlain(request)
-          ? await runPlain(this.#yoga, this.#documents, body.text, context)
-          : undefined;
+      const ran = body.text !== undefined && isPlain(request) ? await this.#plain.run(body.text, context) : undefined;
       if (ran !== undefined && !ran.result.errors) {
         setRequest(ran);
         this.#requestLog.ran(ran);
-        sendJson(JSON.stringify(ran.result), response);
+        sendJson(JSON.stringify(ran.result), response, this.#headers);
         return;
       }
+      setHeaders(response, this.#headers);
       const left = new AbortController();
       response.once('close', () => {
         if (!response.writableFinished) left.abort();
@@ -102,7 +105,7 @@ export class GraphQLOverHttp {
         session?.isLimited && isStream(answer) ? await this.#placeOf(answer, session.ownerId) : undefined;
       const streams = isStream(answer) ? 1 : 0;
       this.#streams += streams;
-      await sendAnswer(answer, response, this.#closing, session?.watch).finally(() => {
+      await sendAnswer(answer, response, this.#closing, session && ((end) => session.watch(end))).finally(() => {
         this.#streams -= streams;
         giveBack?.();
       });
@@ -122,7 +125,7 @@ export class GraphQLOverHttp {
   }
 
   async #read(request: IncomingMessage, response: ServerResponse, session: Held['session']): Promise<Body> {
-    const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
+    const type = mediaTypeOf(request.headers['content-type'] ?? '');
     if (type === 'multipart/form-data') {
       const giveBack = session?.isLimited ? this.#allowances.upload(session.ownerId) : undefined;
       try {
@@ -138,6 +141,8 @@ export class GraphQLOverHttp {
     return { text: await readText(request, response, { maxBytes, timeoutMs }) };
   }
 }
+
+const mediaTypeOf = (type: string) => (bodyTypes.has(type) ? type : (type.split(';')[0]?.trim().toLowerCase() ?? ''));
 
 /** Yoga would take its own failure to read them for the server's. Throws HttpError 400. */
 function assertJson(search: URLSearchParams): void {

@@ -40,6 +40,7 @@ export class RequestLog {
 
   /** An operation that was run past Yoga's HTTP, without an error. */
   ran(ran: { document: DocumentNode; operationName: string | null | undefined }): void {
+    if (!this.#log.isLevelEnabled('debug')) return;
     this.#outcomes.set(ran, { operation: operationNameOf(ran.document, ran.operationName), errors: [] });
   }
 
@@ -47,7 +48,7 @@ export class RequestLog {
   watch(response: ServerResponse, path: string): (request: object) => void {
     const startedAt = performance.now();
     let request: object | undefined;
-    response.once('close', () => {
+    response.on('close', () => {
       const outcome = request && this.#outcomes.get(request);
       const answer = {
         method: response.req.method,
@@ -70,6 +71,7 @@ export class RequestLog {
   #write(isFailed: boolean, answer: object, outcome: Outcome | undefined, startedAt: number): void {
     const codes = outcome?.errors.map((error) => error.extensions['code'] ?? 'GRAPHQL_ERROR') ?? [];
     const level = isFailed || codes.length > 0 ? 'warn' : 'debug';
+    if (!this.#log.isLevelEnabled(level)) return;
     const fields = { ...answer, operation: outcome?.operation, ms: Math.round(performance.now() - startedAt) };
     this.#log[level](codes.length > 0 ? { ...fields, codes } : fields, 'request');
   }

@@ -6,6 +6,7 @@ import type { Cors } from './cors.ts';
 import { answerFile, type ServeFile } from './files.ts';
 import { type GraphiQL, wantsPage } from './graphiql.ts';
 import type { GraphQLOverHttp } from './graphql-over-http.ts';
+import { type Header, setHeaders } from './headers.ts';
 import { answerAlive, answerReady, type Checks } from './health.ts';
 import { answerError, foreseenOf, HttpError } from './http-error.ts';
 import type { Limits } from './limits.ts';
@@ -18,6 +19,9 @@ import { graphqlPath } from './yoga.ts';
 
 export class Routes {
   readonly #parts: RoutesParts;
+  /** A client sends the same again and again, and to read a URL costs. */
+  #lastHost: string | undefined;
+  #lastUrl: { host: string | undefined; target: string | undefined; url: URL } | undefined;
 
   constructor(parts: RoutesParts) {
     this.#parts = parts;
@@ -26,11 +30,12 @@ export class Routes {
   /** Answers in any case, and never throws. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { log, requestLog } = this.#parts;
-    const path = request.url?.split('?')[0] ?? '/';
+    const path = pathOf(request);
     const shown = withoutToken(path);
     const line = requestLog.watch(response, shown);
     this.#watch(path, request, response);
-    for (const [name, value] of this.#parts.headers) response.setHeader(name, value);
+    // GraphQL's are written by itself, with the rest of its answer.
+    if (path !== graphqlPath || request.method !== 'POST') setHeaders(response, this.#parts.headers);
     try {
       await this.#route(path, request, response, line);
     } catch (error) {
@@ -40,6 +45,7 @@ export class Routes {
         response.destroy();
         return;
       }
+      setHeaders(response, this.#parts.headers);
       const foreseen = foreseenOf(error);
       if (foreseen === undefined) log.error({ err: error, path: shown }, 'unforeseen error');
       else if (foreseen !== error) log.warn({ err: error, path: shown }, foreseen.message);
@@ -68,7 +74,7 @@ export class Routes {
   /** Tells of the request when its answer is sent or the client has left. */
   #watch(path: string, { method = '' }: IncomingMessage, response: ServerResponse): void {
     const startedAt = performance.now();
-    response.once('close', () => {
+    response.on('close', () => {
       const isStream = String(response.getHeader('content-type')).startsWith('text/event-stream');
       this.#parts.seen.onRequest({
         route: routeOf(path, isStream),
@@ -81,13 +87,26 @@ export class Routes {
 
   /** See origin.ts. */
   #assertOwnSite(request: IncomingMessage): void {
-    if (!this.#parts.isOwnHost(request.headers.host)) {
+    const { host } = request.headers;
+    if (host !== this.#lastHost && !this.#parts.isOwnHost(host)) {
       const message = 'This server does not go by that name. If it should, set PUBLIC_URL.';
       throw new HttpError(421, 'MISDIRECTED_REQUEST', message);
     }
+    this.#lastHost = host;
     if (isCrossSite(request.headers) && !this.#parts.cors.allows(request)) {
       throw new HttpError(403, 'CROSS_SITE_REQUEST', 'Pages of other sites may not use this server.');
     }
+  }
+
+  /** Throws HttpError 400. */
+  #urlOf(request: IncomingMessage): URL {
+    const { url: target, headers } = request;
+    const { host } = headers;
+    const last = this.#lastUrl;
+    if (last !== undefined && last.host === host && last.target === target) return last.url;
+    const url = urlOf(request);
+    this.#lastUrl = { host, target, url };
+    return url;
   }
 
   async #route(
@@ -112,7 +131,7 @@ export class Routes {
     if (path === graphqlPath) {
       if (cors.prepare(request, response)) return undefined;
       await this.assertAllowed(request);
-      return graphql.answer(request, response, urlOf(request), line);
+      return graphql.answer(request, response, this.#urlOf(request), line);
     }
     if (path.startsWith('/files/') && serveFile && cors.prepare(request, response)) return undefined;
     if (path.startsWith('/files/') && serveFile) return answerFile(request, response, urlOf(request), serveFile);
@@ -150,11 +169,14 @@ export type RoutesParts = {
   log: Logger;
   requestLog: RequestLog;
   /** Of every answer, unless it has its own. */
-  headers: [name: string, value: string][];
+  headers: readonly Header[];
 };
 
 /** For the log: whoever reads it is not to have the token of a webhook's URL. */
-const withoutToken = (path: string) => path.replace(/^(\/webhooks\/[^/]*\/).*/, '$1…');
+const withoutToken = (path: string) =>
+  path.startsWith('/webhooks/') ? path.replace(/^(\/webhooks\/[^/]*\/).*/, '$1…') : path;
+
+const pathOf = ({ url = '/' }: IncomingMessage) => (url === graphqlPath ? url : (url.split('?')[0] ?? '/'));
 
 function urlOf(request: IncomingMessage): URL {
   const href = `http://${request.headers.host ?? 'localhost'}${request.url ?? '/'}`;

@@ -38,7 +38,7 @@ export const unseen: ServerSeen = { onRequest: () => undefined, onRefused: () =>
 const known = new Set<string>(routes);
 
 export function routeOf(path: string, isStream: boolean): Route {
-  if (path === '/graphql' && isStream) return '/graphql (stream)';
+  if (path === '/graphql') return isStream ? '/graphql (stream)' : path;
   const first = /^\/[^/]*/.exec(path)?.[0] ?? '';
   if (first === '/files' || first === '/webhooks') return first;
   return first === path && known.has(path) ? (path as Route) : 'other';

@@ -1,6 +1,7 @@
 /** GraphQL over HTTP and its answers' formats, JSON and server-sent events. What travels to it and from it is ours. */
 import {
   type DocumentNode,
+  type ExecutionArgs,
   type ExecutionResult,
   type GraphQLSchema,
   NoSchemaIntrospectionCustomRule,
@@ -9,6 +10,7 @@ import {
 import { createLRUCache, createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Held } from './caller.ts';
 import { useDocumentLimits } from './document-limits.ts';
+import type { Queries } from './execution/queries.ts';
 import type { Limits } from './limits.ts';
 import { type MaskError, unexpectedMessage } from './mask.ts';
 import { useMutationSpans } from './mutation-span.ts';
@@ -29,6 +31,7 @@ export function createYogaServer(options: {
   /** If not, only a session that may. */
   hasIntrospection: boolean;
   documents: Documents;
+  queries: Queries;
 }): Yoga {
   return createYoga<Carried, object>({
     schema: options.schema,
@@ -40,6 +43,7 @@ export function createYogaServer(options: {
       useDocumentLimits(options.limits),
       ...(options.hasIntrospection ? [] : [useIntrospectionBySession()]),
       options.requestLog.plugin,
+      useQueries(options.queries),
       useMutationSpans(),
     ],
     parserAndValidationCache: { documentCache: options.documents, errorCache: cacheOfShort() },
@@ -77,6 +81,17 @@ function useIntrospectionBySession(): Plugin<Held> {
     onValidate({ context, addValidationRule, setValidationFn }) {
       setValidationFn((schema, document, rules) => validate(schema, document, rules, { hideSuggestions: true }));
       if (context.session?.mayIntrospect !== true) addValidationRule(NoSchemaIntrospectionCustomRule);
+    },
+  };
+}
+
+/** What is no query is left to Yoga, and so is one with wrong variables, which Yoga has a status for. */
+function useQueries(queries: Queries): Plugin {
+  return {
+    onExecute({ args, executeFn, setExecuteFn }) {
+      const query = queries.queryOf(args);
+      if (query === undefined) return;
+      setExecuteFn((given: ExecutionArgs) => queries.execute(query, given) ?? executeFn(given));
     },
   };
 }

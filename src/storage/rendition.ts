@@ -23,6 +23,7 @@ const wish = z.strictObject({
 
 /** The parameters of a URL for a picture; none of them asks for the original. Throws InvalidInput. */
 export function renditionParameters(asked: z.input<typeof wish>): Record<string, string> {
+  if (Object.keys(asked).length === 0) return {};
   const entries = Object.entries(parseInput(wish, asked)).filter(([, value]) => value !== null && value !== undefined);
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }

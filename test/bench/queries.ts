@@ -88,7 +88,7 @@ export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> 
       },
       {
         what: 'that page',
-        against: `${fastest}, the same schema and resolvers, whose rows it makes Pothos read one by one`,
+        against: `${fastest}, the same schema and resolvers`,
         goal: 'more than 1',
         ...atLeast(pageToMercurius, 1),
       },

@@ -1,0 +1,189 @@
+/** A schema whose resolvers do whatever a resolver may: give, promise, throw, and give what they may not. */
+import {
+  GraphQLBoolean,
+  GraphQLEnumType,
+  GraphQLError,
+  type GraphQLFieldConfigMap,
+  GraphQLID,
+  GraphQLInputObjectType,
+  GraphQLInt,
+  GraphQLInterfaceType,
+  GraphQLList,
+  GraphQLNonNull,
+  GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLResolveInfo,
+  GraphQLScalarType,
+  GraphQLSchema,
+  GraphQLString,
+  GraphQLUnionType,
+  getNamedType,
+  isAbstractType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  responsePathAsArray,
+} from 'graphql';
+
+/** What is wild about an execution follows from this number, and from the place in the answer alone. */
+export type WildContext = { seed: number; told: string[] };
+
+const Fussy = new GraphQLScalarType({
+  name: 'Fussy',
+  serialize(value) {
+    if (value === 'throw') throw new GraphQLError('Not that.', { extensions: { code: 'FUSSY' } });
+    return value === 'nothing' ? undefined : `«${String(value)}»`;
+  },
+  parseValue(value) {
+    if (value === 'throw') throw new GraphQLError('Not taken.');
+    return value;
+  },
+});
+const Size = new GraphQLEnumType({ name: 'Size', values: { SMALL: { value: 1 }, LARGE: { value: 2 } } });
+const Wish = new GraphQLInputObjectType({
+  name: 'Wish',
+  fields: {
+    size: { type: Size, defaultValue: 2 },
+    names: { type: new GraphQLList(new GraphQLNonNull(GraphQLString)) },
+    count: { type: new GraphQLNonNull(GraphQLInt) },
+  },
+});
+
+/** From 0 to below `count`, the same each time. */
+function lot(place: string, seed: number, count: number): number {
+  let hash = seed | 0;
+  for (const letter of place) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x01000193) ^ (hash >>> 15);
+  return (hash >>> 0) % count;
+}
+
+function value(type: GraphQLOutputType, place: string, seed: number): unknown {
+  const chance = lot(`${place}?`, seed, 24);
+  if (chance === 0) return null;
+  if (chance === 1) return undefined;
+  if (chance === 2) return new Error(`an error is given at ${place}`);
+  if (chance === 3) return refused(place);
+  if (chance === 4) return Promise.resolve(lot(place, seed, 2) === 0 ? null : new Error(`promised at ${place}`));
+  const given = present(type, place, seed);
+  return chance < 10 ? Promise.resolve(given) : given;
+}
+
+/** graphql-js leaves a promise of such a list alone when another item of it fails at once, and the test would fail for that. */
+const allAlike = (items: unknown[], type: GraphQLOutputType): unknown[] =>
+  isLeafType(getNamedType(type))
+    ? items.map((item) => (item instanceof Promise ? null : item))
+    : items.map((item) => Promise.resolve(item));
+
+/** Also where nobody waits for it. */
+function refused(place: string): Promise<never> {
+  const promise = Promise.reject(new Error(`refused at ${place}`));
+  promise.catch(() => undefined);
+  return promise;
+}
+
+function present(type: GraphQLOutputType, place: string, seed: number): unknown {
+  if (isNonNullType(type)) return present(type.ofType as GraphQLOutputType, place, seed);
+  if (isListType(type)) {
+    const given = Array.from({ length: lot(place, seed, 4) }, (_, n) => value(type.ofType, `${place}.${n}`, seed));
+    const items = isNonNullType(type.ofType) ? allAlike(given, type.ofType) : given;
+    const shape = lot(`${place}[]`, seed, 12);
+    if (shape > 1) return items;
+    return shape === 0 ? new Set(items) : items.length;
+  }
+  if (isObjectType(type)) return { kind: type.name, seed: lot(place, seed, 1000) };
+  if (isAbstractType(type)) {
+    const kinds = ['Cat', 'Dog', 'Fish', 'Cat', 'Dog', 'Fish', 'Cat', 'Nobody', 'Query', 'Size', 7, undefined];
+    return { kind: kinds[lot(`${place}~`, seed, kinds.length)], seed: lot(place, seed, 1000) };
+  }
+  const leaves = ['throw', 'nothing', 0, 1, 2, true, 1.5, 2 ** 40, 'text', {}, ['a']];
+  return leaves[lot(place, seed, leaves.length)];
+}
+
+/** Says what it was called with, so that two executions that call it otherwise differ. */
+function resolve(source: unknown, args: object, { seed, told }: WildContext, info: GraphQLResolveInfo): unknown {
+  const place = responsePathAsArray(info.path).join('.');
+  const under = `${place}${JSON.stringify(args)}`;
+  const { parentType, fieldName, fieldNodes, variableValues, operation, path, rootValue } = info;
+  const names = [parentType.name, fieldName, path.typename, operation.name?.value, Object.keys(info.fragments).sort()];
+  told.push(
+    JSON.stringify([under, names, fieldNodes.length, variableValues, source, rootValue, String(info.returnType)]),
+  );
+  if (lot(`${under}!`, seed, 20) === 0) throw new Error(`thrown at ${under}`);
+  return value(info.returnType, under, seed);
+}
+
+type Fields = GraphQLFieldConfigMap<unknown, WildContext>;
+const wild = (type: GraphQLOutputType, args: NonNullable<Fields[string]['args']> = {}): Fields[string] => ({
+  type,
+  args,
+  resolve,
+});
+
+const shared = (): Fields => ({
+  name: wild(GraphQLString),
+  age: wild(new GraphQLNonNull(GraphQLInt)),
+  size: wild(Size),
+  fussy: wild(Fussy, { like: { type: Fussy } }),
+  friend: wild(Animal),
+  friends: wild(new GraphQLList(new GraphQLNonNull(Animal))),
+});
+const Animal: GraphQLInterfaceType = new GraphQLInterfaceType({
+  name: 'Animal',
+  fields: shared,
+  resolveType: (given: { kind: string; seed: number }) =>
+    given.seed % 5 === 0 ? Promise.resolve(given.kind) : given.kind,
+});
+const Cat: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
+  name: 'Cat',
+  interfaces: [Animal],
+  isTypeOf: (given) => (given as { kind: string }).kind === 'Cat',
+  fields: () => ({ ...shared(), kittens: wild(new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(Cat)))) }),
+});
+const Dog: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
+  name: 'Dog',
+  interfaces: [Animal],
+  isTypeOf: (given) => Promise.resolve((given as { kind: string; seed: number }).kind === 'Dog'),
+  fields: () => ({
+    ...shared(),
+    barks: wild(new GraphQLNonNull(GraphQLBoolean)),
+    home: wild(new GraphQLNonNull(Home)),
+  }),
+});
+/** Of no interface. */
+const Fish: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
+  name: 'Fish',
+  isTypeOf: (given) => (given as { kind: string }).kind === 'Fish',
+  fields: () => ({
+    name: wild(GraphQLString),
+    fins: wild(new GraphQLList(new GraphQLNonNull(GraphQLInt))),
+    depths: wild(new GraphQLList(new GraphQLList(GraphQLInt))),
+  }),
+});
+/** Its type is found by asking each. */
+const Pet = new GraphQLUnionType({ name: 'Pet', types: [Dog, Cat, Fish] });
+const Home: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
+  name: 'Home',
+  fields: () => ({
+    kind: { type: GraphQLString },
+    seed: { type: new GraphQLNonNull(GraphQLID) },
+    pet: wild(Pet),
+    pets: wild(new GraphQLNonNull(new GraphQLList(Pet))),
+    animals: wild(new GraphQLList(Animal)),
+    rooms: wild(new GraphQLNonNull(GraphQLInt), {
+      size: { type: Size, defaultValue: 1 },
+      least: { type: new GraphQLNonNull(GraphQLInt) },
+    }),
+    wished: wild(GraphQLString, { wish: { type: Wish }, wishes: { type: new GraphQLList(Wish) } }),
+  }),
+});
+const Query = new GraphQLObjectType<unknown, WildContext>({
+  name: 'Query',
+  fields: {
+    home: wild(Home),
+    homes: wild(new GraphQLList(Home)),
+    must: wild(new GraphQLNonNull(Home)),
+    pet: wild(Pet),
+  },
+});
+
+export const wildSchema = new GraphQLSchema({ query: Query, types: [Cat, Dog, Fish] });
