@@ -28,6 +28,7 @@ import { inMemory, type RateStore } from './server/rate-store.ts';
 import { RequestLog } from './server/request-log.ts';
 import { Routes } from './server/routes.ts';
 import { type ServerSeen, unseen } from './server/seen.ts';
+import { SharedStreams } from './server/shared-stream.ts';
 import { Sockets } from './server/sockets.ts';
 import type { ReceiveWebhook } from './server/webhooks.ts';
 import { createYogaServer, openDocuments } from './server/yoga.ts';
@@ -119,6 +120,7 @@ export function createServer(options: ServerOptions): Server {
   const allowances = new Allowances(limits, store, log, onRefused);
   const cors = new Cors(options.corsOrigins ?? []);
   const headers = securityHeaders(options.publicUrl?.protocol === 'https:');
+  const broadcasts = new Broadcasts();
   const plain = new PlainOperations({ yoga, documents, queries, limits, maskError });
   const graphql = new GraphQLOverHttp({
     yoga,
@@ -129,9 +131,9 @@ export function createServer(options: ServerOptions): Server {
     allowances,
     requestLog,
     plain,
+    shared: new SharedStreams({ yoga, documents, broadcasts, limits, maskError }),
     headers,
   });
-  const broadcasts = new Broadcasts();
   const protocol = createProtocol({ yoga, context, limits, maskError, requestLog, allowances, broadcasts, onRefused });
   const routes = new Routes({
     graphql,

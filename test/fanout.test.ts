@@ -6,8 +6,8 @@ import { WebSocket } from 'ws';
 import type { Job } from '../prisma/generated/client/client.ts';
 import { createApiKey, revokeApiKey } from '../src/apikey/commands.ts';
 import type { NewEvent } from '../src/event/payload.ts';
-import { schema } from '../src/schema.ts';
 import { globalId } from './support/api.ts';
+import { countCalls } from './support/calls.ts';
 import { startLikeness, type TestLikeness } from './support/likeness.ts';
 import { addAvatar, addJob, addUser } from './support/rows.ts';
 
@@ -261,21 +261,3 @@ test('what would cost too much is refused, as alone', async () => {
   await vi.waitFor(() => expect(ended.how).toContain('DOCUMENT_TOO_COSTLY'), 10_000);
   expect(seen).toEqual([]);
 });
-
-/** Counts the calls of a field's resolver, to the end of the test. */
-function countCalls(typeName: string, fieldName: string): () => number {
-  const type = schema.getType(typeName);
-  const field = type && 'getFields' in type ? type.getFields()[fieldName] : undefined;
-  if (field === undefined || !('resolve' in field) || field.resolve === undefined)
-    throw new Error('There is no such field.');
-  const { resolve } = field;
-  let calls = 0;
-  field.resolve = (...args) => {
-    calls += 1;
-    return resolve(...args);
-  };
-  onTestFinished(() => {
-    field.resolve = resolve;
-  });
-  return () => calls;
-}

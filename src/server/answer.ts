@@ -14,7 +14,7 @@ export async function sendAnswer(
   answer: Response,
   response: ServerResponse,
   closing: AbortSignal,
-  watchSession: WatchSession = () => () => undefined,
+  watchSession?: WatchSession,
 ): Promise<void> {
   // Yoga's own Headers keep the case in which a name was given.
   const headers = Object.fromEntries([...answer.headers].map(([name, value]) => [name.toLowerCase(), value]));
@@ -54,16 +54,13 @@ async function sendStream(
   body: ReadableStream<Uint8Array>,
   response: ServerResponse,
   closing: AbortSignal,
-  watchSession: WatchSession,
+  watchSession: WatchSession | undefined,
 ): Promise<void> {
   let isLeft = closing.aborted;
-  const leave = () => {
+  const stop = onLeave(response, closing, watchSession, () => {
     isLeft = true;
     void body.cancel().catch(() => undefined);
-  };
-  response.once('close', leave);
-  closing.addEventListener('abort', leave);
-  const unwatch = watchSession(leave);
+  });
   try {
     for await (const chunk of body) {
       if (isLeft) break;
@@ -72,10 +69,25 @@ async function sendStream(
   } catch (error) {
     if (!isLeft) throw error;
   } finally {
+    stop();
+  }
+}
+
+/** Calls back when the client leaves, its session is over or `closing` comes. Returns how to stop waiting for that. */
+export function onLeave(
+  response: ServerResponse,
+  closing: AbortSignal,
+  watchSession: WatchSession | undefined,
+  leave: () => void,
+): () => void {
+  response.once('close', leave);
+  closing.addEventListener('abort', leave);
+  const unwatch = watchSession?.(leave);
+  return () => {
     response.off('close', leave);
     closing.removeEventListener('abort', leave);
-    unwatch();
-  }
+    unwatch?.();
+  };
 }
 
 /** Also when there is nobody left to drain it. */

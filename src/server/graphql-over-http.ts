@@ -5,12 +5,14 @@ import type { Allowances } from './allowances.ts';
 import { isStream, letGo, sendAnswer, sendJson } from './answer.ts';
 import { readText } from './body.ts';
 import { type ContextOf, type Held, httpCaller } from './caller.ts';
+import { EventStream } from './event-stream.ts';
 import { type Header, setHeaders } from './headers.ts';
 import { badRequest, HttpError } from './http-error.ts';
 import type { Limits } from './limits.ts';
 import { receiveUpload } from './multipart.ts';
-import { isPlain, type PlainOperations } from './plain.ts';
+import { isPlain, type PlainOperations, type Ran } from './plain.ts';
 import type { RequestLog } from './request-log.ts';
+import { type SharedStreams, wantsEvents } from './shared-stream.ts';
 import type { Yoga } from './yoga.ts';
 
 /**
@@ -30,6 +32,7 @@ export class GraphQLOverHttp {
   readonly #allowances: Allowances;
   readonly #requestLog: RequestLog;
   readonly #plain: PlainOperations;
+  readonly #shared: SharedStreams;
   readonly #headers: readonly Header[];
   #streams = 0;
 
@@ -43,6 +46,7 @@ export class GraphQLOverHttp {
     allowances: Allowances;
     requestLog: RequestLog;
     plain: PlainOperations;
+    shared: SharedStreams;
     /** Of every answer, unless it has its own. */
     headers: readonly Header[];
   }) {
@@ -54,6 +58,7 @@ export class GraphQLOverHttp {
     this.#allowances = options.allowances;
     this.#requestLog = options.requestLog;
     this.#plain = options.plain;
+    this.#shared = options.shared;
     this.#headers = options.headers;
   }
 
@@ -75,14 +80,20 @@ export class GraphQLOverHttp {
     if (request.method === 'GET') assertJson(url.searchParams);
     const body = request.method === 'POST' ? await this.#read(request, response, session) : {};
     try {
-      const ran = body.text !== undefined && isPlain(request) ? await this.#plain.run(body.text, context) : undefined;
-      if (ran !== undefined && !ran.result.errors) {
-        setRequest(ran);
-        this.#requestLog.ran(ran);
-        sendJson(JSON.stringify(ran.result), response, this.#headers);
+      const plain = body.text !== undefined && isPlain(request) ? await this.#plain.run(body.text, context) : undefined;
+      if (plain !== undefined && !plain.result.errors) {
+        setRequest(plain);
+        this.#requestLog.ran(plain);
+        sendJson(JSON.stringify(plain.result), response, this.#headers);
         return;
       }
       setHeaders(response, this.#headers);
+      const streamed =
+        body.text !== undefined && wantsEvents(request)
+          ? await this.#stream(body.text, context, response, setRequest)
+          : undefined;
+      if (streamed === 'STREAMED') return;
+      const ran = plain ?? streamed;
       const left = new AbortController();
       response.once('close', () => {
         if (!response.writableFinished) left.abort();
@@ -111,6 +122,31 @@ export class GraphQLOverHttp {
       });
     } finally {
       await body.discard?.();
+    }
+  }
+
+  /** Streams what is answered together with others, to its end. Undefined, with nothing run, for what is not. */
+  async #stream(
+    text: string,
+    context: Held,
+    response: ServerResponse,
+    setRequest: (about: object) => void,
+  ): Promise<'STREAMED' | Ran | undefined> {
+    const { session } = context;
+    const giveBack = session?.isLimited ? this.#allowances.socket(session.ownerId) : undefined;
+    this.#streams += 1;
+    try {
+      const stream = new EventStream(response);
+      const subscribed = await this.#shared.subscribe(text, context, stream);
+      if (subscribed === undefined || 'result' in subscribed) return subscribed;
+      setRequest(subscribed);
+      this.#requestLog.ran(subscribed);
+      const watch = session && ((end: () => void) => session.watch(end));
+      await stream.carry(subscribed.listener, this.#shared.errorOf, { closing: this.#closing, watch });
+      return 'STREAMED';
+    } finally {
+      this.#streams -= 1;
+      giveBack?.();
     }
   }
 

@@ -63,16 +63,15 @@ export class PlainOperations {
 
   /** Undefined, with nothing run, for what is not plain and for whatever is wrong before it runs: Yoga says what. */
   async run(body: string, context: Held): Promise<Ran | undefined> {
-    const given = parameters.safeParse(jsonOf(body));
-    if (!given.success) return undefined;
-    const document = this.#documents.get(given.data.query);
-    if (document === undefined) return undefined;
-    const { operationName } = given.data;
+    const given = parametersOf(body);
+    const document = given && this.#documents.get(given.query);
+    if (given === undefined || document === undefined) return undefined;
+    const { operationName } = given;
     const query = this.#queries.queryOf({ document, operationName });
     const result =
       query === undefined
-        ? await this.#runMutation(document, given.data, context)
-        : await this.#runQuery(query, document, given.data, context);
+        ? await this.#runMutation(document, given, context)
+        : await this.#runQuery(query, document, given, context);
     return result && { document, operationName, result };
   }
 
@@ -120,6 +119,9 @@ export class PlainOperations {
     return true;
   }
 }
+
+/** Of a body that is nothing but a request of GraphQL's. */
+export const parametersOf = (body: string): Parameters | undefined => parameters.safeParse(jsonOf(body)).data;
 
 function jsonOf(text: string): unknown {
   try {
