@@ -3,6 +3,7 @@
  * column (a test reads for it), so that a row that is looked up is looked up by its owner. What belongs to somebody else,
  * and what was deleted with its avatar, is not there.
  */
+import type { User } from '../prisma/generated/client/client.ts';
 import type { Viewer } from './app.ts';
 import type { Tx } from './database/client.ts';
 
@@ -24,8 +25,9 @@ export const ownedBy = ({ id }: Viewer) => ({ ownerId: id });
  * avatar, then what is inserted. Embedded, one transaction runs at a time and none of this waits.
  *
  * Not FOR UPDATE: PostgreSQL checks a row's foreign keys anew when one transaction changes it twice, as one that writes a
- * job's event and its state does, and that check would wait for this lock with the job's in its hand.
+ * job's event and its state does, and that check would wait for this lock with the job's in its hand. Returns the row, if there is one.
  */
-export async function lockOwner(tx: Tx, ownerId: string): Promise<void> {
-  await tx.$queryRaw`SELECT 1 FROM "User" WHERE "id" = ${ownerId}::uuid FOR NO KEY UPDATE`;
+export async function lockOwner(tx: Tx, ownerId: string): Promise<User | undefined> {
+  const [owner] = await tx.$queryRaw<User[]>`SELECT * FROM "User" WHERE "id" = ${ownerId}::uuid FOR NO KEY UPDATE`;
+  return owner;
 }

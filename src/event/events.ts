@@ -53,9 +53,18 @@ export class Events {
     return await appendEventEach(tx, events);
   }
 
+  /**
+   * Hands what this process added to a job's log to those who follow it here, after the commit: nobody reads it back. Tells
+   * everybody else to look.
+   */
+  handOn(job: Pick<Job, 'id' | 'ownerId' | 'lastSequence'>, added: JobEvent[]): void {
+    this.#feeds.get(job.id)?.add(added);
+    this.nudge(job);
+  }
+
   /** Tells followers to look, after the commit. A lost nudge costs a few seconds, never an event. */
   nudge(job: Pick<Job, 'id' | 'ownerId' | 'lastSequence'>): void {
-    this.#nudges.send(`job:${job.id}`);
+    this.#nudges.send(`job:${job.id}`, String(job.lastSequence));
     this.#nudges.send(`owner:${job.ownerId}`, `${job.id} ${job.lastSequence}`);
   }
 
@@ -122,7 +131,7 @@ export class Events {
       for (const [id, feed] of asked) {
         const head = heads.get(id);
         if (head === undefined) feed.end();
-        else if (feed.isBehind(head)) feed.nudge();
+        else if (feed.isBehind(head)) feed.nudge(head);
       }
     }
     if (this.#owners.size > 0) {
@@ -172,7 +181,10 @@ export class Events {
         stop();
       },
     );
-    const stop = this.#nudges.listen(`job:${jobId}`, () => feed.nudge());
+    const stop = this.#nudges.listen(`job:${jobId}`, (lastSequence) =>
+      // One of a process of the version before names no number.
+      feed.nudge(lastSequence === '' ? undefined : Number(lastSequence)),
+    );
     this.#feeds.set(jobId, feed);
     return feed;
   }

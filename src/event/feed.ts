@@ -1,6 +1,6 @@
 /**
- * The live end of one job's log, shared by everyone who follows that job in this process: each event is read from the
- * database once, however many follow. Every follower has a place of its own in it; one that falls behind what is held
+ * The live end of one job's log, shared by everyone who follows that job in this process: what was written here is handed
+ * to it, and what was not is read from the database once, however many follow. Every follower has a place of its own in it; one that falls behind what is held
  * here reads the log itself, at its own pace.
  */
 import type { JobEvent } from '../../prisma/generated/client/client.ts';
@@ -18,6 +18,8 @@ export class Feed {
   /** The newest events, without a gap; the last of them is number `#head`. */
   readonly #held: JobEvent[] = [];
   #head: number;
+  /** The newest event that a follower was given. */
+  #taken: number;
   /** Whether there may be events behind `#head`: from the start, and after every nudge until they are read. */
   #isStale = true;
   /** The job is gone, and its log with it: there is nothing more to come. */
@@ -32,6 +34,7 @@ export class Feed {
   /** Begins behind event number `after`. `onEmpty` is called when the last follower has gone. */
   constructor(after: number, readLog: ReadLog, onEmpty: () => void) {
     this.#head = after;
+    this.#taken = after;
     this.#readLog = readLog;
     this.#onEmpty = onEmpty;
   }
@@ -54,6 +57,7 @@ export class Feed {
         const event = eventIn(this.#held, place + 1) ?? eventIn(page, place + 1);
         if (event !== undefined) {
           place = event.sequence;
+          this.#taken = Math.max(this.#taken, place);
           hasEnded = isTerminalEvent(event.type);
           return event;
         }
@@ -81,11 +85,22 @@ export class Feed {
     return reader;
   }
 
-  /** There may be new events: whoever waits for them looks. */
-  nudge(): void {
-    this.#isStale = true;
+  /**
+   * Takes in events that are committed. Those that do not follow on what is held, and more than the fastest follower can
+   * be behind, are left to be read.
+   */
+  add(events: readonly JobEvent[]): void {
+    const [first] = events;
+    if (first?.sequence !== this.#head + 1 || this.#head + events.length - this.#taken > heldEvents) return;
+    this.#hold(events);
+    this.#tellReaders();
+  }
+
+  /** There may be events up to that number, by default any: whoever waits for them looks. */
+  nudge(lastSequence = Number.POSITIVE_INFINITY): void {
+    if (lastSequence > this.#head) this.#isStale = true;
     this.#hasFailed = false;
-    for (const reader of this.#readers) reader.nudge();
+    this.#tellReaders();
   }
 
   /** The job is gone: whoever has read what is held here is done. */
@@ -106,14 +121,24 @@ export class Feed {
     this.#isStale = false;
     try {
       const events = await this.#readLog(this.#head, pageOfEvents);
-      this.#held.push(...events);
-      if (this.#held.length > heldEvents) this.#held.splice(0, this.#held.length - heldEvents);
-      this.#head = events.at(-1)?.sequence ?? this.#head;
+      // Some may have been handed over meanwhile.
+      this.#hold(events.filter(({ sequence }) => sequence > this.#head));
       if (events.length === pageOfEvents) this.#isStale = true;
     } catch (error) {
       this.#isStale = true;
       throw error;
     }
+  }
+
+  #tellReaders(): void {
+    for (const reader of this.#readers) reader.nudge();
+  }
+
+  /** The next events behind `#head`. */
+  #hold(events: readonly JobEvent[]): void {
+    this.#held.push(...events);
+    if (this.#held.length > heldEvents) this.#held.splice(0, this.#held.length - heldEvents);
+    this.#head = events.at(-1)?.sequence ?? this.#head;
   }
 }
 

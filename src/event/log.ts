@@ -3,53 +3,52 @@
  * whatever is sent live is read from here first.
  */
 import { createHash } from 'node:crypto';
-import { type JobEvent, Prisma } from '../../prisma/generated/client/client.ts';
+import { type JobEvent, type JobStatus, Prisma } from '../../prisma/generated/client/client.ts';
 import type { Database, Tx } from '../database/client.ts';
 import type { NewEvent } from './payload.ts';
 
-/**
- * Adds events to a job's log and counts its `lastSequence` on, in one statement. To be called in the transaction of the
- * change that the events tell: the numbers are given under the job row's lock, which the update takes, so that they
- * have no gap and a reader never sees a later one before an earlier. Returns the newest sequence number.
- */
-export async function appendEvents(tx: Tx, jobId: string, events: NewEvent[]): Promise<number> {
-  const counted = await tx.$queryRaw<{ lastSequence: number }[]>(Prisma.sql`
-    WITH job AS (
-      SELECT "id", "lastSequence" FROM "Job" WHERE "id" = ${jobId}::uuid FOR UPDATE
-    ), ${addedBehind(events)}
-    UPDATE "Job" SET "lastSequence" = ${countedOn}
-    FROM job WHERE "Job"."id" = job."id"
-    RETURNING "Job"."lastSequence"`);
-  const lastSequence = counted[0]?.lastSequence;
-  if (lastSequence === undefined) throw new Error(`No job ${jobId} to append events to.`);
-  return lastSequence;
-}
+/** A job's row as its writer knows it; null stands for any. */
+export type Held = { id: string; status: JobStatus | null; token: string | null };
+
+/** What a write came to: the newest event's number, and the events that it added, the oldest first. */
+export type Added = { lastSequence: number; events: JobEvent[] };
 
 /**
- * A part of a statement that changes a job's row as well: `added` inserts the events behind those of `job`, which has the
- * row's `id` and `lastSequence` under its lock. `countedOn` is then the row's new `lastSequence`.
+ * Writes columns of a job's row and adds the events that tell of it, in one statement; undefined, and nothing written,
+ * when the row is no longer as it is held. Alone, or in the transaction of what else belongs to the change: the numbers
+ * are given under the job row's lock, so that they have no gap and a reader never sees a later one before an earlier.
  *
  * A LOGGED event that the log already has is left out: fal tells its lines again and again, and a line is what it is by
  * its time and text, never by its place.
  */
-export function addedBehind(events: NewEvent[]): Prisma.Sql {
+export async function writeJob(
+  tx: Tx,
+  { id, status, token }: Held,
+  columns: object,
+  events: NewEvent[],
+): Promise<Added | undefined> {
   const rows = events.map((event) => ({ ...event, logKey: event.type === 'LOGGED' ? logKeyOf(event.payload) : null }));
-  return Prisma.sql`given AS (
-      SELECT DISTINCT ON (coalesce(event."logKey", event.n::text)) event.*
-      FROM ROWS FROM (jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS ("type" text, "payload" jsonb, "logKey" text))
-        WITH ORDINALITY AS event("type", "payload", "logKey", n)
-      ORDER BY coalesce(event."logKey", event.n::text), event.n
-    ), added AS (
-      INSERT INTO "JobEvent" ("jobId", "sequence", "type", "payload", "logKey")
-      SELECT job."id", job."lastSequence" + row_number() OVER (ORDER BY given.n), given."type"::"JobEventType", given."payload", given."logKey"
-      FROM given, job
-      WHERE given."logKey" IS NULL
-        OR NOT EXISTS (SELECT FROM "JobEvent" e WHERE e."jobId" = job."id" AND e."logKey" = given."logKey")
-      RETURNING 1
-    )`;
+  const [written] = await tx.$queryRaw<{ last: number; numbers: number[]; writtenAt: Date }[]>(Prisma.sql`
+    SELECT last, numbers, written_at AS "writtenAt" FROM write_job(${id}::uuid, ${status}::"JobStatus", ${token}::uuid,
+      ${JSON.stringify(columns)}::jsonb, ${JSON.stringify(rows)}::jsonb)`);
+  if (written === undefined) return undefined;
+  const { last, numbers, writtenAt } = written;
+  const added = rows.flatMap((row, n) => {
+    const sequence = numbers[n] ?? 0;
+    return sequence > 0 ? [{ ...row, jobId: id, sequence, occurredAt: writtenAt }] : [];
+  });
+  return { lastSequence: last, events: added };
 }
 
-export const countedOn = Prisma.sql`job."lastSequence" + (SELECT count(*) FROM added)`;
+/**
+ * Adds events to a job's log. To be called in the transaction of the change that they tell. Returns the newest sequence
+ * number.
+ */
+export async function appendEvents(tx: Tx, jobId: string, events: NewEvent[]): Promise<number> {
+  const added = await writeJob(tx, { id: jobId, status: null, token: null }, {}, events);
+  if (added === undefined) throw new Error(`No job ${jobId} to append events to.`);
+  return added.lastSequence;
+}
 
 /** An event that is no LOGGED one, and whose it is. */
 export type EventOfJob = { jobId: string; event: Exclude<NewEvent, { type: 'LOGGED' }> };

@@ -7,7 +7,7 @@
  * owner with one job waits for no more than one round of the others, however many of theirs are in the line, and coming
  * with one job at a time wins nothing.
  */
-import { Prisma } from '../../prisma/generated/client/client.ts';
+import { type Job, Prisma } from '../../prisma/generated/client/client.ts';
 import type { Tx } from '../database/client.ts';
 import { failpoint } from '../failpoint.ts';
 import type { Runner } from './runner.ts';
@@ -48,6 +48,23 @@ export async function admitWaiting(parts: Parts): Promise<boolean> {
   for (const job of admitted) events.nudge(job);
   if (admitted.length > 0) steps.wake();
   return true;
+}
+
+/**
+ * Gives a job its turn if it waits alone and fal has room, and returns when; else null. What admitWaiting does for many,
+ * in one statement, without a step: the job has one.
+ */
+export async function admitAlone(
+  parts: Parts,
+  job: Pick<Job, 'id' | 'ownerId' | 'lastSequence'>,
+): Promise<Date | null> {
+  const { prisma, events, falLimits } = parts;
+  const at = parts.now();
+  const [asked] = await prisma.$queryRaw<{ isAdmitted: boolean }[]>(Prisma.sql`
+    SELECT admit_alone(${job.id}::uuid, ${at}::timestamptz, ${falLimits.submitsPerMinute}::int, ${falLimits.jobsAtOnce}::int) AS "isAdmitted"`);
+  if (!asked?.isAdmitted) return null;
+  events.nudge(job);
+  return at;
 }
 
 /**

@@ -35,6 +35,11 @@ export type StepOutcome = (typeof stepOutcomes)[number];
 
 export type StepDone = { step: StepName; outcome: StepOutcome };
 
+/** How far a step may go. By hand it does one thing; else it goes on with the next, where there is room for that. */
+export type Course = { entered(name: StepName): void; mayEnter(name: StepName): boolean };
+
+export const byHand: Course = { entered: () => undefined, mayEnter: () => false };
+
 const nameOf: Record<JobStatus, StepName> = {
   QUEUED: 'submit',
   IN_QUEUE: 'follow',
@@ -46,19 +51,28 @@ const nameOf: Record<JobStatus, StepName> = {
 };
 
 /**
- * Runs one step to its end. Running two for one job at once is harmless: the later one's token replaces the earlier's,
+ * Runs one step to its end, and tells of each thing that it did. Running two for one job at once is harmless: the later one's token replaces the earlier's,
  * whose next write is refused. It throws only when the database cannot be written; the step's lease then runs out, and it
  * is run again. Told to stop by the signal, it returns soon, with the step not ended: its lease is the worker's to give back.
  */
-export async function advance(runner: Runner, step: Step, signal: AbortSignal): Promise<StepDone> {
-  if (signal.aborted) return { step: 'none', outcome: 'stopped' };
-  const claim = await take(runner, step);
-  if (claim === undefined) return { step: 'none', outcome: 'ended' };
-  const { job } = claim;
-  const name = nameOf[job.status];
-  const about = { 'likeness.job.kind': job.kind, 'likeness.job.endpoint': job.endpoint };
-  const outcome = await inJobSpan(`step ${name}`, job, about, () => run(runner, claim, signal), problemOf);
-  return { step: name, outcome };
+export async function advance(
+  runner: Runner,
+  step: Step,
+  signal: AbortSignal,
+  { course = byHand, onDone = () => undefined }: { course?: Course; onDone?: (done: StepDone) => void } = {},
+): Promise<void> {
+  if (signal.aborted) return onDone({ step: 'none', outcome: 'stopped' });
+  const claim = await take(runner, step, (status) => course.mayEnter(nameOf[status]));
+  if (claim === undefined) return onDone({ step: 'none', outcome: 'ended' });
+  do {
+    claim.goesOn = false;
+    const { job } = claim;
+    const name = nameOf[job.status];
+    course.entered(name);
+    const about = { 'likeness.job.kind': job.kind, 'likeness.job.endpoint': job.endpoint };
+    const outcome = await inJobSpan(`step ${name}`, job, about, () => run(runner, claim, signal), problemOf);
+    onDone({ step: name, outcome });
+  } while (claim.goesOn && !signal.aborted);
 }
 
 const problemOf = (outcome: StepOutcome) => (outcome === 'retried' || outcome === 'lost' ? outcome : undefined);
@@ -68,6 +82,7 @@ async function run(runner: Runner, claim: Claim, signal: AbortSignal): Promise<S
     const isDone = await dispatch(runner, claim, signal).then(
       () => true,
       async (error: unknown) => {
+        claim.goesOn = false;
         await recover(runner, claim, error, signal);
         return false;
       },
@@ -84,13 +99,13 @@ async function run(runner: Runner, claim: Claim, signal: AbortSignal): Promise<S
 }
 
 /** Makes the row this step's. A step whose job has ended, or gone, is finished with nothing done. */
-async function take(runner: Runner, step: Step): Promise<Claim | undefined> {
+async function take(runner: Runner, step: Step, mayGoOn: NonNullable<Claim['mayGoOn']>): Promise<Claim | undefined> {
   const token = randomUUID();
   const [job]: Job[] = await runner.prisma.job.updateManyAndReturn({
     where: { id: step.jobId, status: { in: [...unfinished] } },
     data: { attemptToken: token },
   });
-  if (job !== undefined) return { step, token, job };
+  if (job !== undefined) return { step, token, job, mayGoOn, goesOn: false };
   await runner.prisma.$transaction((tx) => runner.steps.finish(tx, step));
   return undefined;
 }

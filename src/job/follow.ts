@@ -3,6 +3,7 @@
  * this step has had its time. It holds nothing that the next step would miss.
  */
 
+import type { Job } from '../../prisma/generated/client/client.ts';
 import { failpoint } from '../failpoint.ts';
 import { FalError, RequestCancelled } from '../fal/errors.ts';
 import type { RequestStatus } from '../fal/port.ts';
@@ -10,7 +11,7 @@ import { failureOfStatus } from '../fal/refusals.ts';
 import { end, type Failure } from './end.ts';
 import { Recorder } from './recorder.ts';
 import { endpointOf, type Runner, requestIdOf } from './runner.ts';
-import { type Claim, write } from './transition.ts';
+import { type Claim, lost, write } from './transition.ts';
 import { typicalMs } from './typical.ts';
 
 /** However late fal is done, there is so much time to copy what it made. */
@@ -25,7 +26,7 @@ const timedOut: Failure = {
 };
 
 export async function follow(runner: Runner, claim: Claim, signal: AbortSignal): Promise<void> {
-  const { job } = claim;
+  const job = await readAgain(runner, claim);
   const leftMs = (job.deadlineAt?.getTime() ?? 0) - runner.now().getTime();
   const isLate = leftMs <= 0;
   if (isLate) {
@@ -38,10 +39,10 @@ export async function follow(runner: Runner, claim: Claim, signal: AbortSignal):
   if (last?.status !== 'COMPLETED') {
     if (signal.aborted) return;
     if (isLate) return await end(runner, claim, timedOut);
-    if (job.noticedAt === null) return await write(runner, claim, { next: { afterMs: 0 } });
+    if (job.noticedAt === null) return await write(runner, claim, { next: 'ON' });
     // A webhook alone suffices: when no status can be read, the result says whether it was right.
     if (last === undefined && (await hasResult(runner, claim, signal))) return await toFinalizing(runner, claim);
-    return await write(runner, claim, { data: { noticedAt: null }, next: { afterMs: 0 } });
+    return await write(runner, claim, { data: { noticedAt: null }, next: 'ON' });
   }
   if (last.error !== undefined) return await endWithError(runner, claim, last, isLate, signal);
   await toFinalizing(runner, claim);
@@ -65,7 +66,7 @@ async function toFinalizing(runner: Runner, claim: Claim): Promise<void> {
       deadlineAt: new Date(Math.max(job.deadlineAt?.getTime() ?? 0, copyUntil)),
     },
     events: [{ type: 'FINALIZING', payload: {} }],
-    next: { afterMs: 0 },
+    next: 'ON',
   });
 }
 
@@ -90,7 +91,7 @@ async function watch(
   try {
     // Read behind the listening: a request to cancel is heard of in one way or the other.
     if (await isCancelRequested(runner, claim)) await askToCancel(runner, claim);
-    const recorder = new Recorder(runner, claim, await typicalMs(runner.prisma, endpointOf(job)), abort);
+    const recorder = new Recorder(runner, claim, () => typicalMs(runner.prisma, endpointOf(job)), abort);
     let last: RequestStatus | undefined;
     try {
       for await (const status of runner.fal.follow(endpointOf(job), requestIdOf(job), letGo.signal)) {
@@ -109,12 +110,20 @@ async function watch(
 }
 
 /** Whether the owner has asked to cancel the job by now. */
-export async function isCancelRequested(runner: Runner, { job }: Claim): Promise<boolean> {
-  const { cancelRequestedAt } = await runner.prisma.job.findUniqueOrThrow({
-    where: { id: job.id },
-    select: { cancelRequestedAt: true },
-  });
+export async function isCancelRequested(runner: Runner, claim: Claim): Promise<boolean> {
+  const { cancelRequestedAt } = await readAgain(runner, claim);
   return cancelRequestedAt !== null;
+}
+
+/** What others write of a job that is at fal, as it is by now. Throws ClaimLost. */
+async function readAgain({ prisma }: Runner, claim: Claim): Promise<Job> {
+  const row = await prisma.job.findUnique({
+    where: { id: claim.job.id },
+    select: { cancelRequestedAt: true, noticedAt: true, attemptToken: true },
+  });
+  if (row?.attemptToken !== claim.token) throw lost(claim);
+  claim.job = { ...claim.job, ...row };
+  return claim.job;
 }
 
 /** COMPLETED with an error: the result's own refusal says more than the status, when it says anything. */

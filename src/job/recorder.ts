@@ -26,7 +26,9 @@ export class Recorder {
   readonly #onFailure: () => void;
   readonly #runner: Runner;
   readonly #claim: Claim;
-  readonly #typicalMs: number | undefined;
+  readonly #readTypicalMs: () => Promise<number | undefined>;
+  #typicalMs: number | undefined;
+  #isTypicalAsked = false;
   readonly #totalSteps: number | undefined;
   readonly #stopEstimating: () => void;
   #status: JobStatus;
@@ -41,11 +43,11 @@ export class Recorder {
   #isClosing = false;
 
   /** `onFailure` is called when a write failed: following is then over, and `close` throws what went wrong. */
-  constructor(runner: Runner, claim: Claim, typicalMs: number | undefined, onFailure: () => void) {
+  constructor(runner: Runner, claim: Claim, readTypicalMs: () => Promise<number | undefined>, onFailure: () => void) {
     const { job } = claim;
     this.#runner = runner;
     this.#claim = claim;
-    this.#typicalMs = typicalMs;
+    this.#readTypicalMs = readTypicalMs;
     this.#totalSteps = runner.tasks[job.kind].totalSteps(job);
     this.#status = job.status;
     this.#queuePosition = job.queuePosition;
@@ -102,13 +104,21 @@ export class Recorder {
   }
 
   #estimate(): void {
-    if (this.#status !== 'IN_PROGRESS' || this.#startedAt === null || this.#typicalMs === undefined) return;
+    if (this.#status !== 'IN_PROGRESS' || this.#startedAt === null) return;
+    if (this.#typicalMs === undefined) return void this.#askTypical();
     this.#progress = estimate(
       this.#progress,
       this.#runner.now().getTime() - this.#startedAt.getTime(),
       this.#typicalMs,
     );
     this.#writeSoon();
+  }
+
+  /** Most jobs are done before anybody needs an estimate. Without one there is none. */
+  async #askTypical(): Promise<void> {
+    if (this.#isTypicalAsked) return;
+    this.#isTypicalAsked = true;
+    this.#typicalMs = await this.#readTypicalMs().catch(() => undefined);
   }
 
   #writeSoon(): void {

@@ -125,11 +125,11 @@ type StartApp = Pick<App, 'prisma' | 'events' | 'steps' | 'now' | 'metering'>;
 
 /** The rules of a start, in their order: the feature's, then fal's, then what it costs. */
 async function check(app: StartApp, tx: Tx, viewer: Viewer, create: (tx: Tx) => Promise<NewJob>) {
-  await lockOwner(tx, viewer.id);
+  const owner = await lockOwner(tx, viewer.id);
+  if (owner === undefined) throw new Error(`The viewer ${viewer.id} is nobody.`);
   const data = await create(tx);
   await assertServed(tx, data.endpoint, app.now());
   const price = priceTenths(data.endpoint, data.units);
-  const owner = await tx.user.findUniqueOrThrow({ where: { id: viewer.id } });
   assertMaySpend(owner, price, app.metering, app.now());
   return { owner, data, price };
 }

@@ -3,10 +3,11 @@
  * the request and its answer after. A job that is found with an intent and no answer is never sent again.
  */
 import { randomUUID } from 'node:crypto';
+import type { Tx } from '../database/client.ts';
 import { failpoint } from '../failpoint.ts';
 import { FalError, SubmitUnconfirmed } from '../fal/errors.ts';
 import type { Submitted } from '../fal/port.ts';
-import { admitWaiting } from './admission.ts';
+import { admitAlone, admitWaiting } from './admission.ts';
 import { end, type Failure } from './end.ts';
 import { forgetRetired } from './retired.ts';
 import { deadlineOf, endpointOf, type Runner } from './runner.ts';
@@ -79,16 +80,21 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
 
 /** Whether it is this job's turn. If not, this step is over, and the job's next comes with its turn. */
 async function getTurn(runner: Runner, claim: Claim): Promise<boolean> {
-  await admitWaiting(runner);
-  // Mostly it is: then that is all.
-  await write(runner, claim, {});
+  const { id } = claim.job;
+  const look = async (tx: Tx) => {
+    const row = await tx.job.findUnique({ where: { id }, select: { admittedAt: true } });
+    claim.job = { ...claim.job, admittedAt: row?.admittedAt ?? null };
+    return claim.job.admittedAt !== null;
+  };
+  // Mostly nobody else waits.
+  claim.job = { ...claim.job, admittedAt: await admitAlone(runner, claim.job) };
   if (claim.job.admittedAt !== null) return true;
+  await admitWaiting(runner);
+  if (await look(runner.prisma)) return true;
   await write(runner, claim, {
     // Looked at under the row's lock: a turn that is given after this finds no step in its way and brings one.
     alongside: async (tx) => {
-      const { id } = claim.job;
-      const { admittedAt } = await tx.job.findUniqueOrThrow({ where: { id }, select: { admittedAt: true } });
-      if (admittedAt === null) await runner.steps.finish(tx, claim.step);
+      if (!(await look(tx))) await runner.steps.finish(tx, claim.step);
     },
   });
   return claim.job.admittedAt !== null;
@@ -152,8 +158,7 @@ async function accept(runner: Runner, claim: Claim, { requestId, queuePosition, 
           ? []
           : [{ type: 'QUEUE_MOVED' as const, payload: { position: queuePosition } }]),
       ],
-      alongside: (tx) => forgetRetired(tx, endpoint),
-      next: { afterMs: 0 },
+      next: 'ON',
     });
     await failpoint('submit.recorded');
   } catch (error) {
@@ -164,6 +169,7 @@ async function accept(runner: Runner, claim: Claim, { requestId, queuePosition, 
     await runner.fal.cancel(endpoint, requestId);
     throw error;
   }
+  await forgetRetired(runner.prisma, endpoint);
 }
 
 /** Writes what nobody else knows, again and again for some fifteen seconds when the database fails. */

@@ -5,13 +5,15 @@
 import { setMaxListeners } from 'node:events';
 import { outOfTrace } from '../trace.ts';
 import { admitWaiting, tellPositions } from './admission.ts';
-import { advance, type StepDone } from './advance.ts';
+import { advance, byHand, type Course, type StepDone, type StepName } from './advance.ts';
 import type { Runner } from './runner.ts';
 import { heartbeatMs, longestStepMs, type Step } from './steps.ts';
 
 export type WorkerOptions = {
-  /** Steps at once. A step that follows fal costs a socket and little else. */
+  /** Steps at once, but for those that follow fal. */
   concurrency: number;
+  /** Steps at once that follow fal, each of which costs a socket and little else. */
+  following: number;
   /** Without a wake, steps that are due are looked for this often. */
   pollMs: number;
   /** Jobs that wait for their turn are looked for this often, and whenever a step ends. */
@@ -27,15 +29,20 @@ export type WorkerOptions = {
 export type StepSeen = StepDone & { ms: number };
 
 /** A step at work here. */
-type Run = { step: Step; sinceMs: number; done: Promise<void> };
+type Run = { step: Step; sinceMs: number; name: StepName | undefined; done: Promise<void> };
 
-const defaults: WorkerOptions = { concurrency: 256, pollMs: 500, admitMs: 500, sweepMs: 60_000 };
+/** A step goes on with its job so long at most, and then leaves it to another, of whichever process. */
+const goesOnMs = 10 * 60_000;
+
+const defaults: WorkerOptions = { concurrency: 256, following: 2_048, pollMs: 500, admitMs: 500, sweepMs: 60_000 };
 
 export class Worker {
   readonly #runner: Runner;
   readonly #options: WorkerOptions;
   /** By the step's id. */
   readonly #running = new Map<string, Run>();
+  /** How many of them follow fal. */
+  #following = 0;
   readonly #stopping = new AbortController();
   /** Stop its timers, and its waking; none while it is stepped by hand. */
   #stopTimers: (() => void)[] = [];
@@ -125,8 +132,14 @@ export class Worker {
     }
   }
 
+  /** For steps of which it is not known yet what they will do. */
   #room(): number {
-    return this.#options.concurrency - this.#running.size;
+    return Math.min(this.#roomFor('submit'), this.#roomFor('follow'));
+  }
+
+  #roomFor(name: StepName): number {
+    const { concurrency, following } = this.#options;
+    return name === 'follow' ? following - this.#following : concurrency - (this.#running.size - this.#following);
   }
 
   async #lease(): Promise<number> {
@@ -148,22 +161,55 @@ export class Worker {
   }
 
   #run(step: Step): void {
-    const sinceMs = this.#runner.timers.elapsedMs();
-    const done = advance(this.#runner, step, this.#stopping.signal)
-      .catch((error: unknown): StepDone => {
-        this.#runner.log.error({ jobId: step.jobId, err: error }, 'a step could not be written');
-        return { step: 'none', outcome: 'failed' };
-      })
-      .then((seen) => this.#options.onStep?.({ ...seen, ms: this.#runner.timers.elapsedMs() - sinceMs }))
-      .finally(() => {
-        if (this.#running.get(step.id) === run) this.#running.delete(step.id);
-        if (this.#stopTimers.length === 0) return;
-        // There was no room: there may be steps that could not be had.
-        if (this.#room() === 1) this.#look();
-        this.#admitSoon();
-      });
-    const run: Run = { step, sinceMs, done };
+    const { timers, log } = this.#runner;
+    const run: Run = { step, sinceMs: timers.elapsedMs(), name: undefined, done: Promise.resolve() };
     this.#running.set(step.id, run);
+    let beganMs = run.sinceMs;
+    const onDone = (seen: StepDone) => {
+      const nowMs = timers.elapsedMs();
+      this.#options.onStep?.({ ...seen, ms: nowMs - beganMs });
+      beganMs = nowMs;
+      // Its place at fal may be another's now.
+      if (this.#isLeftAlone) this.#admitSoon();
+    };
+    run.done = advance(this.#runner, step, this.#stopping.signal, { course: this.#courseOf(run), onDone })
+      .catch((error: unknown) => {
+        log.error({ jobId: step.jobId, err: error }, 'a step could not be written');
+        onDone({ step: 'none', outcome: 'failed' });
+      })
+      .finally(() => {
+        this.#changeRoom(() => {
+          this.#enter(run, undefined);
+          if (this.#running.get(step.id) === run) this.#running.delete(step.id);
+        });
+      });
+  }
+
+  /** By itself, the worker lets a step go on with whatever it has room for. */
+  #courseOf(run: Run): Course {
+    if (!this.#isLeftAlone) return byHand;
+    return {
+      entered: (name) => this.#changeRoom(() => this.#enter(run, name)),
+      // Where there is no room left, a step lets go, also of what it is at: whoever waits comes to their turn.
+      mayEnter: (name) => this.#runner.timers.elapsedMs() - run.sinceMs < goesOnMs && this.#roomFor(name) > 0,
+    };
+  }
+
+  get #isLeftAlone(): boolean {
+    return this.#stopTimers.length > 0;
+  }
+
+  #enter(run: Run, name: StepName | undefined): void {
+    if (run.name === 'follow') this.#following -= 1;
+    if (name === 'follow') this.#following += 1;
+    run.name = name;
+  }
+
+  /** Where there was no room before, there may be steps that could not be had. */
+  #changeRoom(change: () => void): void {
+    const before = this.#room();
+    change();
+    if (this.#isLeftAlone && before <= 0 && this.#room() > 0) this.#look();
   }
 
   #steps(): Step[] {

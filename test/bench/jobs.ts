@@ -26,7 +26,7 @@ type Setup = { name: string; avatarId: string; servers(count: number): Promise<S
 
 export async function measure(options: PartOptions): Promise<Figure[]> {
   const { isQuick, say } = options;
-  const rounds = isQuick ? { count: 1, jobs: 40, latencies: 10 } : { count: 3, jobs: 100, latencies: 40 };
+  const rounds = isQuick ? { count: 1, jobs: 40, latencies: 10 } : { count: 3, jobs: 100, latencies: 25 };
   const database = await openBenchDatabase();
   const fal = await startFal(database.folder());
   const running: ServerProcess[] = [];

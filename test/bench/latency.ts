@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
 import { openSocket } from '../support/http.ts';
 import { startProcess } from '../support/process.ts';
+import { hasRedis, openRedisServer } from '../support/redis.ts';
 import { openBenchDatabase, versionOfPostgres } from './database.ts';
 import type { Figure, PartOptions } from './part.ts';
 import { median, quantile, round } from './rounds.ts';
@@ -25,6 +26,7 @@ type Latencies = { served: number[]; direct: number[]; committed: number[] };
 export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> {
   const rounds = isQuick ? { count: 1, ms: 3_000 } : { count: 3, ms: 6_000 };
   const database = await openBenchDatabase();
+  const shared = await openBenchDatabase();
   const fal = fork(join(import.meta.dirname, 'stream-process.ts'), [String(everyMs)]);
   const [falUrl] = (await once(fal, 'message')) as [string];
   const env = {
@@ -35,6 +37,10 @@ export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> 
   };
   const embedded = await startProcess({ ...env, DATA_DIR: database.folder() });
   const cluster = await startProcess({ ...env, DATA_DIR: database.folder(), DATABASE_URL: database.url });
+  const redis = hasRedis ? await openRedisServer() : undefined;
+  const apart = redis && { ...env, DATA_DIR: shared.folder(), DATABASE_URL: shared.url, REDIS_URL: redis.url };
+  const web = apart && (await startProcess({ ...apart, ROLE: 'web' }));
+  const worker = apart && (await startProcess({ ...apart, ROLE: 'worker' }));
   try {
     const postgres = await versionOfPostgres(database);
     await database.sql.run('CREATE TABLE line (message text)');
@@ -43,6 +49,7 @@ export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> 
     const setups = [
       { name: postgres, url: cluster.url, goal: { p50: 2, p99: 8 } },
       { name: 'PGlite', url: embedded.url, goal: { p50: 4, p99: 15 } },
+      ...(web ? [{ name: 'through Redis from another process', url: web.url, goal: { p50: 3, p99: 10 } }] : []),
     ];
     for (let n = 0; n < rounds.count; n += 1) {
       for (const { name, url } of n % 2 === 0 ? setups : setups.toReversed()) {
@@ -70,22 +77,25 @@ export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> 
   } finally {
     await embedded.end('SIGTERM');
     await cluster.end('SIGTERM');
+    await web?.end('SIGTERM');
+    await worker?.end('SIGTERM');
+    await redis?.stop();
     fal.kill();
     await database.remove();
+    await shared.remove();
   }
 }
 
-/** Follows one job for so long, both ways at once. */
+/** Follows one job for so long, both ways at once; and then commits what is read directly. */
 async function hear(url: string, falUrl: string, ms: number, commit: (message: string) => Promise<unknown>) {
   const latencies: Latencies = { served: [], direct: [], committed: [] };
-  const since = process.hrtime.bigint() + BigInt(warmMs) * 1_000_000n;
+  let since = process.hrtime.bigint() + BigInt(warmMs) * 1_000_000n;
   const note = (way: keyof Latencies, message: string) => {
     const now = process.hrtime.bigint();
     const sent = BigInt(message);
     if (sent > since) latencies[way].push(Number(now - sent) / 1e6);
   };
-  const tell = (message: string) => {
-    note('direct', message);
+  const keep = (message: string) => {
     // One at a time: a line that finds another under way is not measured.
     committing ??= (async () => {
       await commit(message);
@@ -105,19 +115,16 @@ async function hear(url: string, falUrl: string, ms: number, commit: (message: s
       complete: () => undefined,
     },
   );
-  const leave = new AbortController();
-  const direct = readDirectly(
-    `${falUrl}/requests/${await requestOf(url, jobId)}/status/stream`,
-    leave.signal,
-    (message) => tell(message),
-  );
-  await sleep(warmMs + ms);
+  const stream = `${falUrl}/requests/${await requestOf(url, jobId)}/status/stream`;
+  await readDirectly(stream, warmMs + ms, (message) => note('direct', message));
   letGo();
-  leave.abort();
-  await direct;
-  await committing;
   await client.dispose();
   await ask(url, 'mutation ($id: ID!) { cancelJob(jobId: $id) { __typename } }', { id: jobId });
+  await sleep(warmMs);
+  // Behind the others, and not beside them: both would wait for the one disk.
+  since = process.hrtime.bigint();
+  await readDirectly(stream, ms / 2, keep);
+  await committing;
   return latencies;
 }
 
@@ -133,7 +140,8 @@ async function requestOf(url: string, jobId: string): Promise<string> {
   }
 }
 
-async function readDirectly(url: string, signal: AbortSignal, hear: (message: string) => void): Promise<void> {
+async function readDirectly(url: string, ms: number, hear: (message: string) => void): Promise<void> {
+  const signal = AbortSignal.timeout(ms);
   const parser = createParser({
     onEvent({ data }) {
       const { logs } = JSON.parse(data) as { logs: { message: string }[] };

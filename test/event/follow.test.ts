@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Avatar, Job, JobEvent } from '../../prisma/generated/client/client.ts';
 import type { OpenDatabase } from '../../src/database/client.ts';
 import { Events } from '../../src/event/events.ts';
+import { readEvents, writeJob } from '../../src/event/log.ts';
 import { Nudges } from '../../src/event/nudge.ts';
 import type { NewEvent } from '../../src/event/payload.ts';
 import { openTestDatabase } from '../support/database.ts';
@@ -20,9 +21,13 @@ describe('following a job', () => {
   let job: Job;
   let statements = 0;
   let isBroken = false;
+  let isNudgeLost = false;
   beforeEach(async () => {
     database = await openTestDatabase();
-    events = new Events(database.prisma, new Nudges());
+    const nudges = new Nudges();
+    const send = nudges.send.bind(nudges);
+    nudges.send = (topic, detail) => (isNudgeLost ? undefined : send(topic, detail));
+    events = new Events(database.prisma, nudges);
     avatar = await addAvatar(database.prisma, (await addUser(database.prisma)).id);
     job = await addJob(database.prisma, avatar);
     const query = database.pglite.query.bind(database.pglite);
@@ -33,6 +38,7 @@ describe('following a job', () => {
     }) as typeof query;
     statements = 0;
     isBroken = false;
+    isNudgeLost = false;
   });
   afterEach(async () => {
     events.close();
@@ -107,6 +113,35 @@ describe('following a job', () => {
     await events.reread();
     expect((await second).value).toMatchObject({ sequence: 2 });
     await stream.return?.();
+  });
+
+  test('what was written here is handed on and not read back, also when its nudge is lost', async () => {
+    const live = events.follow(job.id, 0);
+    await append(logs(0, 1));
+    await live.next();
+    const waiting = live.next();
+    await new Promise(setImmediate);
+    const held = { id: job.id, status: null, token: null };
+    const added = (await writeJob(database.prisma, held, {}, logs(1, 2)))?.events ?? [];
+    statements = 0;
+    isNudgeLost = true;
+    events.handOn({ ...job, lastSequence: 3 }, added);
+    expect([(await waiting).value, (await live.next()).value]).toEqual(added);
+    expect(statements).toBe(0);
+    expect(added).toEqual(await readEvents(database.prisma, job.id, 1, 10));
+    await live.return?.();
+  });
+
+  test('what was written here behind something that was not, is read with it', async () => {
+    const live = events.follow(job.id, 0);
+    await append(logs(0, 1));
+    await live.next();
+    await append(logs(1, 1), { nudge: false });
+    const held = { id: job.id, status: null, token: null };
+    const written = await writeJob(database.prisma, held, {}, logs(2, 1));
+    events.handOn({ ...job, lastSequence: 3 }, written?.events ?? []);
+    expect([(await live.next()).value, (await live.next()).value]).toMatchObject([{ sequence: 2 }, { sequence: 3 }]);
+    await live.return?.();
   });
 
   test('a database that fails for a moment ends no stream: neither at its live end nor far behind it', async () => {

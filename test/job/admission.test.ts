@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { User } from '../../prisma/generated/client/client.ts';
 import type { FalLimits } from '../../src/fal/limits.ts';
-import { admitWaiting, tellPositions } from '../../src/job/admission.ts';
+import { admitAlone, admitWaiting, tellPositions } from '../../src/job/admission.ts';
 import { pauseSubmits, SubmitsSpent, takeSubmit } from '../../src/job/submit-budget.ts';
 import { type Generations, openGenerations } from '../support/generations.ts';
 import { addAvatar, addJob, addUser } from '../support/rows.ts';
@@ -69,6 +69,47 @@ const tryTake = (limits: Partial<FalLimits>) =>
     () => 0,
     (error: unknown) => (error instanceof SubmitsSpent ? error.afterMs : Promise.reject(error)),
   );
+
+describe('a job that waits alone', () => {
+  const turns = async (owner: Owner) => [
+    (await world.prisma.user.findUniqueOrThrow({ where: { id: owner.ownerId } })).turn,
+    (await world.prisma.falBudget.findUniqueOrThrow({ where: { id: 1 } })).turn,
+  ];
+  const alone = async (limits: Partial<FalLimits> = {}) => {
+    const job = await world.prisma.job.findFirstOrThrow({ where: { admittedAt: null } });
+    return await admitAlone(parts(limits), job);
+  };
+
+  test('has the turn that it would have in the line, and its owner’s next is as far off', async () => {
+    const [one, other] = [await newOwner(4), await newOwner(4)];
+    for (const [owner, admit] of [
+      [one, () => admitWaiting(parts({}))],
+      [other, () => alone()],
+    ] as const) {
+      await world.prisma.falBudget.update({ where: { id: 1 }, data: { turn: 2 } });
+      await wait(owner);
+      await admit();
+      await wait(owner);
+      await admit();
+    }
+    expect(await turns(other)).toEqual(await turns(one));
+    expect(await turns(other)).toEqual([2.5, 2.25]);
+    expect(await admitted()).toBe(4);
+  });
+
+  test('has none beside another that waits, where fal has no room, and where no submit is left', async () => {
+    const owner = await newOwner();
+    await wait(owner, 2);
+    expect(await alone()).toBeNull();
+    await admitWaiting(parts({ jobsAtOnce: 1 }));
+    expect(await alone({ jobsAtOnce: 1 })).toBeNull();
+    expect(await alone({ submitsPerMinute: 1 })).toBeNull();
+    await world.prisma.$transaction((tx) => pauseSubmits(tx, parts({}), minuteMs));
+    expect(await alone()).toBeNull();
+    at += minuteMs + 1;
+    expect(await alone({ jobsAtOnce: 2, submitsPerMinute: 2 })).toEqual(new Date(at));
+  });
+});
 
 describe('whose turn it is', () => {
   test('owner by owner, each one’s own in order', async () => {

@@ -77,6 +77,15 @@ describe('the worker', () => {
     expect(await likeness.app.steps.lease(1)).toHaveLength(1);
   });
 
+  test('a step goes on with its job: it follows what it has submitted in the same lease', async () => {
+    fal.script(routes.submit, says.accepted);
+    await startGeneration();
+    await fal.nth(routes.status, 1);
+    expect((await job()).status).toBe('IN_QUEUE');
+    expect(await steps()).toEqual([{ state: 'active', retry_count: 0 }]);
+    expect(await likeness.app.prisma.$queryRaw`SELECT count(*)::int AS count FROM pgboss.job`).toEqual([{ count: 1 }]);
+  });
+
   test('a job whose step is gone is swept up, and one that has a step gets no second', async () => {
     fal.script(routes.submit, says.accepted);
     await likeness.worker.stop();

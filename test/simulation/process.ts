@@ -69,7 +69,7 @@ export class SimulatedProcess {
   };
 
   async advance(step: Step): Promise<void> {
-    await advance(this.runner, step, this.#signal);
+    await advance(this.runner, step, this.#signal, { course: { entered: () => undefined, mayEnter: () => true } });
   }
 
   async notice(token: string, requestId: string): Promise<void> {
@@ -110,9 +110,17 @@ export class SimulatedProcess {
         throw error;
       }
     };
+    // What is written by one statement is a transaction of its own.
+    const queryRaw = async (...args: Parameters<Database['$queryRaw']>) => {
+      await this.gate('statement');
+      const rows: unknown = await prisma.$queryRaw(...args);
+      await this.gate('done');
+      return rows;
+    };
     return new Proxy(prisma, {
       get: (target, key) => {
         if (key === '$transaction') return transaction;
+        if (key === '$queryRaw') return queryRaw;
         const value: unknown = Reflect.get(target, key);
         return typeof value === 'function' ? value.bind(target) : value;
       },
