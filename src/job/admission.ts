@@ -63,6 +63,7 @@ export async function admitAlone(
   const [asked] = await prisma.$queryRaw<{ isAdmitted: boolean }[]>(Prisma.sql`
     SELECT admit_alone(${job.id}::uuid, ${at}::timestamptz, ${falLimits.submitsPerMinute}::int, ${falLimits.jobsAtOnce}::int) AS "isAdmitted"`);
   if (!asked?.isAdmitted) return null;
+  await failpoint('admit.given');
   events.nudge(job);
   return at;
 }

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Avatar } from '../../prisma/generated/client/client.ts';
 import type { OpenDatabase } from '../../src/database/client.ts';
-import { appendEvents, readEvents } from '../../src/event/log.ts';
+import { openEither } from '../../src/database/either.ts';
+import { appendEvents, readEvents, writeJob } from '../../src/event/log.ts';
 import { openTestDatabase } from '../support/database.ts';
+import { databases, tellSkipped } from '../support/databases.ts';
 import { addAvatar, addJob, addUser } from '../support/rows.ts';
 
 describe('the log of a job', () => {
@@ -89,5 +91,27 @@ describe('the log of a job', () => {
     await expect(append('00000000-0000-4000-8000-00000000dead', [{ type: 'QUEUED', payload: {} }])).rejects.toThrow(
       'No job',
     );
+  });
+});
+
+tellSkipped();
+
+describe.each(databases)('on %s', (_name, open) => {
+  test('what a write says that it added is what the log has, to the millisecond', async () => {
+    const { env, remove } = await open();
+    const { prisma, close } = await openEither(env['DATABASE_URL'], String(env['DATA_DIR']));
+    const { id } = await addJob(prisma, await addAvatar(prisma, (await addUser(prisma)).id));
+    const added = [];
+    for (let n = 0; n < 20; n += 1) {
+      const message = `"é" 漢字 \u{1f600} \\ ${n}`;
+      const written = await writeJob(prisma, { id, status: null, token: null }, {}, [
+        { type: 'LOGGED', payload: { message, loggedAt: '2026-01-01T00:00:00.000001Z', level: null } },
+        { type: 'PROGRESSED', payload: { percent: n, step: null, totalSteps: 1000, source: 'ESTIMATED' } },
+      ]);
+      added.push(...(written?.events ?? []));
+    }
+    expect(added).toEqual(await readEvents(prisma, id, 0, 100));
+    await close();
+    await remove();
   });
 });

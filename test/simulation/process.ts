@@ -1,4 +1,5 @@
 /** One life of the server: the real core over gated parts. When it dies, nothing of it goes on, and what was committed stays. */
+import { setMaxListeners } from 'node:events';
 import { pino } from 'pino';
 import type { Database, Tx } from '../../src/database/client.ts';
 import { Events } from '../../src/event/events.ts';
@@ -36,6 +37,8 @@ export class SimulatedProcess {
 
   constructor(around: Surroundings) {
     this.#around = around;
+    // As many as there are steps, and no leak.
+    setMaxListeners(0, this.#signal);
     this.died = new Promise((resolve) => {
       this.#die = () => resolve('DIED');
     });

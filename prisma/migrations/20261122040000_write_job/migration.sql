@@ -25,7 +25,7 @@ END $$;
 -- token; null stands for any. Returns the number of the newest event, what each event was given, and when it was written;
 -- nothing when the row is another's by now. What is no column of the list is not written: job/columns.ts has the same.
 CREATE FUNCTION write_job(of_job UUID, in_status "JobStatus", with_token UUID, changes JSONB, events JSONB)
-RETURNS TABLE (last INTEGER, numbers INTEGER[], written_at TIMESTAMPTZ(3)) LANGUAGE plpgsql AS $$
+RETURNS TABLE (last INTEGER, numbers INTEGER[], written_at TIMESTAMPTZ) LANGUAGE plpgsql AS $$
 DECLARE
   held "Job";
 BEGIN
@@ -46,6 +46,7 @@ BEGIN
     "noticedAt" = held."noticedAt", "cancelRequestedAt" = held."cancelRequestedAt", "failures" = held."failures",
     "paidTenths" = held."paidTenths", "seed" = held."seed", "datasetUrl" = held."datasetUrl"
   WHERE "id" = of_job;
-  written_at := now();
+  -- As the column has it: a result of a function has no precision of its own.
+  written_at := now()::TIMESTAMPTZ(3);
   RETURN NEXT;
 END $$;
