@@ -12,7 +12,7 @@ import type { Figure, PartOptions } from './part.ts';
 import { versioned } from './versions.ts';
 
 const isQuick = process.argv.includes('--quick');
-const rounds = isQuick ? 3 : 5;
+const rounds = 3;
 const scale = isQuick ? 0.2 : 1;
 const names = ['likeness', 'plain', 'bare'] as const;
 
@@ -38,7 +38,7 @@ const scenes: Scene[] = [
     title: `1 job, ${people(1_000)} subscribers`,
     crowded: { from: 0, jobs: 1, followers: people(1_000) },
     wayOf: sockets,
-    events: { likeness: some(320), plain: some(96), bare: some(320) },
+    events: { likeness: some(160), plain: some(32), bare: some(160) },
     hasBursts: true,
     goals: { bare: 0.9, p99: 50, burst: 1.4 },
   },
@@ -47,7 +47,7 @@ const scenes: Scene[] = [
     title: `1 job, ${people(10_000)} subscribers`,
     crowded: { from: 1, jobs: 1, followers: people(10_000) },
     wayOf: sockets,
-    events: { likeness: some(32), plain: some(16), bare: some(32) },
+    events: { likeness: some(16), plain: some(16), bare: some(16) },
     hasBursts: true,
     hasHeap: true,
     goals: { bare: 0.9, heap: 12, burst: 1.4 },
@@ -57,7 +57,7 @@ const scenes: Scene[] = [
     title: `${people(1_000)} jobs, 1 subscriber each`,
     crowded: { from: 2, jobs: people(1_000), followers: 1 },
     wayOf: sockets,
-    events: { likeness: some(96), plain: some(64), bare: some(96) },
+    events: { likeness: some(48), plain: some(32), bare: some(48) },
     goals: { plain: 1.5, p99: 50 },
   },
   {
@@ -65,7 +65,7 @@ const scenes: Scene[] = [
     title: `1 job, ${people(1_000)} by server-sent events`,
     crowded: { from: 1_010, jobs: 1, followers: people(1_000) },
     wayOf: streams,
-    events: { likeness: some(64), plain: some(64), bare: some(320) },
+    events: { likeness: some(160), plain: some(32), bare: some(160) },
     goals: {},
   },
 ];
@@ -112,7 +112,7 @@ async function play(theatre: Theatre, scene: Scene): Promise<void> {
 
   const times: Record<'p50' | 'p99', PerName> = { p50: { ...heapOf }, p99: { ...heapOf } };
   for (const name of names) {
-    const pace = { do: 'pace' as const, crowded, messagesPerSecond: peak[name] / 10, seconds: isQuick ? 2 : 6 };
+    const pace = { do: 'pace' as const, crowded, messagesPerSecond: peak[name] / 10, seconds: isQuick ? 2 : 4 };
     const all = await theatre.timesOf(async () => await theatre.order(name, pace));
     times.p50[name] = at(all, 0.5);
     times.p99[name] = at(all, 0.99);

@@ -1,4 +1,7 @@
-/** From `npm start` to the first answer, and the memory that it then takes. Beside the embedded database alone, which is most of it. */
+/**
+ * From the start of the process that `npm start` starts to its first answer, and the memory that it then takes. Beside the
+ * embedded database alone.
+ */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -52,7 +55,7 @@ export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> 
       };
     };
     return [
-      figure('`npm start` to the first answer, on a folder that is there', 'again', 1_500),
+      figure('the server’s process to its first answer, on a folder that is there', 'again', 1_500),
       figure('the first time', 'first', 4_000),
       {
         what: 'memory at rest',
