@@ -1,5 +1,5 @@
 /**
- * A subscription over server-sent events whose answers come from a broadcast: what Yoga would write, byte for byte, past
+ * A subscription over server-sent events whose answers come from a broadcast: the events that Yoga would write, past
  * its Response and its streams, each of which costs as much as the event.
  */
 import type { ServerResponse } from 'node:http';
