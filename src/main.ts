@@ -1,14 +1,14 @@
 /** The entry: settings, the server, and an ordered end. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { loadDotEnv, readSettings, type Settings, WrongSettings } from './app/config.ts';
+import { createLog } from './app/logger.ts';
+import { type Likeness, start } from './app/start.ts';
 import { DataFolderUnusable } from './database/embedded.ts';
-import { DataFolderInUse } from './database/lock.ts';
+import { DataFolderInUse } from './database/folder-lock.ts';
 import { DatabaseUnusable } from './database/postgres.ts';
-import { loadDotEnv, readSettings, type Settings, WrongSettings } from './env.ts';
-import { armFailpoints, readFailpoints } from './failpoint.ts';
-import { createLog } from './log.ts';
-import { type Likeness, start } from './start.ts';
-import { PlaceUnusable } from './storage/place.ts';
+import { armFailpoints, readFailpoints } from './runtime/failpoint.ts';
+import { PlaceUnusable } from './storage/blob-store.ts';
 
 /** Whoever has not ended by then is left behind; every job goes on at the next start. */
 const shutdownMs = 10_000;

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kind, type OperationDefinitionNode, parse, print, validate } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { schema } from '../src/schema.ts';
+import { schema } from '../src/app/schema.ts';
 import { type Answer, openSocket, sse, upload } from './support/http.ts';
 import { startLikeness, type TestLikeness } from './support/likeness.ts';
 import { photoNames, photoPath } from './support/photos.ts';

@@ -5,13 +5,13 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CloseCode } from 'graphql-ws';
 import { expect, onTestFinished, test } from 'vitest';
-import { settings } from '../src/env.ts';
+import { settings } from '../src/app/config.ts';
 import { maxPromptLength } from '../src/generation/rules.ts';
 import { isRetryable } from '../src/job/state.ts';
 import { photoLimits } from '../src/photo/rules.ts';
-import { defaultLimits } from '../src/server/limits.ts';
-import { tooManySockets, unavailable } from '../src/server/protocol.ts';
-import { slowConsumer } from '../src/server/socket.ts';
+import { defaultLimits } from '../src/server/limits/limits.ts';
+import { tooManySockets, unavailable } from '../src/server/websocket/protocol.ts';
+import { slowConsumer } from '../src/server/websocket/socket.ts';
 import { photoLimits as trainingPhotos } from '../src/training/rules.ts';
 import { startLikeness } from './support/likeness.ts';
 
@@ -105,7 +105,7 @@ test('files that there are', () => {
 });
 
 test('pictures that are not too heavy', () => {
-  const folder = join(root, '.github/readme');
+  const folder = join(root, 'docs/images');
   const bytes = readdirSync(folder).map((name) => statSync(join(folder, name)).size);
   expect(bytes.reduce((sum, size) => sum + size)).toBeLessThan(1_500_000);
 });

@@ -1,8 +1,8 @@
 /** API keys: `lk_` and 256 random bits. Only the hash of one is kept. */
 import { createHash, randomBytes } from 'node:crypto';
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
-import type { App } from '../app.ts';
-import { invalid } from './refused.ts';
+import type { App } from '../app/app.ts';
+import { invalid } from './access-refused.ts';
 
 const prefix = 'lk_';
 

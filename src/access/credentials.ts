@@ -1,6 +1,6 @@
 /** What a request says about who sends it: over HTTP in its headers, over a WebSocket also in connection_init. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { invalid } from './refused.ts';
+import { invalid } from './access-refused.ts';
 
 export type Credentials = {
   /** An API key or a JWT; undefined when there is none. */

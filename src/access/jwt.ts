@@ -1,8 +1,8 @@
 /** JSON Web Tokens of an app's own end users, signed by its identity provider. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
-import { isStorable } from '../text.ts';
-import { invalid } from './refused.ts';
+import { isStorable } from '../database/storable-text.ts';
+import { invalid } from './access-refused.ts';
 
 /** Asymmetric ones only: with HS256 a public key would be a secret that everybody knows. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];

@@ -1,10 +1,10 @@
 /** Who calls, and for how long that holds. */
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
-import type { App, Viewer } from '../app.ts';
+import type { App, Viewer } from '../app/app.ts';
+import { forbidden, invalid, malformed, missing } from './access-refused.ts';
 import { findApiKey, isApiKey } from './api-key.ts';
 import type { Credentials } from './credentials.ts';
 import type { VerifyJwt } from './jwt.ts';
-import { forbidden, invalid, malformed, missing } from './refused.ts';
 import { allScopes, type Scopes, scopesForOther, scopesOf } from './scopes.ts';
 
 export type Session = {

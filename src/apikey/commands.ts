@@ -1,8 +1,8 @@
 /** What admins can do with API keys. */
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
 import { makeApiKey } from '../access/api-key.ts';
-import type { App } from '../app.ts';
-import { NotFound } from '../errors.ts';
+import type { App } from '../app/app.ts';
+import { NotFound } from '../app/refusal.ts';
 import { parseNewApiKey } from './rules.ts';
 
 /** A new key for an owner. The key itself is in the answer, and nowhere else from then on. Throws InvalidInput, NotFound. */

@@ -1,9 +1,9 @@
 /** What can be done to an avatar, one transaction each. */
 import { randomUUID } from 'node:crypto';
 import type { Avatar, Prisma } from '../../prisma/generated/client/client.ts';
-import type { App, Viewer } from '../app.ts';
-import { NotFound, parseInput } from '../errors.ts';
-import { lockOwner, own, ownedBy } from '../own.ts';
+import { lockOwner, own, ownedBy } from '../access/ownership.ts';
+import type { App, Viewer } from '../app/app.ts';
+import { NotFound, parseInput } from '../app/refusal.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
 import { createAvatarInput, defaultTrigger, importAvatarInput, newName } from './rules.ts';
 

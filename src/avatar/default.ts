@@ -1,9 +1,9 @@
 /** The owner's default avatar: exactly one, once the owner has any. */
 import type { Avatar } from '../../prisma/generated/client/client.ts';
-import type { App, Viewer } from '../app.ts';
+import { lockOwner, own } from '../access/ownership.ts';
+import type { App, Viewer } from '../app/app.ts';
+import { NotFound } from '../app/refusal.ts';
 import type { Tx } from '../database/client.ts';
-import { NotFound } from '../errors.ts';
-import { lockOwner, own } from '../own.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
 
 /** Throws NotFound. */

@@ -1,11 +1,11 @@
 /** Deleting an avatar: gone for every reader at once, from the disk when fal has let go of it. */
 
 import type { Job } from '../../prisma/generated/client/client.ts';
-import type { App, Viewer } from '../app.ts';
+import { lockOwner } from '../access/ownership.ts';
+import type { App, Viewer } from '../app/app.ts';
+import { NotFound } from '../app/refusal.ts';
 import type { Tx } from '../database/client.ts';
-import { NotFound } from '../errors.ts';
-import { announceCancel, cancelInTransaction, JobFinished } from '../job/cancel.ts';
-import { lockOwner } from '../own.ts';
+import { announceCancel, cancelInTransaction, JobFinished } from '../job/commands/cancel-job.ts';
 import { ensureDefault } from './default.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
 

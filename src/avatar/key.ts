@@ -1,9 +1,9 @@
 /** Which avatar a caller means. */
 import type { AvatarKind } from '../../prisma/generated/client/client.ts';
-import type { Viewer } from '../app.ts';
-import { NotFound } from '../errors.ts';
-import { uuidOf } from '../global-id.ts';
-import { own } from '../own.ts';
+import { own } from '../access/ownership.ts';
+import type { Viewer } from '../app/app.ts';
+import { NotFound } from '../app/refusal.ts';
+import { uuidOf } from '../graphql/global-id.ts';
 
 /** An avatar's uuid, with the kind that its global id claims: a portrait's id under a style's name names nothing. */
 export type AvatarKey = { id: string; kind?: AvatarKind };

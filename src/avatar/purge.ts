@@ -1,6 +1,6 @@
 /** What is left of deleted avatars. */
-import type { App } from '../app.ts';
-import { failpoint } from '../failpoint.ts';
+import type { App } from '../app/app.ts';
+import { failpoint } from '../runtime/failpoint.ts';
 
 /** For those who are still reading: an answer that is being put together, and the log, which tells how a job ended. */
 const lingerMs = 10_000;

@@ -4,8 +4,8 @@
 import { existsSync, fsyncSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
-import { failpoint } from '../failpoint.ts';
-import { DataFolderInUse, lockFolder } from './lock.ts';
+import { failpoint } from '../runtime/failpoint.ts';
+import { DataFolderInUse, lockFolder } from './folder-lock.ts';
 
 export type EmbeddedDatabase = { pglite: PGlite; close(): Promise<void> };
 

@@ -6,7 +6,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { failpoint } from '../failpoint.ts';
+import { failpoint } from '../runtime/failpoint.ts';
 
 /** One connection: what it is told, it is told in order. `run` takes several statements; `query` takes one, with values. */
 export type SqlSession = {

@@ -1,6 +1,6 @@
 /** What the body of fal's error says, in whichever of its shapes: a sentence, a list in pydantic's form, an object. */
 import { z } from 'zod';
-import { clip } from '../text.ts';
+import { clip } from '../database/storable-text.ts';
 
 /** An HTTP error of fal; `body` is its JSON, undefined when it was none. */
 export type Refusal = {

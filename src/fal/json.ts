@@ -1,5 +1,5 @@
 /** JSON as fal writes it: seeds are integers of up to 64 bits, which JSON.parse would round, and strings can hold anything. */
-import { storable } from '../text.ts';
+import { storable } from '../database/storable-text.ts';
 
 /** A string of JSON, which is left alone, or a number. Only ever run over text that JSON.parse accepted. */
 const stringOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;

@@ -1,12 +1,12 @@
 /** What can be done with generations, one transaction each. */
 import type { Avatar, Job } from '../../prisma/generated/client/client.ts';
-import type { App, Viewer } from '../app.ts';
+import type { App, Viewer } from '../app/app.ts';
 import type { AvatarKey } from '../avatar/key.ts';
 import { lockAvatar } from '../avatar/lock.ts';
 import type { Tx } from '../database/client.ts';
 import { endpoints } from '../fal/endpoints.ts';
-import { idempotencyOf } from '../job/idempotency.ts';
-import { JobActive, type JobPlan, type NewJob, planJob, startJob } from '../job/start.ts';
+import { idempotencyOf } from '../job/commands/idempotency.ts';
+import { JobActive, type JobPlan, type NewJob, planJob, startJob } from '../job/commands/start-job.ts';
 import { isEnded } from '../job/state.ts';
 import { type GenerationInput, planDrawing } from './plan.ts';
 import { AvatarRule, assertMayGenerate } from './rules.ts';

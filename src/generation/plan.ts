@@ -1,9 +1,9 @@
 /** Pure: from what the caller asks of an avatar to what fal is sent. */
 import type { Avatar, GenerationPreset } from '../../prisma/generated/client/client.ts';
-import { type InputIssue, InvalidInput } from '../errors.ts';
+import { type InputIssue, InvalidInput } from '../app/refusal.ts';
 import { type EndpointInput, endpoints } from '../fal/endpoints.ts';
 import { type FalMode, urlForFal } from '../fal/url.ts';
-import type { ImageSizeName } from './preset/presets.ts';
+import type { ImageSizeName } from './presets.ts';
 import { promptIssues, routeGeneration, seedIssues, ultraIssues } from './rules.ts';
 import { inputIssues } from './settings/names.ts';
 import {

@@ -1,7 +1,7 @@
 /** Which generations a search finds. */
 import type { Prisma } from '../../prisma/generated/client/client.ts';
 import { readAvatarKey } from '../avatar/key.ts';
-import { isStorable } from '../text.ts';
+import { isStorable } from '../database/storable-text.ts';
 
 /** Generations of an avatar, by its global id; none when that names no avatar, all when there is none to be of. */
 export function isOf(avatarId: string | null | undefined): Prisma.JobWhereInput {

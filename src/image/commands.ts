@@ -1,9 +1,9 @@
 /** What can be done with a generated image. */
 import type { GeneratedImage } from '../../prisma/generated/client/client.ts';
-import type { App, Viewer } from '../app.ts';
-import { NotFound } from '../errors.ts';
-import { uuidOf } from '../global-id.ts';
-import { own } from '../own.ts';
+import { own } from '../access/ownership.ts';
+import type { App, Viewer } from '../app/app.ts';
+import { NotFound } from '../app/refusal.ts';
+import { uuidOf } from '../graphql/global-id.ts';
 
 /** Marks an image, or takes the mark away. Running it twice changes nothing more. Throws NotFound. */
 export async function favoriteImage(

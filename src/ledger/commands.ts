@@ -2,11 +2,11 @@
 
 import { z } from 'zod';
 import type { User } from '../../prisma/generated/client/client.ts';
-import type { App } from '../app.ts';
-import { InvalidInput, NotFound, parseInput } from '../errors.ts';
-import { idempotencyKey } from '../job/idempotency.ts';
-import { lockOwner } from '../own.ts';
-import { isStorable } from '../text.ts';
+import { lockOwner } from '../access/ownership.ts';
+import type { App } from '../app/app.ts';
+import { InvalidInput, NotFound, parseInput } from '../app/refusal.ts';
+import { isStorable } from '../database/storable-text.ts';
+import { idempotencyKey } from '../job/commands/idempotency.ts';
 import { issue } from './account.ts';
 import { toCredits, toTenths } from './prices.ts';
 

@@ -1,18 +1,18 @@
 /** What can be done to an avatar's photos. None of it while the avatar is being trained. */
 import type { Avatar, Photo } from '../../prisma/generated/client/client.ts';
-import type { App, Viewer } from '../app.ts';
+import { own } from '../access/ownership.ts';
+import type { App, Viewer } from '../app/app.ts';
+import { NotFound } from '../app/refusal.ts';
 import { type AvatarKey, ownAvatar } from '../avatar/key.ts';
 import { lockAvatar } from '../avatar/lock.ts';
 import type { Tx } from '../database/client.ts';
-import { NotFound } from '../errors.ts';
-import { failpoint } from '../failpoint.ts';
-import { uuidOf } from '../global-id.ts';
-import { JobActive } from '../job/start.ts';
-import { own } from '../own.ts';
-import { FileGone } from '../storage/place.ts';
-import type { UploadedFile } from '../upload.ts';
+import { uuidOf } from '../graphql/global-id.ts';
+import { JobActive } from '../job/commands/start-job.ts';
+import { failpoint } from '../runtime/failpoint.ts';
+import { FileGone } from '../storage/blob-store.ts';
+import type { UploadedFile } from '../storage/uploaded-file.ts';
 import { inspectPhoto } from './inspect.ts';
-import { filesOf, type Inspected, keepPhotos, type PhotoVerdict, writeSound } from './keep.ts';
+import { filesOf, type Inspected, keepPhotos, type PhotoVerdict, writeSound } from './store-photos.ts';
 
 type Parts = Pick<App, 'prisma' | 'files'>;
 

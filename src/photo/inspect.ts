@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { fileTypeFromFile } from 'file-type';
 import sharp from 'sharp';
 import { decoding, header, picture } from '../storage/decoder.ts';
-import type { UploadedFile } from '../upload.ts';
+import type { UploadedFile } from '../storage/uploaded-file.ts';
 import {
   corrupt,
   findingsOf,

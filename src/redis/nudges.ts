@@ -1,7 +1,7 @@
 /** Nudges between processes, over Redis. This process hears its own at once, and not a second time from there. */
 import { randomUUID } from 'node:crypto';
 import { createRedisEventTarget } from '@graphql-yoga/redis-event-target';
-import type { NudgeTarget } from '../event/nudge.ts';
+import type { NudgeTarget } from '../events/nudges.ts';
 import type { RedisClients } from './redis.ts';
 
 type Sent = { by: string; detail: string };

@@ -4,7 +4,7 @@
  */
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
-import { within } from '../timers.ts';
+import { within } from '../runtime/timers.ts';
 
 export type RedisClients = {
   /** For commands. While Redis is gone they fail at once. */

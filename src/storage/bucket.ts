@@ -18,7 +18,7 @@ import {
   PlaceUnusable,
   readKey,
   renditionsOf,
-} from './place.ts';
+} from './blob-store.ts';
 import type { ByteRange } from './range.ts';
 import type { Scratch } from './scratch.ts';
 

@@ -1,6 +1,6 @@
 /** How this server reads pictures: three formats, so many pixels, to the last byte. */
 import sharp, { type Sharp } from 'sharp';
-import { gate } from './gate.ts';
+import { gate } from './semaphore.ts';
 
 /** The most pixels that are ever decoded: as many as a photo may have, and far more than fal draws. */
 const maxPixels = 50_000_000;

@@ -3,11 +3,11 @@ import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Database, Tx } from '../database/client.ts';
-import { FileGone, fileKey, type OpenFile, type Place } from './place.ts';
+import { FileGone, fileKey, type OpenFile, type Place } from './blob-store.ts';
+import { assertSpace } from './disk-space.ts';
 import type { Rendition } from './rendition.ts';
 import { createRenditions } from './renditions.ts';
 import type { Scratch, WrittenFile } from './scratch.ts';
-import { assertSpace } from './space.ts';
 import { adopt, hourMs, removeUnused, searchPlace } from './sweep.ts';
 
 export interface FileStore {

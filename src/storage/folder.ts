@@ -11,7 +11,7 @@ import {
   PlaceUnusable,
   readKey,
   renditionsOf,
-} from './place.ts';
+} from './blob-store.ts';
 import { namesIn, sync, writtenAtOf } from './scratch.ts';
 
 export function createFolder(folder: string): Place {

@@ -1,13 +1,13 @@
 /** The files as the settings ask for them: in DATA_DIR, or in a bucket with only the temporary ones there. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { Settings } from '../app/config.ts';
 import type { Database } from '../database/client.ts';
-import type { Settings } from '../env.ts';
+import { type Place, PlaceAway } from './blob-store.ts';
+import { freeBytes } from './disk-space.ts';
 import { createFileStore, type FileStore } from './files.ts';
 import { createFolder } from './folder.ts';
-import { type Place, PlaceAway } from './place.ts';
 import { createScratch, type Scratch } from './scratch.ts';
-import { freeBytes } from './space.ts';
 
 export type OpenFiles = { files: FileStore; close(): void };
 

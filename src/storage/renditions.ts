@@ -1,8 +1,8 @@
 /** Pictures in other sizes and formats, drawn once and kept. A cache: what is missing is drawn again. */
 import { rm } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
+import { FileGone, fileKey, type OpenFile, type Place, renditionsOf } from './blob-store.ts';
 import { decoding, picture } from './decoder.ts';
-import { FileGone, fileKey, type OpenFile, type Place, renditionsOf } from './place.ts';
 import type { ImageFormat, Rendition } from './rendition.ts';
 import type { Scratch } from './scratch.ts';
 

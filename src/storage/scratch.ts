@@ -3,8 +3,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { failpoint } from '../failpoint.ts';
-import { assertWritable } from './space.ts';
+import { failpoint } from '../runtime/failpoint.ts';
+import { assertWritable } from './disk-space.ts';
 
 export type WrittenFile = { hash: string; byteSize: number };
 

@@ -1,13 +1,13 @@
 /** Answering a request for one of our files by a signed URL. It knows neither whose file it is nor Node's server. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import { InvalidInput } from '../errors.ts';
+import { InvalidInput } from '../app/refusal.ts';
+import { FileGone, type OpenFile, PlaceAway } from './blob-store.ts';
 import type { FileStore } from './files.ts';
-import { FileGone, type OpenFile, PlaceAway } from './place.ts';
 import { parseRange } from './range.ts';
 import { contentTypes, parseRendition, type Rendition } from './rendition.ts';
 import { renditionKey } from './renditions.ts';
-import { expiresAt, type SignedUrls } from './urls.ts';
+import { expiresAt, type SignedUrls } from './signed-urls.ts';
 
 export type FileRequest = { method?: string | undefined; url: URL; headers: IncomingHttpHeaders };
 

@@ -1,7 +1,7 @@
 /** Removing files that nothing refers to. */
 import type { Prisma } from '../../prisma/generated/client/client.ts';
 import type { Database } from '../database/client.ts';
-import type { Kept, Place } from './place.ts';
+import type { Kept, Place } from './blob-store.ts';
 import { isOlderThan } from './scratch.ts';
 
 export const hourMs = 60 * 60 * 1000;

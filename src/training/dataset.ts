@@ -5,7 +5,7 @@ import { open, rm } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
-import type { App } from '../app.ts';
+import type { App } from '../app/app.ts';
 import { decoding, picture } from '../storage/decoder.ts';
 
 /** The archive, until it is removed: whoever packed it removes it. */

@@ -1,11 +1,11 @@
 /** Pure: what may be trained, and with what. */
 import { z } from 'zod';
 import type { AvatarKind } from '../../prisma/generated/client/client.ts';
+import { type InputIssue, Refusal } from '../app/refusal.ts';
 import { line } from '../avatar/rules.ts';
-import { type InputIssue, Refusal } from '../errors.ts';
 import { type FalMode, urlForFal } from '../fal/url.ts';
 import { photoLimits as ofPhotos } from '../photo/rules.ts';
-import { presetNames } from './preset/presets.ts';
+import { presetNames } from './presets.ts';
 import { type Trainer, trainerOf } from './settings/settings.ts';
 
 /** Photos that an avatar needs to be trained, and the most that it may have. */

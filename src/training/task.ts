@@ -1,12 +1,12 @@
 /** What a training asks of fal, how its answer is read, and what is kept of it. */
 import type { Job } from '../../prisma/generated/client/client.ts';
-import type { App } from '../app.ts';
+import type { App } from '../app/app.ts';
 import { FalError } from '../fal/errors.ts';
 import type { Fal } from '../fal/port.ts';
 import type { Task } from '../job/task.ts';
-import { lookAt } from '../url/look.ts';
+import { lookAt } from '../remote-file/inspect.ts';
+import { copyLora, type KeptModel, readFinetune } from './artefact.ts';
 import { packDataset } from './dataset.ts';
-import { copyLora, type KeptModel, readFinetune } from './model.ts';
 import { fieldName } from './settings/names.ts';
 import { archiveField, inputOf, readSettings, trainerOfEndpoint } from './settings/wire.ts';
 

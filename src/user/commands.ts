@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import type { User } from '../../prisma/generated/client/client.ts';
 import { findOrAddUser, isExternalId, realmOf } from '../access/session.ts';
-import type { App, Viewer } from '../app.ts';
-import { NotFound, parseInput } from '../errors.ts';
+import type { App, Viewer } from '../app/app.ts';
+import { NotFound, parseInput } from '../app/refusal.ts';
 import { toTenths } from '../ledger/prices.ts';
 
 const externalId = z.object({

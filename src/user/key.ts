@@ -1,6 +1,6 @@
 /** Which user an admin means. */
-import { NotFound } from '../errors.ts';
-import { uuidOf } from '../global-id.ts';
+import { NotFound } from '../app/refusal.ts';
+import { uuidOf } from '../graphql/global-id.ts';
 
 /** Reads a global id. Throws NotFound for the id of anything but a user. */
 export function userIdOf(globalId: string): string {

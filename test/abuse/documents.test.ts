@@ -1,5 +1,5 @@
 /**
- * Documents that are small to send and much to do. test/server/http.test.ts proves the limits of tokens and depth, and
+ * Documents that are small to send and much to do. test/server/http/http.test.ts proves the limits of tokens and depth, and
  * that there are no batches, on a schema of its own; here they meet the real one, and a caller who has a key.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * What pages of other sites may do, and what every answer says to browsers. test/server/http.test.ts proves which bodies
- * are taken and how large, and that slow headers and bodies are cut off; test/server/multipart.test.ts the same of uploads.
+ * What pages of other sites may do, and what every answer says to browsers. test/server/http/http.test.ts proves which bodies
+ * are taken and how large, and that slow headers and bodies are cut off; test/server/upload/multipart.test.ts the same of uploads.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { multipartForm } from '../support/http.ts';

@@ -1,5 +1,5 @@
 /**
- * Sockets and event streams. test/server/sockets.test.ts proves the protocol to the letter: each close code, every kind of
+ * Sockets and event streams. test/server/websocket/sockets.test.ts proves the protocol to the letter: each close code, every kind of
  * garbage, a frame of 8 MiB, other origins, too many operations; test/server/streams.test.ts proves 4440 for a client that
  * does not read. Here: what a caller who has a key, or had one, may still do.
  */
@@ -164,7 +164,7 @@ describe('an owner', () => {
   });
 });
 
-/** That a subscription is let go with its socket and its stream, test/server/sockets.test.ts and streams.test.ts prove. */
+/** That a subscription is let go with its socket and its stream, test/server/websocket/sockets.test.ts and streams.test.ts prove. */
 describe('credentials that end', () => {
   type User = Awaited<ReturnType<typeof newKey>>;
   /** How each lets somebody in, and ends it; `end` resolves at the moment from which it counts. */

@@ -1,6 +1,6 @@
 /**
  * Requests that no client writes: with another's name, with paths that climb, and with a second request inside.
- * test/storage/serve.test.ts proves signed URLs, test/server/webhooks.test.ts what may call a webhook.
+ * test/storage/serve.test.ts proves signed URLs, test/server/http/webhooks.test.ts what may call a webhook.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';

@@ -5,8 +5,8 @@ import { createClient } from 'graphql-ws';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { AccessRefused } from '../../src/access/access-refused.ts';
 import { createJwtVerifier } from '../../src/access/jwt.ts';
-import { AccessRefused } from '../../src/access/refused.ts';
 import { type Answer, gql } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
 

@@ -1,6 +1,6 @@
 /** The table: what each role gets of each root field, with ids of the owner's, and of each Node type. */
 import { getNamedType } from 'graphql';
-import { schema } from '../../src/schema.ts';
+import { schema } from '../../src/app/schema.ts';
 import { objectsOf } from './table-walk.ts';
 
 export const roles = ['owner', 'reader', 'stranger', 'guest', 'namesake', 'deputy', 'admin', 'nobody'] as const;

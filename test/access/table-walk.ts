@@ -8,7 +8,7 @@ import {
   isObjectType,
   isRequiredArgument,
 } from 'graphql';
-import { schema } from '../../src/schema.ts';
+import { schema } from '../../src/app/schema.ts';
 
 /** All fields of the type `at`, on the shortest way to it from one of the Node types; `start` is the one. */
 export type Walk = { start: string; at: string; title: string; document: string };

@@ -2,8 +2,8 @@
 import { type GraphQLObjectType, isInterfaceType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
+import { schema } from '../../src/app/schema.ts';
 import { issueCredits } from '../../src/ledger/commands.ts';
-import { schema } from '../../src/schema.ts';
 import { globalId, uuidIn } from '../support/api.ts';
 import { addAvatar } from '../support/rows.ts';
 import { idempotencyKey } from './table-owner.ts';

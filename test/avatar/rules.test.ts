@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { InvalidInput, parseInput } from '../../src/app/refusal.ts';
+import { cursorOf, placeOf } from '../../src/avatar/cursor.ts';
 import { findingsOf } from '../../src/avatar/findings.ts';
-import { cursorOf, placeOf } from '../../src/avatar/page.ts';
 import { createAvatarInput, defaultTrigger, importAvatarInput, newName } from '../../src/avatar/rules.ts';
-import { InvalidInput, parseInput } from '../../src/errors.ts';
 import { urlForFal } from '../../src/fal/url.ts';
 
 describe('a name', () => {

@@ -6,8 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { readSettings } from '../../src/env.ts';
-import { start } from '../../src/start.ts';
+import { readSettings } from '../../src/app/config.ts';
+import { start } from '../../src/app/start.ts';
 import { gql } from '../support/http.ts';
 
 const count = Number(process.argv[2] ?? 300);

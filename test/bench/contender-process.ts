@@ -10,9 +10,9 @@ import { Pool } from 'pg';
 import { pino } from 'pino';
 import { allScopes } from '../../src/access/scopes.ts';
 import { localViewer } from '../../src/access/session.ts';
-import { readSettings } from '../../src/env.ts';
-import { schema as ours } from '../../src/schema.ts';
-import { start } from '../../src/start.ts';
+import { readSettings } from '../../src/app/config.ts';
+import { schema as ours } from '../../src/app/schema.ts';
+import { start } from '../../src/app/start.ts';
 import type { Contender } from './contender.ts';
 
 type Context = { app: object; viewer: object; scopes: object };

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createFalClient, type FalClient } from '@fal-ai/client';
-import { simulatorKey } from '../../src/fal/simulator/server.ts';
+import { simulatorKey } from '../../src/fal-simulator/server.ts';
 
-const main = join(import.meta.dirname, '../../src/fal/simulator/main.ts');
+const main = join(import.meta.dirname, '../../src/fal-simulator/main.ts');
 
 export type FalProcess = {
   url: string;

@@ -5,8 +5,8 @@
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { readSettings } from '../../src/env.ts';
-import { start } from '../../src/start.ts';
+import { readSettings } from '../../src/app/config.ts';
+import { start } from '../../src/app/start.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
 import { statementsOf } from '../support/statements.ts';
 import { openBenchDatabase, versionOfPostgres } from './database.ts';

@@ -1,7 +1,7 @@
 /** A page as an app shows it: fifty generations, each with its avatar, its images and its cost. */
 import { pino } from 'pino';
-import { readSettings } from '../../src/env.ts';
-import { start } from '../../src/start.ts';
+import { readSettings } from '../../src/app/config.ts';
+import { start } from '../../src/app/start.ts';
 import { gql } from '../support/http.ts';
 import { type Statement, statementsOf } from '../support/statements.ts';
 

@@ -7,8 +7,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { heldClock } from '../../src/fal/simulator/held-clock.ts';
-import { startSimulator } from '../../src/fal/simulator/server.ts';
+import { heldClock } from '../../src/fal-simulator/held-clock.ts';
+import { startSimulator } from '../../src/fal-simulator/server.ts';
 import { gql } from '../support/http.ts';
 import { startProcess } from '../support/process.ts';
 

@@ -1,7 +1,7 @@
 /** An owner at work: makes avatars, starts trainings and generations, retries and cancels some, follows them. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Random } from '../../src/fal/simulator/random.ts';
+import type { Random } from '../../src/fal-simulator/random.ts';
 import { photoNames, photoPath } from '../support/photos.ts';
 import { type Followed, follow } from './follower.ts';
 import type { Caller } from './owner.ts';

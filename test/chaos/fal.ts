@@ -1,7 +1,7 @@
 /** The simulated fal of a run: it may go away and come back on the same port, and its record is joined over that. */
-import type { SeenCall, SentWebhook } from '../../src/fal/simulator/record.ts';
-import type { FalRequest } from '../../src/fal/simulator/request.ts';
-import { type Simulator, startSimulator } from '../../src/fal/simulator/server.ts';
+import type { SeenCall, SentWebhook } from '../../src/fal-simulator/record.ts';
+import type { FalRequest } from '../../src/fal-simulator/request.ts';
+import { type Simulator, startSimulator } from '../../src/fal-simulator/server.ts';
 
 export type ChaosFal = {
   url: string;

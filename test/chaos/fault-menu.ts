@@ -1,5 +1,5 @@
 /** What may go wrong at fal in a chaos run: every act of the simulator's fault plans that a job has to survive. */
-import type { Random } from '../../src/fal/simulator/random.ts';
+import type { Random } from '../../src/fal-simulator/random.ts';
 
 type Entry = Record<string, unknown> & { on: string; do: string };
 

@@ -1,7 +1,7 @@
 /** What a stopped server has left in its data folder. */
 import { readdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { openEither } from '../../src/database/either.ts';
+import { openEither } from '../../src/database/open-database.ts';
 
 /** Files of that folder and below, as paths. */
 function filesIn(folder: string): string[] {

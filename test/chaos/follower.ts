@@ -1,6 +1,6 @@
 /** Who follows a job over connections that it drops and the server's deaths break, joining what each of them gave. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Random } from '../../src/fal/simulator/random.ts';
+import type { Random } from '../../src/fal-simulator/random.ts';
 import type { Caller } from './owner.ts';
 
 export const eventFields = `__typename sequence occurredAt

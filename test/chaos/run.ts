@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { Agent, setGlobalDispatcher } from 'undici';
-import { randomFrom } from '../../src/fal/simulator/random.ts';
+import { randomFrom } from '../../src/fal-simulator/random.ts';
 import { freePort } from '../support/process.ts';
 import type { Journal, StartedJob } from './client.ts';
 import { startFal } from './fal.ts';

@@ -1,6 +1,6 @@
 /** What goes wrong while owners are at work, until `over`: by seed, whatever else happens. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { randomFrom } from '../../src/fal/simulator/random.ts';
+import { randomFrom } from '../../src/fal-simulator/random.ts';
 import type { ChaosFal } from './fal.ts';
 import { drawPlan } from './fault-menu.ts';
 import type { MortalServer } from './server.ts';

@@ -1,6 +1,6 @@
 /** What owners do in a run: first they have avatars trained, then they start jobs, cancel some and start some anew. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Random } from '../../src/fal/simulator/random.ts';
+import type { Random } from '../../src/fal-simulator/random.ts';
 import {
   type ChaosAvatar,
   cancelSometime,

@@ -1,11 +1,11 @@
 /**
- * `npm run cluster`: what .deploy/compose.yaml describes, from what is installed on this machine: a database of its own on
+ * `npm run cluster`: what compose.yaml describes, from what is installed on this machine: a database of its own on
  * the PostgreSQL that the tests use, a Redis, two servers and a load balancer, and a simulated fal. Ctrl-C ends it all.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startSimulator } from '../../src/fal/simulator/server.ts';
+import { startSimulator } from '../../src/fal-simulator/server.ts';
 import { openBalancer } from '../support/balancer.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
 import { hasRedis, openRedisServer } from '../support/redis.ts';

@@ -1,6 +1,6 @@
 /** Several processes on one PostgreSQL and one Redis, before one fal that a test can hold. */
 import { readFileSync } from 'node:fs';
-import { type Simulator, startSimulator } from '../../src/fal/simulator/server.ts';
+import { type Simulator, startSimulator } from '../../src/fal-simulator/server.ts';
 import { onPostgres, type ServerDatabase } from '../support/databases.ts';
 import { followAnywhere, type Seen } from '../support/follow.ts';
 import { type Gate, openGate } from '../support/gate.ts';

@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
 import { applicationName, DatabaseUnusable, openPostgres } from '../../src/database/postgres.ts';
-import { type Simulator, startSimulator } from '../../src/fal/simulator/server.ts';
+import { type Simulator, startSimulator } from '../../src/fal-simulator/server.ts';
 import { databases, onPostgres, type ServerDatabase, tellSkipped } from '../support/databases.ts';
 import { type Answer, subscribe } from '../support/http.ts';
 import { newDataFolder, startLikeness, type TestLikeness } from '../support/likeness.ts';

@@ -3,7 +3,7 @@
  * A case starts a server two or three times, so `npm test` takes the kills around a submit, and `npm run failpoints` all.
  */
 import { describe, expect, test } from 'vitest';
-import { type Failpoint, failpoints } from '../../src/failpoint.ts';
+import { type Failpoint, failpoints } from '../../src/runtime/failpoint.ts';
 import type { ServerDatabase } from '../support/databases.ts';
 import { type Case, openNothing, sweep } from './sweep.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Avatar, GenerationPreset } from '../../prisma/generated/client/client.ts';
-import { InvalidInput } from '../../src/errors.ts';
+import { InvalidInput } from '../../src/app/refusal.ts';
 import type { FalMode } from '../../src/fal/url.ts';
 import { type GenerationInput, planDrawing } from '../../src/generation/plan.ts';
 import { readSettings } from '../../src/generation/settings/wire.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Job } from '../../prisma/generated/client/client.ts';
 import { retryGeneration, startGeneration } from '../../src/generation/commands.ts';
 import { AvatarNotReady } from '../../src/generation/rules.ts';
-import { JobActive } from '../../src/job/start.ts';
+import { JobActive } from '../../src/job/commands/start-job.ts';
 import { type Generations, openGenerations } from '../support/generations.ts';
 
 let server: Generations;

@@ -1,7 +1,7 @@
 import { parse, subscribe } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allScopes } from '../../src/access/scopes.ts';
-import { schema } from '../../src/schema.ts';
+import { schema } from '../../src/app/schema.ts';
 import { type Api, globalId, openApi, uuidIn } from '../support/api.ts';
 
 let api: Api;

@@ -1,18 +1,18 @@
 /** Each operation through the function of src/ that does it. */
 import { randomUUID } from 'node:crypto';
-import type { App, Viewer } from '../../src/app.ts';
+import type { App, Viewer } from '../../src/app/app.ts';
 import { importAvatar } from '../../src/avatar/commands.ts';
 import { deleteAvatar } from '../../src/avatar/delete.ts';
 import type { Database } from '../../src/database/client.ts';
 import { startGeneration } from '../../src/generation/commands.ts';
-import { admitWaiting, tellPositions } from '../../src/job/admission.ts';
-import { cancelJob } from '../../src/job/cancel.ts';
-import { end } from '../../src/job/end.ts';
-import { finalize } from '../../src/job/finalize.ts';
-import type { Runner } from '../../src/job/runner.ts';
-import { type Claim, write } from '../../src/job/transition.ts';
+import { admitWaiting, tellPositions } from '../../src/job/capacity/waiting-line.ts';
+import { cancelJob } from '../../src/job/commands/cancel-job.ts';
+import { retryJob } from '../../src/job/commands/retry-job.ts';
+import { type Claim, write } from '../../src/job/runner/commit-step.ts';
+import { end } from '../../src/job/runner/end.ts';
+import { finalize } from '../../src/job/runner/finalize.ts';
+import type { Runner } from '../../src/job/runner/step-dependencies.ts';
 import { issueCredits } from '../../src/ledger/commands.ts';
-import { retryJob } from '../../src/retry/commands.ts';
 import { startTraining } from '../../src/training/commands.ts';
 import { setUserLimits } from '../../src/user/commands.ts';
 import type { Operation } from './operations.ts';

@@ -1,10 +1,10 @@
 /** Credits as clients of the API see them, over `openGenerations` with metering on and a clock that stands. */
 import { Readable } from 'node:stream';
 import sharp from 'sharp';
-import type { Viewer } from '../../src/app.ts';
+import type { Viewer } from '../../src/app/app.ts';
 import { FalError } from '../../src/fal/errors.ts';
 import { generationTask } from '../../src/generation/task.ts';
-import type { Runner } from '../../src/job/runner.ts';
+import type { Runner } from '../../src/job/runner/step-dependencies.ts';
 import { issueCredits } from '../../src/ledger/commands.ts';
 import { trainingTask } from '../../src/training/task.ts';
 import { type Generations, globalId, openGenerations } from '../support/generations.ts';

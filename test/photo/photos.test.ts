@@ -6,8 +6,8 @@ import { encodeGlobalID } from '@pothos/plugin-relay';
 import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addPhotos } from '../../src/photo/commands.ts';
-import { FileGone } from '../../src/storage/place.ts';
-import { UploadedFile } from '../../src/upload.ts';
+import { FileGone } from '../../src/storage/blob-store.ts';
+import { UploadedFile } from '../../src/storage/uploaded-file.ts';
 import { type Api, openApi } from '../support/api.ts';
 import { goodPhotos, photoPath, uploaded } from '../support/photos.ts';
 

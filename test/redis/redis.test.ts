@@ -2,10 +2,10 @@
 import { pino } from 'pino';
 import { RateLimiterRes } from 'rate-limiter-flexible';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { Nudges } from '../../src/event/nudge.ts';
+import { Nudges } from '../../src/events/nudges.ts';
 import { redisNudges } from '../../src/redis/nudges.ts';
 import { openRedis } from '../../src/redis/redis.ts';
-import { inRedis } from '../../src/server/rate-store.ts';
+import { inRedis } from '../../src/server/limits/rate-store.ts';
 import { hasRedis, openRedisServer, type TestRedis, tellSkippedRedis } from '../support/redis.ts';
 
 tellSkippedRedis();

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { createSchema } from 'graphql-yoga';
 import { type Logger, pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import { FileScalar } from '../../src/builder.ts';
-import { NotFound } from '../../src/errors.ts';
-import { createServer, type Server, type ServerOptions } from '../../src/server.ts';
-import type { UploadedFile } from '../../src/upload.ts';
-import { Channel } from './channel.ts';
+import { NotFound } from '../../src/app/refusal.ts';
+import { FileScalar } from '../../src/graphql/builder.ts';
+import { createServer, type Server, type ServerOptions } from '../../src/server/server.ts';
+import type { UploadedFile } from '../../src/storage/uploaded-file.ts';
+import { Channel } from './websocket/channel.ts';
 
 const typeDefs = /* GraphQL */ `
   scalar File

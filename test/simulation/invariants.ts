@@ -1,6 +1,6 @@
 /** What holds after every schedule, whatever happened in it: reliability's invariants, one by one. */
 import type { Database } from '../../src/database/client.ts';
-import { isTerminalEvent } from '../../src/event/payload.ts';
+import { isTerminalEvent } from '../../src/events/payload.ts';
 import { moves } from '../../src/job/state.ts';
 import { priceTenths } from '../../src/ledger/prices.ts';
 import { hashOf, picturesOf } from './task.ts';

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Tx } from '../../src/database/client.ts';
-import type { Step, Steps } from '../../src/job/steps.ts';
+import type { Step, Steps } from '../../src/job/runner/steps.ts';
 
 type Held = { step: Step; dueAt: number; holder: object | undefined };
 

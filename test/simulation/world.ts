@@ -5,9 +5,9 @@
 import type { Scheduler } from 'fast-check';
 import { vi } from 'vitest';
 import type { Database } from '../../src/database/client.ts';
-import { cancelJob, JobFinished } from '../../src/job/cancel.ts';
-import { startJob } from '../../src/job/start.ts';
-import type { Step } from '../../src/job/steps.ts';
+import { cancelJob, JobFinished } from '../../src/job/commands/cancel-job.ts';
+import { startJob } from '../../src/job/commands/start-job.ts';
+import type { Step } from '../../src/job/runner/steps.ts';
 import { issue } from '../../src/ledger/account.ts';
 import { addAvatar, addUser } from '../support/rows.ts';
 import { type JobPlan, SimulatedFal, type SimulatedRequest } from './fal.ts';

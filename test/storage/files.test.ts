@@ -3,11 +3,11 @@ import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { LimitReached } from '../../src/app/refusal.ts';
 import type { OpenDatabase } from '../../src/database/client.ts';
-import { LimitReached } from '../../src/errors.ts';
-import { FileGone, fileKey } from '../../src/storage/place.ts';
+import { FileGone, fileKey } from '../../src/storage/blob-store.ts';
+import { DiskFull, freeBytes } from '../../src/storage/disk-space.ts';
 import { FileTooLarge, type WrittenFile } from '../../src/storage/scratch.ts';
-import { DiskFull, freeBytes } from '../../src/storage/space.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { places, type TestPlace } from '../support/places.ts';
 

@@ -126,7 +126,7 @@ describe('nothing is served', () => {
   });
 
   test('by a URL that has expired', async () => {
-    const { openSignedUrls } = await import('../../src/storage/urls.ts');
+    const { openSignedUrls } = await import('../../src/storage/signed-urls.ts');
     const past = await openSignedUrls({
       prisma: likeness.app.prisma,
       baseUrl: () => likeness.url,

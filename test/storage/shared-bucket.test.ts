@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { purgeDeletedAvatars } from '../../src/avatar/purge.ts';
-import { type Simulator, startSimulator } from '../../src/fal/simulator/server.ts';
+import { type Simulator, startSimulator } from '../../src/fal-simulator/server.ts';
 import { databases, type ServerDatabase } from '../support/databases.ts';
 import { subscribe, upload } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { Kind, parse } from 'graphql';
 import type { Job, JobStatus } from '../../prisma/generated/client/client.ts';
-import type { App } from '../../src/app.ts';
+import type { App } from '../../src/app/app.ts';
 import { FalError } from '../../src/fal/errors.ts';
 import type { Fal } from '../../src/fal/port.ts';
 import { trainingTask } from '../../src/training/task.ts';

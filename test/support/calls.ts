@@ -1,6 +1,6 @@
 /** How often a field of the schema is resolved while a test looks. */
 import { onTestFinished } from 'vitest';
-import { schema } from '../../src/schema.ts';
+import { schema } from '../../src/app/schema.ts';
 
 /** Counts the calls of a field's resolver, to the end of the test. */
 export function countCalls(typeName: string, fieldName: string): () => number {

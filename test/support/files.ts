@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Database } from '../../src/database/client.ts';
+import { fileKey } from '../../src/storage/blob-store.ts';
+import { freeBytes } from '../../src/storage/disk-space.ts';
 import { createFileStore, type FileStore } from '../../src/storage/files.ts';
 import { createFolder } from '../../src/storage/folder.ts';
-import { fileKey } from '../../src/storage/place.ts';
 import { createScratch } from '../../src/storage/scratch.ts';
-import { freeBytes } from '../../src/storage/space.ts';
 
 export type TestFiles = {
   files: FileStore;

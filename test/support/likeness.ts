@@ -6,9 +6,9 @@ import { pino } from 'pino';
 import { inject } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
-import { readSettings } from '../../src/env.ts';
-import { type Likeness, type StartOptions, start } from '../../src/start.ts';
-import { idsOfLine } from '../../src/trace.ts';
+import { readSettings } from '../../src/app/config.ts';
+import { type Likeness, type StartOptions, start } from '../../src/app/start.ts';
+import { idsOfLine } from '../../src/observability/trace.ts';
 import { type Answer, gql } from './http.ts';
 import { write } from './said.ts';
 

@@ -1,7 +1,7 @@
 /** The pictures of test/photos as a server has them once they are uploaded. */
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { UploadedFile } from '../../src/upload.ts';
+import { UploadedFile } from '../../src/storage/uploaded-file.ts';
 
 const folder = join(import.meta.dirname, '../photos');
 

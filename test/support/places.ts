@@ -14,12 +14,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import type { Database } from '../../src/database/client.ts';
+import type { Place } from '../../src/storage/blob-store.ts';
 import { type BucketSettings, createBucket } from '../../src/storage/bucket.ts';
+import { freeBytes } from '../../src/storage/disk-space.ts';
 import { createFileStore, type FileStore } from '../../src/storage/files.ts';
 import { createFolder } from '../../src/storage/folder.ts';
-import type { Place } from '../../src/storage/place.ts';
 import { createScratch } from '../../src/storage/scratch.ts';
-import { freeBytes } from '../../src/storage/space.ts';
 import { s3Key, TestS3 } from './s3.ts';
 
 /** What lies there, by key. */

@@ -88,7 +88,7 @@ export async function freePort(): Promise<number> {
 }
 
 function spawnServer(env: Record<string, string>): { child: ChildProcess; output: () => string } {
-  if (!isBuilt) execFileSync(process.execPath, [join(root, '.config/build.js')]);
+  if (!isBuilt) execFileSync(process.execPath, [join(root, 'scripts/build.js')]);
   isBuilt = true;
   // Not NODE_ENV=test, and no setting of whoever runs the tests.
   const { PATH, HOME, TMPDIR } = process.env;

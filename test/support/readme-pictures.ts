@@ -10,14 +10,14 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import sharp, { type Sharp } from 'sharp';
-import { readSettings } from '../../src/env.ts';
-import { createLog } from '../../src/log.ts';
-import { start } from '../../src/start.ts';
+import { readSettings } from '../../src/app/config.ts';
+import { createLog } from '../../src/app/logger.ts';
+import { start } from '../../src/app/start.ts';
 import { findChromium, launchChromium } from './chromium.ts';
 import { gql } from './http.ts';
 
 const root = join(import.meta.dirname, '../..');
-const target = join(root, '.github/readme');
+const target = join(root, 'docs/images');
 
 const chromium = findChromium();
 if (chromium === null) throw new Error('There is no Chromium here. CHROMIUM names one that lies elsewhere.');

@@ -4,7 +4,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, vi } from 'vitest';
-import type { Simulator } from '../../src/fal/simulator/server.ts';
+import type { Simulator } from '../../src/fal-simulator/server.ts';
 
 export type Delivery = { path: string; headers: IncomingHttpHeaders; raw: string; body: Record<string, unknown> };
 

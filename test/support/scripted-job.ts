@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import type { Avatar } from '../../prisma/generated/client/client.ts';
 import { localViewer } from '../../src/access/session.ts';
-import type { StartOptions } from '../../src/start.ts';
+import type { StartOptions } from '../../src/app/start.ts';
 import { liveAt, newDataFolder, startLikeness, type TestLikeness } from './likeness.ts';
 import { addAvatar } from './rows.ts';
 import { type Act, json, openScriptedFal, type ScriptedFal, text } from './scripted-fal.ts';

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { createFalClient, type FalClient } from '@fal-ai/client';
 import { onTestFinished } from 'vitest';
 import { ZipFile } from 'yazl';
-import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/fal/simulator/server.ts';
+import { type Simulator, type SimulatorOptions, startSimulator } from '../../src/fal-simulator/server.ts';
 import { photoNames, photoPath } from './photos.ts';
 
 /** Closed when the test is over; `instant` unless said otherwise. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fromBuffer } from 'yauzl';
 import type { OpenDatabase } from '../../src/database/client.ts';
 import { addPhotos } from '../../src/photo/commands.ts';
-import { FileGone } from '../../src/storage/place.ts';
+import { FileGone } from '../../src/storage/blob-store.ts';
 import { packDataset } from '../../src/training/dataset.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { openTestFiles, type TestFiles } from '../support/files.ts';

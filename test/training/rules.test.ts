@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidInput, parseInput } from '../../src/errors.ts';
+import { InvalidInput, parseInput } from '../../src/app/refusal.ts';
 import {
   assertDatasetReady,
   DatasetNotReady,

@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
-import { failpoint } from '../../failpoint.ts';
+import { failpoint } from '../../runtime/failpoint.ts';
 import { KeysUnreachable, type WebhookKeys } from './keys.ts';
 import { type Notice, readNotice } from './notice.ts';
 import { isInTime, isSignedWith, readSignature } from './signature.ts';

@@ -1,7 +1,7 @@
 /** What a generation is drawn with, in this API's words. */
 import type { GenerationPreset } from '../../../prisma/generated/client/client.ts';
 import type { EndpointId } from '../../fal/endpoints.ts';
-import { type AspectRatio, type ImageSizeName, steppedPresets, ultraPreset } from '../preset/presets.ts';
+import { type AspectRatio, type ImageSizeName, steppedPresets, ultraPreset } from '../presets.ts';
 
 /** The models that draw, by the names that this API's settings have for them. */
 export const endpointOf = {

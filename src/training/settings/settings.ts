@@ -1,7 +1,7 @@
 /** What an avatar is trained with, in this API's words. */
 import type { AvatarKind, TrainingPreset } from '../../../prisma/generated/client/client.ts';
 import type { EndpointId, EndpointInput } from '../../fal/endpoints.ts';
-import { portraitPresets, stylePresets } from '../preset/presets.ts';
+import { portraitPresets, stylePresets } from '../presets.ts';
 
 /** The models that train, by the names that this API's settings have for them. */
 export const endpointOf = {

@@ -9,7 +9,7 @@ import { WebSocketServer } from 'ws';
 import type { JobEvent } from '../../../prisma/generated/client/client.ts';
 import { allScopes } from '../../../src/access/scopes.ts';
 import { localViewer } from '../../../src/access/session.ts';
-import { schema } from '../../../src/schema.ts';
+import { schema } from '../../../src/app/schema.ts';
 import type { Contender } from './contender.ts';
 import type { MemoryLog } from './memory-log.ts';
 

@@ -1,0 +1,34 @@
+/** The parts that a running server is made of. main.ts makes them, the schema files hand them to commands. */
+import type { Logger } from 'pino';
+import type { JobKind } from '../../prisma/generated/client/client.ts';
+import type { Database } from '../database/client.ts';
+import type { Events } from '../events/events.ts';
+import type { EndpointId } from '../fal/endpoints.ts';
+import type { FalLimits } from '../fal/limits.ts';
+import type { Steps } from '../job/runner/steps.ts';
+import type { Task } from '../job/task.ts';
+import type { Metering } from '../ledger/account.ts';
+import type { Limits } from '../server/limits/limits.ts';
+import type { FileStore } from '../storage/files.ts';
+import type { SignedUrls } from '../storage/signed-urls.ts';
+
+/** Who asks. Everything that is read or written is looked up by this id. */
+export type Viewer = { id: string };
+
+export type App = {
+  prisma: Database;
+  files: FileStore;
+  urls: SignedUrls;
+  steps: Steps;
+  events: Events;
+  tasks: Record<JobKind, Task>;
+  falMode: 'LIVE' | 'SIMULATED';
+  falLimits: FalLimits;
+  metering: Metering;
+  /** What one client may take of the server. */
+  limits: Limits;
+  /** How long fal may take over a job of an endpoint, from its submit. */
+  deadlineMs: (endpoint: EndpointId) => number;
+  log: Logger;
+  now: () => Date;
+};

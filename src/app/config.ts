@@ -1,0 +1,156 @@
+/** The settings: one zod object, the only reader of process.env. README.md has the same table; a test holds them together. */
+import { existsSync } from 'node:fs';
+import { z } from 'zod';
+import { readFailpoints } from '../runtime/failpoint.ts';
+
+const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
+
+const onOff = z.enum(['on', 'off']);
+const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
+
+const seconds = z.coerce.number().int().min(1);
+const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+
+/** Each setting's own rule. What two settings must be to each other is asked below. */
+export const settings = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
+  DATA_DIR: z.string().min(1).default('.data'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// URL' }).optional(),
+  DATABASE_CONNECTIONS: z.coerce.number().int().min(4).max(500).default(16),
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' }).optional(),
+  ROLE: z.enum(['all', 'web', 'worker']).default('all'),
+  DRAIN_SECONDS: z.coerce.number().int().min(0).max(300).default(0),
+  S3_BUCKET: z
+    .string()
+    .regex(/^[\w.-]{3,63}$/, 'must be the name of a bucket')
+    .optional(),
+  S3_ENDPOINT: url.optional(),
+  S3_REGION: z.string().min(1).default('us-east-1'),
+  S3_FORCE_PATH_STYLE: onOff.optional(),
+  S3_ACCESS_KEY_ID: z.string().min(1).optional(),
+  S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
+  PUBLIC_URL: url.optional(),
+  TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
+  JWKS_URL: url.optional(),
+  JWT_PUBLIC_KEY: z.string().startsWith('-----BEGIN', 'must be a public key as PEM').optional(),
+  JWT_ISSUER: z.string().min(1).optional(),
+  JWT_AUDIENCE: z.string().min(1).optional(),
+  CORS_ORIGINS: z
+    .string()
+    .transform((text) => text.split(',').map((origin) => origin.trim()))
+    .refine((origins) => origins.every(isOrigin), 'must be origins with commas between, as https://app.example.com')
+    .optional(),
+  GRAPHIQL: onOff.optional(),
+  INTROSPECTION: onOff.default('on'),
+  OPERATIONS_PER_MINUTE: z.coerce.number().int().min(1).max(1_000_000).default(1_200),
+  REQUESTS_PER_ADDRESS: z.coerce.number().int().min(1).max(1_000_000).default(3_000),
+  FAL_KEY: z.string().min(1).optional(),
+  FAL_MODE: z.enum(['live', 'simulated']).optional(),
+  FAL_BASE_URL: url.optional(),
+  FAL_JWKS_URL: url.optional(),
+  FAL_SUBMITS_PER_MINUTE: z.coerce.number().int().min(1).max(100_000).default(100),
+  FAL_JOBS_AT_ONCE: z.coerce.number().int().min(1).max(100_000).default(100),
+  FAL_STATUS_READS_PER_MINUTE: z.coerce.number().int().min(60).max(1_000_000).default(3_000),
+  FAL_SIMULATOR_SPEED: z.enum(['quick', 'real', 'instant']).default('quick'),
+  METERING: onOff.optional(),
+  DAILY_CREDITS: z.coerce.number().min(0).max(10_000_000).optional(),
+  GENERATION_DEADLINE_SECONDS: seconds.max(24 * 60 * 60).default(10 * 60),
+  TRAINING_DEADLINE_SECONDS: seconds.max(7 * 24 * 60 * 60).default(2 * 60 * 60),
+  METRICS_TOKEN: z.string().min(16, 'must have 16 characters at least').optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url.optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z.enum(['http/protobuf', 'http/json']).default('http/protobuf'),
+  OTEL_SERVICE_NAME: z.string().min(1).default('likeness'),
+  OTEL_SDK_DISABLED: z.enum(['true', 'false']).default('false'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).optional(),
+  NODE_ENV: z.string().optional(),
+  FAILPOINT: z
+    .string()
+    .refine((text) => readFailpoints(text) !== undefined, 'must be name:kill, name:throw or name:delay')
+    .optional(),
+});
+
+type Defaulted = 'FAL_MODE' | 'METERING' | 'GRAPHIQL' | 'S3_FORCE_PATH_STYLE';
+
+export type Settings = Omit<z.output<typeof settings>, Defaulted> & {
+  FAL_MODE: 'live' | 'simulated';
+  METERING: 'on' | 'off';
+  GRAPHIQL: 'on' | 'off';
+  S3_FORCE_PATH_STYLE: 'on' | 'off';
+  /** Whether callers must say who they are: the server can be reached from elsewhere, or is in production. */
+  needsAccess: boolean;
+};
+
+/** A setting is missing or wrong. Its message is all that the user needs. */
+export class WrongSettings extends Error {
+  constructor(problems: string[]) {
+    super(`${problems.join('\n')}\nEvery setting is in the README's table.`);
+  }
+}
+
+/** Reads `.env` of the working directory, where there is one: what is set already stays. */
+export function loadDotEnv(): void {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+}
+
+/** Throws WrongSettings with a sentence for each setting that is wrong, naming it. */
+export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+  // A line `NAME=` of an .env file is as good as none.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = settings.safeParse(given);
+  if (!parsed.success) {
+    throw new WrongSettings(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}.`));
+  }
+  const { FAL_MODE, METERING, GRAPHIQL, S3_FORCE_PATH_STYLE, ...rest } = parsed.data;
+  if (FAL_MODE === 'live' && rest.FAL_KEY === undefined) {
+    throw new WrongSettings(['FAL_KEY: is needed when FAL_MODE is live. Make one at https://fal.ai/dashboard/keys.']);
+  }
+  if (FAL_MODE === undefined && rest.FAL_KEY === undefined && rest.NODE_ENV === 'production') {
+    throw new WrongSettings([
+      'FAL_MODE: must be named in production when there is no FAL_KEY: set FAL_KEY to go live, or FAL_MODE=simulated for made-up pictures.',
+    ]);
+  }
+  if (rest.DATABASE_URL === undefined && (rest.REDIS_URL !== undefined || rest.ROLE !== 'all')) {
+    const name = rest.REDIS_URL === undefined ? 'ROLE' : 'REDIS_URL';
+    throw new WrongSettings([`${name}: is for several processes, which share a DATABASE_URL.`]);
+  }
+  assertBucket(parsed.data);
+  const givesKeys = Number(rest.JWKS_URL !== undefined) + Number(rest.JWT_PUBLIC_KEY !== undefined);
+  const givesClaims = Number(rest.JWT_ISSUER !== undefined) + Number(rest.JWT_AUDIENCE !== undefined);
+  if (givesKeys > 1) throw new WrongSettings(['JWKS_URL: cannot go with JWT_PUBLIC_KEY: set one of them.']);
+  if (givesKeys !== 0 ? givesClaims !== 2 : givesClaims !== 0) {
+    throw new WrongSettings([
+      'JWT_ISSUER: tokens need all of it: JWT_ISSUER, JWT_AUDIENCE, and JWKS_URL or JWT_PUBLIC_KEY.',
+    ]);
+  }
+  if (rest.FAILPOINT !== undefined && rest.NODE_ENV === 'production') {
+    throw new WrongSettings(['FAILPOINT: is for tests, and not for production.']);
+  }
+  const isProduction = rest.NODE_ENV === 'production';
+  const needsAccess = isProduction || !loopback.has(rest.HOST) || !isOfThisMachine(rest.PUBLIC_URL);
+  return {
+    ...rest,
+    FAL_MODE: FAL_MODE ?? (rest.FAL_KEY === undefined ? 'simulated' : 'live'),
+    METERING: METERING ?? (needsAccess ? 'on' : 'off'),
+    GRAPHIQL: GRAPHIQL ?? (isProduction ? 'off' : 'on'),
+    S3_FORCE_PATH_STYLE: S3_FORCE_PATH_STYLE ?? (rest.S3_ENDPOINT === undefined ? 'off' : 'on'),
+    needsAccess,
+  };
+}
+
+/** The key needs both of its halves, and all of it a bucket. */
+function assertBucket(given: z.output<typeof settings>): void {
+  const { S3_BUCKET, S3_ENDPOINT, S3_FORCE_PATH_STYLE, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = given;
+  const rest = { S3_ENDPOINT, S3_FORCE_PATH_STYLE, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY };
+  const [lone] = Object.entries(rest).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (S3_BUCKET === undefined && lone !== undefined) {
+    throw new WrongSettings([`S3_BUCKET: is needed when ${lone} is set.`]);
+  }
+  if ((S3_ACCESS_KEY_ID === undefined) === (S3_SECRET_ACCESS_KEY === undefined)) return;
+  const missing = S3_ACCESS_KEY_ID === undefined ? 'S3_ACCESS_KEY_ID' : 'S3_SECRET_ACCESS_KEY';
+  throw new WrongSettings([`${missing}: is the other half of the key: set both, or none for what AWS_* says.`]);
+}
+
+const isOfThisMachine = (url: string | undefined) => url === undefined || isLoopbackHost(new URL(url).hostname);
+const isLoopbackHost = (host: string) => loopback.has(host.replace(/^\[|\]$/g, ''));

@@ -1,0 +1,71 @@
+/** What each operation's resolvers are given: who asks, by the settings' way of telling, and the parts of this server. */
+import { readCredentials } from '../access/credentials.ts';
+import { createJwtVerifier, type VerifyJwt } from '../access/jwt.ts';
+import { ownedBy } from '../access/ownership.ts';
+import { type AccessParts, localViewer, openSession, type Session } from '../access/session.ts';
+import { SessionWatch } from '../access/session-watch.ts';
+import type { Context } from '../graphql/builder.ts';
+import type { Caller, Held } from '../server/http/caller.ts';
+import type { App } from './app.ts';
+import { type Settings, WrongSettings } from './config.ts';
+
+/** `contextOf` throws AccessRefused, KeysUnavailable. Throws WrongSettings for a key that cannot be read. */
+export function openContexts(
+  settings: Settings,
+  app: App,
+): { contextOf: (caller: Caller) => Promise<Context & Held>; close: () => void } {
+  const access: AccessParts = {
+    prisma: app.prisma,
+    now: app.now,
+    log: app.log,
+    verifyJwt: jwtVerifier(settings),
+    local: settings.needsAccess ? undefined : localViewer,
+  };
+  const watch = new SessionWatch(app);
+  return {
+    async contextOf({ headers, connectionParams }) {
+      const session = await openSession(access, readCredentials(headers, connectionParams));
+      return { viewer: session.viewer, scopes: session.scopes, app, session: new HeldSession(session, watch) };
+    },
+    close: () => watch.close(),
+  };
+}
+
+/** What of it is asked by some operations only is worked out for those. */
+class HeldSession implements NonNullable<Held['session']> {
+  readonly ownerId: string;
+  readonly isLimited: boolean;
+  readonly #session: Session;
+  readonly #watch: SessionWatch;
+
+  constructor(session: Session, watch: SessionWatch) {
+    this.ownerId = ownedBy(session.viewer).ownerId;
+    this.isLimited = session.isLocal !== true;
+    this.#session = session;
+    this.#watch = watch;
+  }
+
+  get mayIntrospect(): boolean {
+    return this.#session.scopes.has('ADMIN');
+  }
+
+  get sight(): string {
+    return [this.#session.viewer.id, ...[...this.#session.scopes].sort()].join(' ');
+  }
+
+  watch(end: () => void): () => void {
+    return this.#watch.watch(this.#session, end);
+  }
+}
+
+/** Undefined when the settings name no keys. */
+function jwtVerifier(settings: Settings): VerifyJwt | undefined {
+  const { JWKS_URL, JWT_PUBLIC_KEY, JWT_ISSUER: issuer = '', JWT_AUDIENCE: audience = '' } = settings;
+  if (JWKS_URL !== undefined) return createJwtVerifier({ keys: { jwksUrl: new URL(JWKS_URL) }, issuer, audience });
+  if (JWT_PUBLIC_KEY === undefined) return undefined;
+  try {
+    return createJwtVerifier({ keys: { publicKey: JWT_PUBLIC_KEY }, issuer, audience });
+  } catch (error) {
+    throw new WrongSettings([`JWT_PUBLIC_KEY: cannot be read as a public key (${String(error)}).`]);
+  }
+}

@@ -1,0 +1,23 @@
+/** The log: lines for people in a terminal, JSON otherwise; each names the span that it is of, and the job. No secret and no prompt is ever logged at info. */
+import { destination, type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+import { idsOfLine } from '../observability/trace.ts';
+import type { Settings } from './config.ts';
+
+export function createLog(settings: Pick<Settings, 'LOG_LEVEL' | 'NODE_ENV'>): Logger {
+  const isForPeople = settings.NODE_ENV !== 'production' && process.stdout.isTTY;
+  return pino(
+    {
+      level: settings.LOG_LEVEL ?? (isForPeople ? 'warn' : 'info'),
+      base: null,
+      mixin: idsOfLine,
+      redact: {
+        paths: ['*.authorization', '*.headers.authorization', '*.FAL_KEY', '*.key', '*.prompt', '*.finalPrompt'],
+        censor: '…',
+      },
+    },
+    isForPeople
+      ? pretty({ colorize: true, translateTime: 'HH:MM:ss', sync: true })
+      : destination({ dest: 1, sync: true }),
+  );
+}

@@ -1,0 +1,38 @@
+/** The whole API: imports each feature's schema, and prints itself when run. It defines no type. */
+import { writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
+import '../graphql/node.ts';
+import '../avatar/avatar.graphql.ts';
+import '../avatar/avatar-mutations.graphql.ts';
+import '../photo/photo.graphql.ts';
+import '../photo/photo-mutations.graphql.ts';
+import '../training/training.graphql.ts';
+import '../training/training-mutations.graphql.ts';
+import '../generation/generation.graphql.ts';
+import '../generation/generation-mutations.graphql.ts';
+import '../image/image.graphql.ts';
+import '../job/job.graphql.ts';
+import '../job/job-events.graphql.ts';
+import '../job/job-mutations.graphql.ts';
+import '../job/retry.graphql.ts';
+import '../ledger/ledger.graphql.ts';
+import '../generation/plan.graphql.ts';
+import '../training/plan.graphql.ts';
+import '../user/user.graphql.ts';
+import '../user/user-mutations.graphql.ts';
+import '../ledger/ledger-mutations.graphql.ts';
+import '../apikey/apikey.graphql.ts';
+import '../apikey/apikey-mutations.graphql.ts';
+import '../instance/instance.graphql.ts';
+import { withAccess } from '../graphql/access-descriptions.ts';
+import { builder } from '../graphql/builder.ts';
+
+export const schema: GraphQLSchema = withAccess(builder.toSchema());
+
+/** What schema.graphql holds. */
+export const printedSchema = (): string => `${printSchema(lexicographicSortSchema(schema))}\n`;
+
+if (basename(process.argv[1] ?? '') === 'schema.ts') {
+  writeFileSync(join(import.meta.dirname, '../../schema.graphql'), printedSchema());
+}

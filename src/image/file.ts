@@ -1,8 +1,0 @@
-/** The file of a generated image, as fal drew it. */
-import type { App } from '../app.ts';
-import type { ServedFile } from '../storage/serve.ts';
-
-export async function findImageFile({ prisma }: Pick<App, 'prisma'>, id: string): Promise<ServedFile | null> {
-  const image = await prisma.generatedImage.findUnique({ where: { id, generation: { avatar: { deletedAt: null } } } });
-  return image && { hash: image.fileHash, contentType: image.contentType, fileName: image.id };
-}

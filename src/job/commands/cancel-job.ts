@@ -1,0 +1,69 @@
+/** Cancelling, from the owner's side. */
+import type { Job } from '../../../prisma/generated/client/client.ts';
+import { Prisma } from '../../../prisma/generated/client/client.ts';
+import { lockOwner, own } from '../../access/ownership.ts';
+import type { App, Viewer } from '../../app/app.ts';
+import { NotFound, Refusal } from '../../app/refusal.ts';
+import type { Tx } from '../../database/client.ts';
+import { settle } from '../../ledger/account.ts';
+import { failpoint } from '../../runtime/failpoint.ts';
+import { type JobKey } from '../key.ts';
+import { cancelled } from '../runner/end.ts';
+import { isEnded } from '../state.ts';
+
+/** The job has ended: there is nothing left to cancel. */
+export class JobFinished extends Refusal {
+  override name = 'JobFinishedError';
+  readonly job: Job;
+
+  constructor(job: Job) {
+    super(`The job has ended already: it is ${job.status}.`);
+    this.job = job;
+  }
+}
+
+type Parts = Pick<App, 'prisma' | 'events' | 'steps' | 'tasks' | 'now'>;
+
+/**
+ * Cancels a job of the viewer's. One that fal does not have yet ends at once; for any other fal is asked to stop, and
+ * the job ends CANCELLED when fal has, or SUCCEEDED when fal was done first. Asking twice is asking once.
+ */
+export async function cancelJob(app: Parts, viewer: Viewer, key: JobKey): Promise<Job> {
+  const job = await app.prisma.$transaction(async (tx) => {
+    const found = await tx.job.findFirst({ where: { ...own.jobs(viewer), ...key } });
+    if (found === null) throw new NotFound('job');
+    await lockOwner(tx, viewer.id);
+    return await cancelInTransaction(app, tx, found.id);
+  });
+  await failpoint('cancel.recorded');
+  announceCancel(app, job);
+  return job;
+}
+
+/**
+ * The same in a transaction of the caller's, who has found the job to be the viewer's and holds its owner's row, and who calls `announceCancel`
+ * after the commit. Throws JobFinished.
+ */
+export async function cancelInTransaction(app: Parts, tx: Tx, jobId: string): Promise<Job> {
+  await tx.$queryRaw(Prisma.sql`SELECT 1 FROM "Job" WHERE "id" = ${jobId}::uuid FOR UPDATE`);
+  const job = await tx.job.findUniqueOrThrow({ where: { id: jobId } });
+  if (isEnded(job.status)) throw new JobFinished(job);
+  if (job.status === 'QUEUED' && job.submittingAt === null) {
+    const { data, event } = cancelled(job, app.now());
+    await settle(tx, job, 0);
+    await app.tasks[job.kind].release(tx, job, 'CANCELLED');
+    await app.events.append(tx, jobId, [event]);
+    // Without its token, a step that is preparing the submit writes nothing more, and so sends nothing.
+    return await tx.job.update({ where: { id: jobId }, data: { ...data, attemptToken: null } });
+  }
+  return await tx.job.update({
+    where: { id: jobId },
+    data: { cancelRequestedAt: job.cancelRequestedAt ?? app.now() },
+  });
+}
+
+/** After the commit: followers look, and the step that follows the job at fal asks fal to stop. */
+export function announceCancel(app: Parts, job: Job): void {
+  app.events.nudge(job);
+  if (!isEnded(job.status)) app.events.requestCancel(job.id);
+}

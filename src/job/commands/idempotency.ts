@@ -1,0 +1,35 @@
+/** What makes two calls with one idempotency key the same call. */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { parseInput } from '../../app/refusal.ts';
+import { isStorable } from '../../database/storable-text.ts';
+import type { Idempotency } from './start-job.ts';
+
+/** What a client calls an attempt of its own, so that a repetition of it does nothing more. */
+export const idempotencyKey = z
+  .string()
+  .refine((key) => key.length >= 1 && key.length <= 200 && isStorable(key), 'Takes 1 to 200 characters of text.');
+
+/**
+ * The key with a digest of the mutation's name and its input: the order of fields does not matter, and null is the same
+ * as nothing. Undefined without a key. Throws InvalidInput.
+ */
+export function idempotencyOf(
+  mutation: string,
+  key: string | null | undefined,
+  input: Record<string, unknown>,
+): Idempotency | undefined {
+  if (key === null || key === undefined) return undefined;
+  parseInput(z.object({ idempotencyKey }), { idempotencyKey: key });
+  const hash = createHash('sha256').update(canonical({ mutation, input })).digest('hex');
+  return { key, hash };
+}
+
+/** JSON with sorted keys and without nulls. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (part === null) return undefined;
+    if (typeof part !== 'object' || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

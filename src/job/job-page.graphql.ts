@@ -1,0 +1,43 @@
+/** GraphQL: pages of jobs, newest first, with everything that is selected of them in one SQL statement. */
+import { queryFromInfo } from '@pothos/plugin-prisma';
+import type { DefaultConnectionArguments } from '@pothos/plugin-relay';
+import type { GraphQLResolveInfo } from 'graphql';
+import type { Job, Prisma } from '../../prisma/generated/client/client.ts';
+import type { Context } from '../graphql/builder.ts';
+import { pageOf, pageQuery } from '../graphql/pagination.ts';
+import { between, cursorOf, placeOf } from './cursor.ts';
+
+/** A page of those that `where` tells. */
+export async function pageOfJobs(
+  args: DefaultConnectionArguments,
+  context: Context,
+  info: GraphQLResolveInfo,
+  typeName: 'Job' | 'Generation',
+  where: Prisma.JobWhereInput,
+) {
+  const selection: object = queryFromInfo({
+    context,
+    info,
+    typeName,
+    paths: [['edges', 'node']],
+    select: { id: true, kind: true },
+  });
+  const jobs: Job[] = await context.app.prisma.job.findMany({ ...selection, ...jobsQuery(args, where) });
+  return pageOf(args, jobs, cursorOf);
+}
+
+function jobsQuery(args: DefaultConnectionArguments, where: Prisma.JobWhereInput) {
+  const { after, before, limit, inverted } = pageQuery(args, placeOf);
+  const orderBy: Prisma.JobOrderByWithRelationInput = { id: inverted ? 'asc' : 'desc' };
+  return { where: { AND: [where, between(after, before)] }, orderBy, take: limit };
+}
+
+/** A page in a selection: `jobsOf` is what to select, `pageOfSelected` makes the page of it. */
+export const jobsOf = (args: DefaultConnectionArguments, where: Prisma.JobWhereInput) => ({
+  ...jobsQuery(args, where),
+  select: { id: true, kind: true },
+});
+
+/** The rows hold whatever else the document selects of them. */
+export const pageOfSelected = (args: DefaultConnectionArguments, jobs: Pick<Job, 'id' | 'kind'>[]) =>
+  pageOf(args, jobs as Job[], cursorOf);

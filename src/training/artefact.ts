@@ -1,0 +1,80 @@
+/** What a training has made: read from fal's answer, copied into our storage and looked at before it is believed. */
+import { buffer } from 'node:stream/consumers';
+import type { Prisma } from '../../prisma/generated/client/client.ts';
+import type { App } from '../app/app.ts';
+import { type EndpointOutput, endpoints } from '../fal/endpoints.ts';
+import { FalError } from '../fal/errors.ts';
+import { maxLoraBytes } from '../fal/limits.ts';
+import type { Fal } from '../fal/port.ts';
+import type { KeptFiles } from '../job/task.ts';
+import { isSafetensors } from './safetensors.ts';
+
+const maxConfigBytes = 1024 ** 2;
+
+/** What is recorded when the training succeeds. */
+export type KeptModel = KeptFiles & {
+  /** fal's answer. */
+  output: EndpointOutput<'fal-ai/flux-lora-portrait-trainer'> | EndpointOutput<'fal-ai/flux-pro-trainer'>;
+  /** The avatar's columns of its model. */
+  columns: Pick<Prisma.AvatarUncheckedUpdateInput, ModelColumn>;
+};
+
+type ModelColumn =
+  | 'diffusersLoraFileUrl'
+  | 'configFileUrl'
+  | 'loraFileHash'
+  | 'configFileHash'
+  | 'loraSeenAt'
+  | 'finetuneId';
+
+/** A portrait's weights and their config. Throws FalError, RESULT_LOST when they are not what they should be. */
+export async function copyLora(
+  { files, fal }: Pick<App, 'files'> & { fal: Fal },
+  result: unknown,
+  signal: AbortSignal,
+): Promise<KeptModel> {
+  const output = endpoints['fal-ai/flux-lora-portrait-trainer'].output.safeParse(result);
+  if (!output.success) throw lost('fal’s answer names no LoRA file and config file.');
+  const { diffusers_lora_file, config_file } = output.data;
+  const config = await buffer(await fal.download(config_file.url, { maxBytes: maxConfigBytes, signal }));
+  if (!isJsonObject(config.toString())) throw lost('The config file that fal made is not JSON.');
+  const weights = await fal.download(diffusers_lora_file.url, { maxBytes: maxLoraBytes, signal });
+  const { file: lora } = await files.writeSeen(weights, { maxBytes: maxLoraBytes, look: assertSafetensors });
+  const kept = await files.write(config, { maxBytes: maxConfigBytes });
+  return {
+    output: output.data,
+    columns: {
+      diffusersLoraFileUrl: diffusers_lora_file.url,
+      configFileUrl: config_file.url,
+      loraFileHash: lora.hash,
+      configFileHash: kept.hash,
+      loraSeenAt: null,
+    },
+    files: [
+      { ...lora, contentType: 'application/octet-stream' },
+      { ...kept, contentType: 'application/json' },
+    ],
+  };
+}
+
+async function assertSafetensors(path: string): Promise<void> {
+  if (!(await isSafetensors(path))) throw lost('The LoRA file that fal made is not a safetensors file.');
+}
+
+/** A style's finetune, which stays with fal. Throws FalError RESULT_LOST. */
+export function readFinetune(result: unknown): KeptModel {
+  const output = endpoints['fal-ai/flux-pro-trainer'].output.safeParse(result);
+  if (!output.success) throw lost('fal’s answer names no finetune id.');
+  return { output: output.data, columns: { finetuneId: output.data.finetune_id }, files: [] };
+}
+
+const lost = (message: string) => new FalError('RESULT_LOST', message);
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false;
+  }
+}

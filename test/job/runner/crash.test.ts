@@ -1,0 +1,176 @@
+/**
+ * kill -9 in every state of a job. A client follows all the while and resumes by sequence number; fal is the simulated
+ * one, with its clock in this test's hand, behind a gate that can hold any request.
+ */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type HeldClock, heldClock } from '../../../src/fal-simulator/held-clock.ts';
+import { type Simulator, startSimulator } from '../../../src/fal-simulator/server.ts';
+import { databases, type ServerDatabase, tellSkipped } from '../../support/databases.ts';
+import { followAnywhere, type Seen } from '../../support/follow.ts';
+import { type Gate, openGate } from '../../support/gate.ts';
+import { gql, upload } from '../../support/http.ts';
+import { photoNames, photoPath } from '../../support/photos.ts';
+import { freePort, type ServerProcess, startProcess } from '../../support/process.ts';
+
+const createDocument = `mutation { createAvatar(input: { portrait: { name: "Ada" } }) { ... on PortraitAvatar { id } } }`;
+const addDocument = `mutation($input: AddPhotosInput!) { addPhotos(input: $input) { __typename } }`;
+const trainDocument = `mutation($input: StartTrainingInput!) { startTraining(input: $input) { __typename ... on Job { id } ... on Error { message } } }`;
+const generateDocument = `mutation($input: StartGenerationInput!) { startGeneration(input: $input) { __typename ... on Job { id } ... on Error { message } } }`;
+const jobDocument = `query($id: ID!) { node(id: $id) { ... on Job { status error { code } events(first: 100) { edges { node { sequence } } } }
+  ... on Generation { images { id url } } ... on Training { avatar { ... on AvatarProfile { status } } } } }`;
+
+type Told = { status: string; error: { code: string } | null; images?: { url: string }[]; avatar?: { status: string } };
+
+tellSkipped();
+
+describe.each(databases)('kill -9 and start again on %s', (_name, open) => {
+  let database: ServerDatabase;
+  let clock: HeldClock;
+  let simulator: Simulator;
+  let gate: Gate;
+  let env: Record<string, string>;
+  let server: ServerProcess;
+  let avatarId: string;
+  beforeAll(async () => {
+    clock = heldClock(Date.now());
+    database = await open();
+    simulator = await startSimulator({ dataDir: undefined, speed: 'quick', clock });
+    gate = await openGate(simulator.url);
+    env = {
+      PORT: String(await freePort()),
+      ...database.env,
+      FAL_MODE: 'live',
+      FAL_KEY: simulator.key,
+      FAL_BASE_URL: gate.url,
+    };
+    server = await startProcess(env);
+  });
+  afterAll(async () => {
+    await server.end('SIGTERM');
+    await gate.close();
+    await simulator.close();
+    await database.remove();
+  });
+
+  const killAndStart = async () => {
+    await server.end('SIGKILL');
+    server = await startProcess(env);
+  };
+  const ask = async <Data>(document: string, variables: Record<string, unknown> = {}) => {
+    const { data, errors } = await gql<Data>(server.url, document, variables);
+    if (data == null) throw new Error(JSON.stringify(errors));
+    return data;
+  };
+  const look = async (id: string) => (await ask<{ node: Told }>(jobDocument, { id })).node;
+  const generate = async () =>
+    (
+      await ask<{ startGeneration: { id: string } }>(generateDocument, {
+        input: { avatarId, prompt: 'at sea', numImages: 2 },
+      })
+    ).startGeneration.id;
+
+  const follow = (jobId: string) => followAnywhere(() => server.url, jobId);
+
+  /** Moves fal's time on until the job has ended. */
+  const letFalWork = async (whole: Promise<Seen[]>) => {
+    const tick = async (): Promise<'TICK'> => {
+      clock.advance(100);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return 'TICK';
+    };
+    while ((await Promise.race([whole, tick()])) === 'TICK');
+  };
+
+  const expectWhole = (seen: Seen[], end: string) => {
+    expect(seen.map(({ sequence }) => sequence)).toEqual(seen.map((_, n) => n + 1));
+    expect(seen.filter(({ __typename }) => /Succeeded|Failed|Cancelled/.test(__typename))).toHaveLength(1);
+    expect(seen.at(-1)?.__typename).toBe(end);
+  };
+  const expectPictures = async (id: string) => {
+    const { status, images = [] } = await look(id);
+    expect([status, images.length]).toEqual(['SUCCEEDED', 2]);
+    for (const { url } of images) expect((await fetch(url)).status).toBe(200);
+  };
+
+  test('QUEUED, while the photos go up: the training goes on and is sent once', async () => {
+    avatarId = (await ask<{ createAvatar: { id: string } }>(createDocument)).createAvatar.id;
+    const names = photoNames('good').slice(0, 10);
+    const files = names.map((name, n) => ({
+      path: `variables.input.files.${n}`,
+      name,
+      content: readFileSync(photoPath(`good/${name}`)),
+    }));
+    await upload(server.url, addDocument, { input: { avatarId, files: names.map(() => null) } }, files);
+    const held = gate.hold(/storage\/upload/, 'BEFORE');
+    const { startTraining } = await ask<{ startTraining: { id: string } }>(trainDocument, { input: { avatarId } });
+    await held.reached;
+    const { whole } = follow(startTraining.id);
+    await killAndStart();
+    held.release();
+    await letFalWork(whole);
+    expectWhole(await whole, 'JobSucceeded');
+    expect(gate.count(/^POST \/fal-ai\/flux-lora-portrait-trainer/)).toBe(1);
+    expect(await look(startTraining.id)).toMatchObject({ avatar: { status: 'READY' } });
+  });
+
+  test.each([
+    ['before fal has it', 'BEFORE', 0],
+    ['after fal has it', 'AFTER', 1],
+  ] as const)('QUEUED, while the submit is under way, %s: it is not sent again', async (_name, when, received) => {
+    const before = gate.count(/^POST \/fal-ai\/flux-lora\b/);
+    const held = gate.hold(/^POST \/fal-ai\/flux-lora\b/, when);
+    const id = await generate();
+    await held.reached;
+    const { whole } = follow(id);
+    await killAndStart();
+    held.release();
+    expectWhole(await whole, 'JobFailed');
+    expect((await look(id)).error).toEqual({ code: 'SUBMIT_UNCONFIRMED' });
+    expect(gate.count(/^POST \/fal-ai\/flux-lora\b/) - before).toBe(received);
+  });
+
+  test.each([
+    ['IN_QUEUE', 'JobSubmitted', 0],
+    ['IN_PROGRESS', 'JobStarted', 1_500],
+  ])('%s: it is followed again, to its pictures', async (_state, type, laterMs) => {
+    const before = gate.count(/^POST \/fal-ai\/flux-lora\b/);
+    const id = await generate();
+    const { whole, until } = follow(id);
+    await until('JobSubmitted');
+    if (laterMs > 0) clock.advance(laterMs);
+    await until(type);
+    await killAndStart();
+    await letFalWork(whole);
+    expectWhole(await whole, 'JobSucceeded');
+    await expectPictures(id);
+    expect(gate.count(/^POST \/fal-ai\/flux-lora\b/) - before).toBe(1);
+  });
+
+  test.each([
+    ['while the result is read', /^GET \/fal-ai\/flux-lora\/requests\/[^/]+$/],
+    ['while a picture is copied', /^GET \/files\//],
+  ])('FINALIZING, %s: every picture is kept, once', async (_name, request) => {
+    const held = gate.hold(request, 'AFTER');
+    const id = await generate();
+    const { whole } = follow(id);
+    await Promise.race([letFalWork(whole), held.reached]);
+    await held.reached;
+    await killAndStart();
+    held.release();
+    await letFalWork(whole);
+    expectWhole(await whole, 'JobSucceeded');
+    await expectPictures(id);
+    expect((await look(id)).error).toBeNull();
+  });
+
+  test('ended: nothing changes', async () => {
+    const id = await generate();
+    const { whole } = follow(id);
+    await letFalWork(whole);
+    const before = await look(id);
+    await killAndStart();
+    expect({ ...(await look(id)), images: [] }).toEqual({ ...before, images: [] });
+    await expectPictures(id);
+  });
+});

@@ -1,0 +1,98 @@
+/** The worker by itself: leases that run out, steps that are lost, and how soon a job is taken up. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Avatar } from '../../../prisma/generated/client/client.ts';
+import { localViewer } from '../../../src/access/session.ts';
+import { liveAt, startLikeness, type TestLikeness } from '../../support/likeness.ts';
+import { addAvatar } from '../../support/rows.ts';
+import { hang, openScriptedFal, type ScriptedFal } from '../../support/scripted-fal.ts';
+import { held, routes, says } from '../../support/scripted-job.ts';
+
+const startDocument = `mutation($input: StartGenerationInput!) { startGeneration(input: $input) { __typename } }`;
+
+describe('the worker', () => {
+  let fal: ScriptedFal;
+  let likeness: TestLikeness;
+  let avatar: Avatar;
+  beforeEach(async () => {
+    fal = await openScriptedFal();
+    fal.always(routes.status, hang);
+    likeness = await startLikeness({ env: liveAt(fal.url) });
+    avatar = await addAvatar(likeness.app.prisma, localViewer.id, { diffusersLoraFileUrl: `${fal.url}/lora` });
+  });
+  afterEach(async () => {
+    await likeness.close();
+    await fal.close();
+  });
+
+  const startGeneration = () =>
+    likeness.gql(startDocument, {
+      input: { avatarId: Buffer.from(`PortraitAvatar:${avatar.id}`).toString('base64'), prompt: 'at sea' },
+    });
+  const job = () => likeness.app.prisma.job.findFirstOrThrow();
+  const steps = () =>
+    likeness.app.prisma.$queryRaw<{ state: string; retry_count: number }[]>`
+      SELECT state::text, retry_count FROM pgboss.job WHERE state <= 'active'`;
+  /** As if this process had stood still since. */
+  const loseLeases = () =>
+    likeness.app.prisma
+      .$executeRaw`UPDATE pgboss.job SET heartbeat_on = now() - interval '1 hour' WHERE state = 'active'`;
+  const waitFor = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 50 });
+
+  test('a lease that ran out comes back to the step that is still at work: the submit under way keeps its answer', async () => {
+    const answer = held(says.accepted);
+    fal.script(routes.submit, answer.act);
+    await startGeneration();
+    await fal.nth(routes.submit, 1);
+    const { attemptToken } = await job();
+    await loseLeases();
+    await waitFor(async () => expect(await steps()).toEqual([{ state: 'active', retry_count: 1 }]));
+    expect((await job()).attemptToken).toBe(attemptToken);
+    answer.release();
+    await waitFor(async () => expect((await job()).status).toBe('IN_QUEUE'));
+    expect(fal.at(routes.submit)).toHaveLength(1);
+  });
+
+  test('a step that could not even begin is run again when its lease has run out', async () => {
+    fal.script(routes.submit, says.accepted);
+    await likeness.app.prisma.$executeRawUnsafe(
+      `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'broken by the test'; END $$`,
+    );
+    await likeness.app.prisma.$executeRawUnsafe(
+      `CREATE TRIGGER fail BEFORE UPDATE OF "attemptToken" ON "Job" FOR EACH ROW EXECUTE FUNCTION fail()`,
+    );
+    await startGeneration();
+    await waitFor(async () => expect(likeness.logged.join('')).toContain('a step could not be written'));
+    await likeness.app.prisma.$executeRawUnsafe('DROP FUNCTION fail CASCADE');
+    // Ten seconds pass, and pg-boss looks every three.
+    await waitFor(async () => expect((await job()).status).toBe('IN_QUEUE'));
+  });
+
+  test('stopped, it gives back its leases: another worker may have its jobs at once', async () => {
+    fal.script(routes.submit, says.accepted);
+    await startGeneration();
+    await fal.nth(routes.status, 1);
+    await likeness.worker.stop();
+    expect((await steps()).map(({ state }) => state)).toEqual(['retry']);
+    expect((await job()).status).toBe('IN_QUEUE');
+    expect(await likeness.app.steps.lease(1)).toHaveLength(1);
+  });
+
+  test('a step goes on with its job: it follows what it has submitted in the same lease', async () => {
+    fal.script(routes.submit, says.accepted);
+    await startGeneration();
+    await fal.nth(routes.status, 1);
+    expect((await job()).status).toBe('IN_QUEUE');
+    expect(await steps()).toEqual([{ state: 'active', retry_count: 0 }]);
+    expect(await likeness.app.prisma.$queryRaw`SELECT count(*)::int AS count FROM pgboss.job`).toEqual([{ count: 1 }]);
+  });
+
+  test('a job whose step is gone is swept up, and one that has a step gets no second', async () => {
+    fal.script(routes.submit, says.accepted);
+    await likeness.worker.stop();
+    await startGeneration();
+    await likeness.app.prisma.$executeRaw`DELETE FROM pgboss.job`;
+    await likeness.worker.sweep();
+    await likeness.worker.sweep();
+    expect(await steps()).toEqual([{ state: 'created', retry_count: 0 }]);
+  });
+});

@@ -1,0 +1,232 @@
+/** What a genuine webhook brings about: an orphan is adopted, a known job is looked at now, anything else stays as it is. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Job, Prisma } from '../../../prisma/generated/client/client.ts';
+import { type Claim, ClaimLost, write } from '../../../src/job/runner/commit-step.ts';
+import { hashOfKey } from '../../../src/job/webhook/fal-account.ts';
+import { type NoticeParts, takeNotice } from '../../../src/job/webhook/handle-webhook.ts';
+import { type Generations, openGenerations } from '../../support/generations.ts';
+import { addJob } from '../../support/rows.ts';
+
+const hourMs = 3_600_000;
+const userId = 'github|1';
+const token = '0d9c8b7a-1111-4222-8333-444455556666';
+const requestId = '6e0f4b0a-2f7c-4d6e-9b1a-0c1d2e3f4a5b';
+const submittingAt = new Date('2026-01-01T00:00:00Z');
+/** As the runner leaves a job whose submit is under way, or was never answered. */
+const intended = { admittedAt: submittingAt, submittingAt, correlationToken: token, deadlineAt: submittingAt };
+const falUrls = {
+  statusUrl: 'https://queue.fal.run/s',
+  responseUrl: 'https://queue.fal.run/r',
+  cancelUrl: 'https://queue.fal.run/c',
+};
+const atFal = { ...intended, requestId, submittedAt: submittingAt, falUrls };
+
+let world: Generations;
+let parts: NoticeParts;
+let woken: number;
+let avatar: Awaited<ReturnType<Generations['addAvatar']>>;
+beforeAll(async () => {
+  world = await openGenerations();
+  const { app } = world;
+  parts = { ...app, deadlineMs: () => hourMs, keyHash: hashOfKey('id:secret') };
+  avatar = await world.addAvatar('PORTRAIT');
+  app.steps.onWake(() => {
+    woken += 1;
+  });
+});
+afterAll(() => world.close());
+beforeEach(async () => {
+  woken = 0;
+  await world.prisma.job.deleteMany();
+  await world.prisma.falAccount.deleteMany();
+  await world.app.steps.forgetAll();
+});
+
+/** A job with a step that waits for an hour. */
+const add = async (columns: Partial<Prisma.JobUncheckedCreateInput>) => {
+  const job = await addJob(world.prisma, avatar, columns);
+  await world.prisma.$transaction((tx) => world.app.steps.enqueue(tx, job.id, { afterMs: hourMs }));
+  return job;
+};
+const take = (notice: Partial<Parameters<typeof takeNotice>[1]> = {}, as = parts) =>
+  takeNotice(as, { token, requestId, falUserId: userId, ...notice });
+const look = async ({ id }: Pick<Job, 'id'>) => ({
+  ...(await world.prisma.job.findUniqueOrThrow({ where: { id } })),
+  events: await world.prisma.jobEvent.findMany({ where: { jobId: id }, orderBy: { sequence: 'asc' } }),
+});
+const due = async () => (await world.app.steps.lease(10)).map(({ jobId }) => jobId);
+/** Everything that a notice could have written. */
+const everything = async () => ({
+  jobs: await world.prisma.job.findMany({ include: { events: true } }),
+  accounts: await world.prisma.falAccount.findMany(),
+  due: await due(),
+  woken,
+});
+
+describe('a request whose submit was not answered', () => {
+  test('is adopted: the job goes on as if it had been', async () => {
+    const job = await add(intended);
+    expect(await due()).toEqual([]);
+    expect(await take()).toBe('TAKEN');
+    expect(await look(job)).toMatchObject({
+      status: 'IN_QUEUE',
+      requestId,
+      submittedAt: submittingAt,
+      deadlineAt: new Date(submittingAt.getTime() + hourMs),
+      falUrls: null,
+      lastSequence: 1,
+      events: [{ sequence: 1, type: 'SUBMITTED', payload: { requestId } }],
+    });
+    expect(woken).toBe(1);
+    expect(await due()).toEqual([job.id]);
+  });
+
+  test('is adopted when its step was lost: it gets one', async () => {
+    const job = await addJob(world.prisma, avatar, intended);
+    expect(await take()).toBe('TAKEN');
+    expect(await due()).toEqual([job.id]);
+  });
+
+  test('is adopted when its owner has asked to cancel it: fal is to be told', async () => {
+    const job = await add({ ...intended, cancelRequestedAt: submittingAt });
+    expect(await take()).toBe('TAKEN');
+    expect(await look(job)).toMatchObject({ status: 'IN_QUEUE', cancelRequestedAt: submittingAt });
+  });
+
+  test('is adopted once, however often and at once it is told', async () => {
+    const job = await add(intended);
+    expect(await Promise.all(Array.from({ length: 10 }, () => take()))).toEqual(
+      Array.from({ length: 10 }, () => 'TAKEN'),
+    );
+    const adopted = await look(job);
+    expect(adopted.events).toHaveLength(1);
+    expect(await take()).toBe('TAKEN');
+    expect(await look(job)).toEqual(adopted);
+    expect(await due()).toEqual([job.id]);
+  });
+
+  test('takes the row from a step that still waits for the answer', async () => {
+    const attemptToken = randomUUID();
+    const job = await add({ ...intended, attemptToken });
+    const claim: Claim = { step: { id: randomUUID(), jobId: job.id }, token: attemptToken, job };
+    expect(await take()).toBe('TAKEN');
+    const adopted = await look(job);
+    await expect(write(parts, claim, { data: { submittingAt: null, correlationToken: null } })).rejects.toThrow(
+      ClaimLost,
+    );
+    expect(await look(job)).toEqual(adopted);
+  });
+
+  test('is given to one job only', async () => {
+    const other = { ...intended, correlationToken: randomUUID() };
+    await add(intended);
+    const second = await add(other);
+    const answers = await Promise.all([take(), take({ token: other.correlationToken })]);
+    expect(answers).toEqual(['TAKEN', 'FOREIGN']);
+    expect(await look(second)).toMatchObject({ status: 'QUEUED', requestId: null, events: [] });
+  });
+
+  test('is given to one job only by the database too', async () => {
+    const columns = { ...atFal, status: 'IN_QUEUE' } as const;
+    await addJob(world.prisma, avatar, columns);
+    const again = addJob(world.prisma, avatar, { ...columns, correlationToken: randomUUID() });
+    await expect(again).rejects.toMatchObject({ code: 'P2002' });
+  });
+
+  test('teaches nothing of who we are: the token alone has vouched for it', async () => {
+    await add(intended);
+    await take();
+    await take();
+    expect(await world.prisma.falAccount.count()).toBe(0);
+  });
+});
+
+describe('a job that fal has', () => {
+  test.each([
+    'IN_QUEUE',
+    'IN_PROGRESS',
+    'FINALIZING',
+  ] as const)('%s: its step is brought forward, its row stays but for the notice', async (status) => {
+    const job = await add({ ...atFal, status });
+    const before = await look(job);
+    let news = 0;
+    world.app.events.onNews(job.id, () => {
+      news += 1;
+    });
+    expect(await take()).toBe('TAKEN');
+    expect(await look(job)).toEqual({ ...before, noticedAt: expect.any(Date) });
+    expect([news, woken]).toEqual([1, 1]);
+    expect(await due()).toEqual([job.id]);
+  });
+
+  test('a step that is at work stays the only one', async () => {
+    const job = await addJob(world.prisma, avatar, { ...atFal, status: 'IN_QUEUE' });
+    await world.prisma.$transaction((tx) => world.app.steps.enqueue(tx, job.id));
+    expect(await due()).toEqual([job.id]);
+    expect(await take()).toBe('TAKEN');
+    expect(await due()).toEqual([]);
+  });
+
+  test('another request at its URL is foreign', async () => {
+    await add({ ...atFal, status: 'IN_PROGRESS' });
+    const before = await everything();
+    expect(await take({ requestId: randomUUID() })).toBe('FOREIGN');
+    expect(await everything()).toEqual(before);
+  });
+});
+
+describe('who we are at fal', () => {
+  beforeEach(async () => {
+    await add({ ...atFal, status: 'IN_QUEUE' });
+    await take();
+  });
+  const stranger = { falUserId: 'github|2' };
+
+  test('is learned from a request that fal itself had named, for that key and for good', async () => {
+    expect(await world.prisma.falAccount.findMany()).toMatchObject([{ keyHash: parts.keyHash, userId }]);
+    expect(parts.keyHash).toMatch(/^[\da-f]{64}$/);
+    expect(await take(stranger)).toBe('FOREIGN');
+    expect(await take()).toBe('TAKEN');
+    expect(await world.prisma.falAccount.findMany()).toMatchObject([{ userId }]);
+  });
+
+  test('keeps another user’s request from being adopted', async () => {
+    const orphan = { ...intended, correlationToken: randomUUID() };
+    const job = await add(orphan);
+    const notice = { token: orphan.correlationToken, requestId: randomUUID() };
+    const before = await everything();
+    expect(await take({ ...notice, ...stranger })).toBe('FOREIGN');
+    expect(await everything()).toEqual({ ...before, due: [] });
+    expect(await take(notice)).toBe('TAKEN');
+    expect(await look(job)).toMatchObject({ status: 'IN_QUEUE' });
+  });
+
+  test('is to be learned anew with another key', async () => {
+    expect(await take(stranger, { ...parts, keyHash: hashOfKey('other:secret') })).toBe('TAKEN');
+    expect(await world.prisma.falAccount.count()).toBe(2);
+  });
+});
+
+describe('anything else changes nothing', () => {
+  test('a token that is nobody’s', async () => {
+    await add(intended);
+    const before = await everything();
+    expect(await take({ token: randomUUID() })).toBe('UNKNOWN');
+    expect(await everything()).toEqual(before);
+  });
+
+  const ended = { finishedAt: submittingAt };
+  const failed = { ...ended, status: 'FAILED', errorMessage: 'No.' } as const;
+  test.each<[string, Partial<Prisma.JobUncheckedCreateInput>]>([
+    ['that succeeded', { ...atFal, ...ended, status: 'SUCCEEDED', percent: 100, output: { images: 1 } }],
+    ['that failed', { ...atFal, ...failed, errorCode: 'TIMED_OUT' }],
+    ['that was cancelled', { ...atFal, ...ended, status: 'CANCELLED' }],
+    ['whose submit was given up', { ...intended, ...failed, errorCode: 'SUBMIT_UNCONFIRMED' }],
+  ])('a job %s', async (_name, columns) => {
+    await addJob(world.prisma, avatar, columns);
+    const { jobs } = await everything();
+    expect(await take()).toBe('TAKEN');
+    expect(await everything()).toMatchObject({ jobs, due: [], woken: 0 });
+  });
+});
