@@ -1,14 +1,14 @@
 /** The entry: settings, the server, and an ordered end. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { loadDotEnv, readSettings, type Settings, WrongSettings } from './app/config.ts';
-import { createLog } from './app/logger.ts';
+import { InvalidSettings, loadDotEnv, readSettings, type Settings } from './app/config.ts';
+import { createLogger } from './app/logger.ts';
 import { type Likeness, start } from './app/start.ts';
 import { DataFolderUnusable } from './database/embedded.ts';
 import { DataFolderInUse } from './database/folder-lock.ts';
 import { DatabaseUnusable } from './database/postgres.ts';
 import { armFailpoints, readFailpoints } from './runtime/failpoint.ts';
-import { PlaceUnusable } from './storage/blob-store.ts';
+import { StorageMisconfigured } from './storage/blob-store.ts';
 
 /** Whoever has not ended by then is left behind; every job goes on at the next start. */
 const shutdownMs = 10_000;
@@ -16,7 +16,7 @@ const shutdownMs = 10_000;
 async function main(): Promise<void> {
   loadDotEnv();
   const settings = readSettings();
-  const log = createLog(settings);
+  const log = createLogger(settings);
   const dataDir = resolve(settings.DATA_DIR);
   if (settings.FAILPOINT !== undefined) {
     armFailpoints(readFailpoints(settings.FAILPOINT) ?? [], dataDir);
@@ -82,7 +82,7 @@ function say(...lines: string[]): void {
 
 /** What the user can mend, in a sentence; anything else whole. */
 function explain(error: unknown): string {
-  const forUser = [WrongSettings, DataFolderInUse, DataFolderUnusable, DatabaseUnusable, PlaceUnusable];
+  const forUser = [InvalidSettings, DataFolderInUse, DataFolderUnusable, DatabaseUnusable, StorageMisconfigured];
   if (error instanceof Error && forUser.some((kind) => error instanceof kind)) return error.message;
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return 'PORT: another program listens there already. Stop it, or choose another PORT.';

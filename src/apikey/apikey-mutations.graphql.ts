@@ -1,6 +1,6 @@
 /** GraphQL: making API keys and taking them back. For admins. */
 import type { ApiKey as ApiKeyRow } from '../../prisma/generated/client/client.ts';
-import { InvalidInput, NotFound } from '../app/refusal.ts';
+import { InvalidInputError, NotFoundError } from '../app/refusal.ts';
 import { builder } from '../graphql/builder.ts';
 import { uuidOf } from '../graphql/global-id.ts';
 import { userIdOf } from '../user/key.ts';
@@ -29,7 +29,7 @@ const CreateApiKeyInput = builder.inputType('CreateApiKeyInput', {
 
 builder.mutationField('createApiKey', (t) =>
   t.errorUnionField({
-    types: [CreateApiKeyPayload, InvalidInput, NotFound],
+    types: [CreateApiKeyPayload, InvalidInputError, NotFoundError],
     authScopes: { admin: true },
     description: 'Makes an API key.',
     union: { description: 'The new key, or why there is none.', resolveType: () => 'CreateApiKeyPayload' },
@@ -41,7 +41,7 @@ builder.mutationField('createApiKey', (t) =>
 
 builder.mutationField('revokeApiKey', (t) =>
   t.errorUnionField({
-    types: [ApiKey, NotFound],
+    types: [ApiKey, NotFoundError],
     authScopes: { admin: true },
     description:
       'Takes an API key back: it is refused from now on, and the sockets and streams that it holds open are closed within two seconds. Twice is once.',
@@ -49,7 +49,7 @@ builder.mutationField('revokeApiKey', (t) =>
     args: { apiKeyId: t.arg.id({ required: true, description: 'The key.' }) },
     resolve: async (_root, { apiKeyId }, { app }) => {
       const id = uuidOf(apiKeyId, ['ApiKey']);
-      if (id === undefined) throw new NotFound('API key');
+      if (id === undefined) throw new NotFoundError('API key');
       return await revokeApiKey(app, id);
     },
   }),

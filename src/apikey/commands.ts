@@ -2,10 +2,10 @@
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
 import { makeApiKey } from '../access/api-key.ts';
 import type { App } from '../app/app.ts';
-import { NotFound } from '../app/refusal.ts';
+import { NotFoundError } from '../app/refusal.ts';
 import { parseNewApiKey } from './rules.ts';
 
-/** A new key for an owner. The key itself is in the answer, and nowhere else from then on. Throws InvalidInput, NotFound. */
+/** A new key for an owner. The key itself is in the answer, and nowhere else from then on. Throws InvalidInputError, NotFoundError. */
 export async function createApiKey(
   { prisma, now }: Pick<App, 'prisma' | 'now'>,
   ownerId: string,
@@ -13,7 +13,7 @@ export async function createApiKey(
 ): Promise<{ apiKey: ApiKey; key: string }> {
   const parsed = parseNewApiKey(input, now());
   const owner = await prisma.user.findUnique({ where: { id: ownerId }, select: { id: true } });
-  if (owner === null) throw new NotFound('user');
+  if (owner === null) throw new NotFoundError('user');
   const { key, ...kept } = makeApiKey();
   const apiKey = await prisma.apiKey.create({
     data: { ...parsed, ...kept, expiresAt: parsed.expiresAt ?? null, ownerId, createdAt: now() },
@@ -21,10 +21,10 @@ export async function createApiKey(
   return { apiKey, key };
 }
 
-/** From now on the key is refused, and what it holds open is closed within seconds. Twice is once. Throws NotFound. */
+/** From now on the key is refused, and what it holds open is closed within seconds. Twice is once. Throws NotFoundError. */
 export async function revokeApiKey({ prisma, now }: Pick<App, 'prisma' | 'now'>, id: string): Promise<ApiKey> {
   await prisma.apiKey.updateMany({ where: { id, revokedAt: null }, data: { revokedAt: now() } });
   const apiKey = await prisma.apiKey.findUnique({ where: { id } });
-  if (apiKey === null) throw new NotFound('API key');
+  if (apiKey === null) throw new NotFoundError('API key');
   return apiKey;
 }

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { findOrAddUser, isExternalId, localViewer, realmOf } from '../access/session.ts';
 import type { Viewer } from '../app/app.ts';
-import { loadDotEnv, readSettings, WrongSettings } from '../app/config.ts';
+import { InvalidSettings, loadDotEnv, readSettings } from '../app/config.ts';
 import { Refusal } from '../app/refusal.ts';
 import type { Database } from '../database/client.ts';
 import { DataFolderUnusable } from '../database/embedded.ts';
@@ -99,7 +99,7 @@ function toDate(text: string): Date {
 /** What the user can mend, in a sentence; anything else whole. */
 function explain(error: unknown): string {
   if (error instanceof z.ZodError) return error.issues.map(({ message }) => message).join('\n');
-  const forUser = [WrongSettings, DataFolderInUse, DataFolderUnusable, DatabaseUnusable, Refusal];
+  const forUser = [InvalidSettings, DataFolderInUse, DataFolderUnusable, DatabaseUnusable, Refusal];
   if (error instanceof Error && forUser.some((kind) => error instanceof kind)) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -25,5 +25,5 @@ const newKey = (now: Date) =>
 
 export type NewApiKey = z.output<ReturnType<typeof newKey>>;
 
-/** Throws InvalidInput. */
+/** Throws InvalidInputError. */
 export const parseNewApiKey = (input: unknown, now: Date): NewApiKey => parseInput(newKey(now), input);

@@ -83,7 +83,7 @@ export type Settings = Omit<z.output<typeof settings>, Defaulted> & {
 };
 
 /** A setting is missing or wrong. Its message is all that the user needs. */
-export class WrongSettings extends Error {
+export class InvalidSettings extends Error {
   constructor(problems: string[]) {
     super(`${problems.join('\n')}\nEvery setting is in the README's table.`);
   }
@@ -94,38 +94,38 @@ export function loadDotEnv(): void {
   if (existsSync('.env')) process.loadEnvFile('.env');
 }
 
-/** Throws WrongSettings with a sentence for each setting that is wrong, naming it. */
+/** Throws InvalidSettings with a sentence for each setting that is wrong, naming it. */
 export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   // A line `NAME=` of an .env file is as good as none.
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = settings.safeParse(given);
   if (!parsed.success) {
-    throw new WrongSettings(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}.`));
+    throw new InvalidSettings(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}.`));
   }
   const { FAL_MODE, METERING, GRAPHIQL, S3_FORCE_PATH_STYLE, ...rest } = parsed.data;
   if (FAL_MODE === 'live' && rest.FAL_KEY === undefined) {
-    throw new WrongSettings(['FAL_KEY: is needed when FAL_MODE is live. Make one at https://fal.ai/dashboard/keys.']);
+    throw new InvalidSettings(['FAL_KEY: is needed when FAL_MODE is live. Make one at https://fal.ai/dashboard/keys.']);
   }
   if (FAL_MODE === undefined && rest.FAL_KEY === undefined && rest.NODE_ENV === 'production') {
-    throw new WrongSettings([
+    throw new InvalidSettings([
       'FAL_MODE: must be named in production when there is no FAL_KEY: set FAL_KEY to go live, or FAL_MODE=simulated for made-up pictures.',
     ]);
   }
   if (rest.DATABASE_URL === undefined && (rest.REDIS_URL !== undefined || rest.ROLE !== 'all')) {
     const name = rest.REDIS_URL === undefined ? 'ROLE' : 'REDIS_URL';
-    throw new WrongSettings([`${name}: is for several processes, which share a DATABASE_URL.`]);
+    throw new InvalidSettings([`${name}: is for several processes, which share a DATABASE_URL.`]);
   }
   assertBucket(parsed.data);
   const givesKeys = Number(rest.JWKS_URL !== undefined) + Number(rest.JWT_PUBLIC_KEY !== undefined);
   const givesClaims = Number(rest.JWT_ISSUER !== undefined) + Number(rest.JWT_AUDIENCE !== undefined);
-  if (givesKeys > 1) throw new WrongSettings(['JWKS_URL: cannot go with JWT_PUBLIC_KEY: set one of them.']);
+  if (givesKeys > 1) throw new InvalidSettings(['JWKS_URL: cannot go with JWT_PUBLIC_KEY: set one of them.']);
   if (givesKeys !== 0 ? givesClaims !== 2 : givesClaims !== 0) {
-    throw new WrongSettings([
+    throw new InvalidSettings([
       'JWT_ISSUER: tokens need all of it: JWT_ISSUER, JWT_AUDIENCE, and JWKS_URL or JWT_PUBLIC_KEY.',
     ]);
   }
   if (rest.FAILPOINT !== undefined && rest.NODE_ENV === 'production') {
-    throw new WrongSettings(['FAILPOINT: is for tests, and not for production.']);
+    throw new InvalidSettings(['FAILPOINT: is for tests, and not for production.']);
   }
   const isProduction = rest.NODE_ENV === 'production';
   const needsAccess = isProduction || !loopback.has(rest.HOST) || !isOfThisMachine(rest.PUBLIC_URL);
@@ -145,11 +145,11 @@ function assertBucket(given: z.output<typeof settings>): void {
   const rest = { S3_ENDPOINT, S3_FORCE_PATH_STYLE, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY };
   const [lone] = Object.entries(rest).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   if (S3_BUCKET === undefined && lone !== undefined) {
-    throw new WrongSettings([`S3_BUCKET: is needed when ${lone} is set.`]);
+    throw new InvalidSettings([`S3_BUCKET: is needed when ${lone} is set.`]);
   }
   if ((S3_ACCESS_KEY_ID === undefined) === (S3_SECRET_ACCESS_KEY === undefined)) return;
   const missing = S3_ACCESS_KEY_ID === undefined ? 'S3_ACCESS_KEY_ID' : 'S3_SECRET_ACCESS_KEY';
-  throw new WrongSettings([`${missing}: is the other half of the key: set both, or none for what AWS_* says.`]);
+  throw new InvalidSettings([`${missing}: is the other half of the key: set both, or none for what AWS_* says.`]);
 }
 
 const isOfThisMachine = (url: string | undefined) => url === undefined || isLoopbackHost(new URL(url).hostname);

@@ -5,15 +5,15 @@ import { ownedBy } from '../access/ownership.ts';
 import { type AccessParts, localViewer, openSession, type Session } from '../access/session.ts';
 import { SessionWatch } from '../access/session-watch.ts';
 import type { Context } from '../graphql/builder.ts';
-import type { Caller, Held } from '../server/http/caller.ts';
+import type { Caller, RequestContext } from '../server/http/caller.ts';
 import type { App } from './app.ts';
-import { type Settings, WrongSettings } from './config.ts';
+import { InvalidSettings, type Settings } from './config.ts';
 
-/** `contextOf` throws AccessRefused, KeysUnavailable. Throws WrongSettings for a key that cannot be read. */
+/** `contextOf` throws AccessRefused, KeysUnavailable. Throws InvalidSettings for a key that cannot be read. */
 export function openContexts(
   settings: Settings,
   app: App,
-): { contextOf: (caller: Caller) => Promise<Context & Held>; close: () => void } {
+): { contextOf: (caller: Caller) => Promise<Context & RequestContext>; close: () => void } {
   const access: AccessParts = {
     prisma: app.prisma,
     now: app.now,
@@ -32,7 +32,7 @@ export function openContexts(
 }
 
 /** What of it is asked by some operations only is worked out for those. */
-class HeldSession implements NonNullable<Held['session']> {
+class HeldSession implements NonNullable<RequestContext['session']> {
   readonly ownerId: string;
   readonly isLimited: boolean;
   readonly #session: Session;
@@ -49,7 +49,7 @@ class HeldSession implements NonNullable<Held['session']> {
     return this.#session.scopes.has('ADMIN');
   }
 
-  get sight(): string {
+  get authorizationKey(): string {
     return [this.#session.viewer.id, ...[...this.#session.scopes].sort()].join(' ');
   }
 
@@ -66,6 +66,6 @@ function jwtVerifier(settings: Settings): VerifyJwt | undefined {
   try {
     return createJwtVerifier({ keys: { publicKey: JWT_PUBLIC_KEY }, issuer, audience });
   } catch (error) {
-    throw new WrongSettings([`JWT_PUBLIC_KEY: cannot be read as a public key (${String(error)}).`]);
+    throw new InvalidSettings([`JWT_PUBLIC_KEY: cannot be read as a public key (${String(error)}).`]);
   }
 }

@@ -4,7 +4,7 @@ import pretty from 'pino-pretty';
 import { idsOfLine } from '../observability/trace.ts';
 import type { Settings } from './config.ts';
 
-export function createLog(settings: Pick<Settings, 'LOG_LEVEL' | 'NODE_ENV'>): Logger {
+export function createLogger(settings: Pick<Settings, 'LOG_LEVEL' | 'NODE_ENV'>): Logger {
   const isForPeople = settings.NODE_ENV !== 'production' && process.stdout.isTTY;
   return pino(
     {

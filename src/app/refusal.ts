@@ -15,7 +15,7 @@ export type InputIssue = {
   message: string;
 };
 
-export class InvalidInput extends Refusal {
+export class InvalidInputError extends Refusal {
   override name = 'InvalidInputError';
   readonly issues: InputIssue[];
 
@@ -26,7 +26,7 @@ export class InvalidInput extends Refusal {
 }
 
 /** Also for what belongs to somebody else. */
-export class NotFound extends Refusal {
+export class NotFoundError extends Refusal {
   override name = 'NotFoundError';
 
   constructor(what: 'avatar' | 'photo' | 'job' | 'image' | 'user' | 'API key') {
@@ -35,7 +35,7 @@ export class NotFound extends Refusal {
 }
 
 /** A number of things that may be at once, or in a time, is reached. */
-export class LimitReached extends Refusal {
+export class LimitReachedError extends Refusal {
   override name = 'LimitReachedError';
   readonly limit: number;
   readonly retryAfterSeconds: number | null;
@@ -47,9 +47,11 @@ export class LimitReached extends Refusal {
   }
 }
 
-/** Takes an input through its schema, or throws InvalidInput with every issue, each under its path. */
+/** Takes an input through its schema, or throws InvalidInputError with every issue, each under its path. */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  throw new InvalidInput(parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })));
+  throw new InvalidInputError(
+    parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })),
+  );
 }

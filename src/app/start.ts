@@ -18,11 +18,11 @@ import { simulatorKey, startSimulator } from '../fal-simulator/server.ts';
 import { generationTask } from '../generation/task.ts';
 import { StatusReads } from '../job/capacity/status-read-budget.ts';
 import { createBoss } from '../job/runner/boss.ts';
-import type { Runner } from '../job/runner/step-dependencies.ts';
+import type { StepDependencies } from '../job/runner/step-dependencies.ts';
 import { Steps } from '../job/runner/steps.ts';
 import { Worker, type WorkerOptions } from '../job/runner/worker.ts';
 import { hashOfKey } from '../job/webhook/fal-account.ts';
-import { type JobNotice, takeNotice } from '../job/webhook/handle-webhook.ts';
+import { handleWebhook, type JobWebhook } from '../job/webhook/handle-webhook.ts';
 import { toTenths } from '../ledger/prices.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { openTracing } from '../observability/tracing.ts';
@@ -66,7 +66,7 @@ export type StartOptions = {
   log: Logger;
   /** For tests, as what follows: the worker's pace, and whether it works by itself or is stepped by hand. */
   worker?: Partial<WorkerOptions> & { manual?: boolean };
-  runner?: Partial<Pick<Runner, 'fal' | 'now' | 'random' | 'followMs' | 'deadlineMs'>>;
+  runner?: Partial<Pick<StepDependencies, 'fal' | 'now' | 'random' | 'followMs' | 'deadlineMs'>>;
   limits?: Partial<Limits>;
 };
 
@@ -137,7 +137,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     const parts = { ...shared, allowLoopback, fal: options.runner?.fal ?? fal };
     const publicUrl = settings.PUBLIC_URL?.replace(/\/$/, '');
     const tasks = { TRAINING: trainingTask(parts), GENERATION: generationTask(parts) };
-    const runner: Runner = {
+    const runner: StepDependencies = {
       ...parts,
       tasks,
       followMs,
@@ -173,7 +173,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     const jwksUrl = settings.FAL_JWKS_URL ?? (baseUrl && new URL('/.well-known/jwks.json', baseUrl).href) ?? falJwksUrl;
     const keys = new WebhookKeys({ load: () => fetchJwks(jwksUrl) });
     const noticing = { ...runner, keyHash: hashOfKey(key) };
-    const webhooks = { keys, log, now, onNotice: (notice: JobNotice) => takeNotice(noticing, notice) };
+    const webhooks = { keys, log, now, onNotice: (notice: JobWebhook) => handleWebhook(noticing, notice) };
 
     const contexts = openContexts(settings, app);
     closing.push(() => contexts.close());

@@ -1,6 +1,6 @@
 /** GraphQL: what can be done to an avatar. */
 import { encodeGlobalID } from '@pothos/plugin-relay';
-import { InvalidInput, LimitReached, NotFound } from '../app/refusal.ts';
+import { InvalidInputError, LimitReachedError, NotFoundError } from '../app/refusal.ts';
 import { builder } from '../graphql/builder.ts';
 import { avatarTypeName, PortraitAvatar, StyleAvatar } from './avatar.graphql.ts';
 import { createAvatar, importAvatar, renameAvatar } from './commands.ts';
@@ -45,7 +45,7 @@ const CreateAvatarInput = builder.inputType('CreateAvatarInput', {
 
 builder.mutationField('createAvatar', (t) =>
   t.errorUnionField({
-    types: [PortraitAvatar, StyleAvatar, InvalidInput, LimitReached],
+    types: [PortraitAvatar, StyleAvatar, InvalidInputError, LimitReachedError],
     description: 'Makes an avatar that has no model yet. The first one becomes the default.',
     union: { description: 'The new avatar, or why there is none.', resolveType: typeOfMade },
     args: { input: t.arg({ type: CreateAvatarInput, required: true, description: 'What to create.' }) },
@@ -95,7 +95,7 @@ const ImportAvatarInput = builder.inputType('ImportAvatarInput', {
 
 builder.mutationField('importAvatar', (t) =>
   t.errorUnionField({
-    types: [PortraitAvatar, StyleAvatar, InvalidInput, LimitReached],
+    types: [PortraitAvatar, StyleAvatar, InvalidInputError, LimitReachedError],
     description: 'Makes an avatar of a model that was trained elsewhere. It is READY at once.',
     union: { description: 'The new avatar, or why there is none.', resolveType: typeOfMade },
     args: { input: t.arg({ type: ImportAvatarInput, required: true, description: 'What to import.' }) },
@@ -113,7 +113,7 @@ const RenameAvatarInput = builder.inputType('RenameAvatarInput', {
 
 builder.mutationField('renameAvatar', (t) =>
   t.errorUnionField({
-    types: [PortraitAvatar, StyleAvatar, InvalidInput, NotFound],
+    types: [PortraitAvatar, StyleAvatar, InvalidInputError, NotFoundError],
     description: 'Gives an avatar another name. Its trigger stays.',
     union: { description: 'The avatar, or why it kept its name.', resolveType: typeOfMade },
     args: { input: t.arg({ type: RenameAvatarInput, required: true, description: 'Which avatar, and its name.' }) },
@@ -124,7 +124,7 @@ builder.mutationField('renameAvatar', (t) =>
 
 builder.mutationField('setDefaultAvatar', (t) =>
   t.errorUnionField({
-    types: [PortraitAvatar, StyleAvatar, NotFound],
+    types: [PortraitAvatar, StyleAvatar, NotFoundError],
     description: 'Makes this avatar the default, and no other.',
     union: { description: 'The avatar, or that there is none.', resolveType: typeOfMade },
     args: { avatarId: t.arg.id({ required: true, description: 'The avatar.' }) },
@@ -141,7 +141,7 @@ const DeleteAvatarPayload = builder.simpleObject('DeleteAvatarPayload', {
 
 builder.mutationField('deleteAvatar', (t) =>
   t.errorUnionField({
-    types: [DeleteAvatarPayload, NotFound],
+    types: [DeleteAvatarPayload, NotFoundError],
     description:
       'Deletes an avatar with its photos, its jobs and their pictures. Unfinished jobs are cancelled at fal. The oldest other avatar becomes the default when this was it.',
     union: {

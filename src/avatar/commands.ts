@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto';
 import type { Avatar, Prisma } from '../../prisma/generated/client/client.ts';
 import { lockOwner, own, ownedBy } from '../access/ownership.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { NotFound, parseInput } from '../app/refusal.ts';
+import { NotFoundError, parseInput } from '../app/refusal.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
 import { createAvatarInput, defaultTrigger, importAvatarInput, newName } from './rules.ts';
 
 type AddApp = Pick<App, 'prisma' | 'files' | 'falMode'>;
 
-/** An avatar without a model. The owner's first avatar becomes the default. Throws InvalidInput, LimitReached. */
+/** An avatar without a model. The owner's first avatar becomes the default. Throws InvalidInputError, LimitReachedError. */
 export async function createAvatar(app: AddApp, viewer: Viewer, input: unknown): Promise<Avatar> {
   const { portrait, style } = parseInput(createAvatarInput, input);
   const id = randomUUID();
@@ -24,7 +24,7 @@ export async function createAvatar(app: AddApp, viewer: Viewer, input: unknown):
   throw new Error('A oneOf input came without a member.');
 }
 
-/** An avatar with a model that was trained elsewhere: READY at once. Throws InvalidInput, LimitReached. */
+/** An avatar with a model that was trained elsewhere: READY at once. Throws InvalidInputError, LimitReachedError. */
 export async function importAvatar(app: AddApp, viewer: Viewer, input: unknown): Promise<Avatar> {
   const { portrait, style } = parseInput(importAvatarInput(app.falMode), input);
   const id = randomUUID();
@@ -33,7 +33,7 @@ export async function importAvatar(app: AddApp, viewer: Viewer, input: unknown):
   throw new Error('A oneOf input came without a member.');
 }
 
-/** Throws InvalidInput, NotFound. */
+/** Throws InvalidInputError, NotFoundError. */
 export async function renameAvatar(
   app: Pick<App, 'prisma'>,
   viewer: Viewer,
@@ -41,7 +41,7 @@ export async function renameAvatar(
 ): Promise<Avatar> {
   const data = parseInput(newName, input);
   const [avatar] = await app.prisma.avatar.updateManyAndReturn({ where: ownAvatar(viewer, input.avatar), data });
-  if (avatar === undefined) throw new NotFound('avatar');
+  if (avatar === undefined) throw new NotFoundError('avatar');
   return avatar;
 }
 

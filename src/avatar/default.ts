@@ -2,16 +2,16 @@
 import type { Avatar } from '../../prisma/generated/client/client.ts';
 import { lockOwner, own } from '../access/ownership.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { NotFound } from '../app/refusal.ts';
+import { NotFoundError } from '../app/refusal.ts';
 import type { Tx } from '../database/client.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
 
-/** Throws NotFound. */
+/** Throws NotFoundError. */
 export async function setDefaultAvatar(app: Pick<App, 'prisma'>, viewer: Viewer, key: AvatarKey): Promise<Avatar> {
   return app.prisma.$transaction(async (tx) => {
     await lockOwner(tx, viewer.id);
     const avatar = await tx.avatar.findUnique({ where: ownAvatar(viewer, key) });
-    if (avatar === null) throw new NotFound('avatar');
+    if (avatar === null) throw new NotFoundError('avatar');
     // First none, then one: the database allows two at no moment.
     await tx.avatar.updateMany({ where: { ...own.avatars(viewer), isDefault: true }, data: { isDefault: false } });
     return tx.avatar.update({ where: { id: avatar.id }, data: { isDefault: true } });

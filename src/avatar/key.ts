@@ -2,7 +2,7 @@
 import type { AvatarKind } from '../../prisma/generated/client/client.ts';
 import { own } from '../access/ownership.ts';
 import type { Viewer } from '../app/app.ts';
-import { NotFound } from '../app/refusal.ts';
+import { NotFoundError } from '../app/refusal.ts';
 import { uuidOf } from '../graphql/global-id.ts';
 
 /** An avatar's uuid, with the kind that its global id claims: a portrait's id under a style's name names nothing. */
@@ -16,10 +16,10 @@ export function readAvatarKey(globalId: string): Required<AvatarKey> | undefined
   return style === undefined ? undefined : { id: style, kind: 'STYLE' };
 }
 
-/** The same. Throws NotFound instead. */
+/** The same. Throws NotFoundError instead. */
 export function avatarKey(globalId: string): Required<AvatarKey> {
   const key = readAvatarKey(globalId);
-  if (key === undefined) throw new NotFound('avatar');
+  if (key === undefined) throw new NotFoundError('avatar');
   return key;
 }
 

@@ -3,10 +3,10 @@ import type { Job, JobEvent, JobStatus } from '../../prisma/generated/client/cli
 import type { Database, Tx } from '../database/client.ts';
 import { realTimers, type Timers } from '../runtime/timers.ts';
 import { appendEventEach, appendEvents, type EventOfJob, readEvents } from './event-log.ts';
-import { Following, type Place } from './job-subscription.ts';
-import { Feed } from './job-tail.ts';
+import { JobSubscription, type Place } from './job-subscription.ts';
+import { JobTail } from './job-tail.ts';
 import type { Nudges } from './nudges.ts';
-import { OwnerFeed } from './owner-tail.ts';
+import { OwnerTail } from './owner-tail.ts';
 import type { NewEvent } from './payload.ts';
 
 /** A lost nudge delays what it told by this much at most. */
@@ -15,8 +15,8 @@ const rereadMs = 2_000;
 export class Events {
   readonly #prisma: Database;
   readonly #nudges: Nudges;
-  readonly #feeds = new Map<string, Feed>();
-  readonly #owners = new Map<string, OwnerFeed>();
+  readonly #feeds = new Map<string, JobTail>();
+  readonly #owners = new Map<string, OwnerTail>();
   readonly #now: () => Date;
   readonly #stopRereading: () => void;
   readonly #onHanded: (lagMs: number) => void;
@@ -89,8 +89,8 @@ export class Events {
   }
 
   /** Replays a job's log after a sequence number, then goes on live; ends after the terminal event. */
-  follow(jobId: string, after: number): Following {
-    return new Following(jobId, after, {
+  follow(jobId: string, after: number): JobSubscription {
+    return new JobSubscription(jobId, after, {
       placeOf: async (number) => await this.#placeOf(jobId, number),
       open: (place) => (this.#feeds.get(jobId) ?? this.#open(jobId, place)).follow(place),
       count: (more) => void (this.#jobFollowers += more),
@@ -110,7 +110,7 @@ export class Events {
         const [jobId = '', lastSequence] = detail.split(' ');
         feed?.changed(jobId, Number(lastSequence));
       });
-      feed = new OwnerFeed(() => {
+      feed = new OwnerTail(() => {
         this.#owners.delete(ownerId);
         stop();
       });
@@ -172,8 +172,8 @@ export class Events {
     return { after: Math.min(after, head), head, traceparent };
   }
 
-  #open(jobId: string, after: number): Feed {
-    const feed = new Feed(
+  #open(jobId: string, after: number): JobTail {
+    const feed = new JobTail(
       after,
       (from, limit) => readEvents(this.#prisma, jobId, from, limit),
       () => {

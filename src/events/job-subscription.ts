@@ -4,7 +4,7 @@
  */
 import type { JobEvent } from '../../prisma/generated/client/client.ts';
 import { recordJobSpan } from '../observability/trace.ts';
-import { Reader } from './pull-iterator.ts';
+import { PullIterator } from './pull-iterator.ts';
 
 /** Behind which event to begin, which was the newest then, and where the trace of the job begins. */
 export type Place = { after: number; head: number; traceparent: string | null };
@@ -13,21 +13,21 @@ export type LogOfJob = {
   /** Undefined when nothing follows: the job has ended before, or is gone. */
   placeOf: (after: number) => Promise<Place | undefined>;
   /** Follows from behind an event that there is. */
-  open: (place: number) => Reader<JobEvent>;
+  open: (place: number) => PullIterator<JobEvent>;
   /** One more is following by itself, or one less. */
   count: (more: 1 | -1) => void;
   /** An event was handed on. */
   handed: (event: JobEvent, place: Place) => void;
 };
 
-export class Following implements AsyncIterableIterator<JobEvent> {
+export class JobSubscription implements AsyncIterableIterator<JobEvent> {
   readonly jobId: string;
   readonly #log: LogOfJob;
   readonly #after: number;
-  readonly #reader: Reader<JobEvent>;
+  readonly #reader: PullIterator<JobEvent>;
   readonly #since = Date.now();
   #place: Promise<Place | undefined> | undefined;
-  #feed: Reader<JobEvent> | undefined;
+  #feed: PullIterator<JobEvent> | undefined;
   #isLeft = false;
   #isForMany = false;
   #isCounted = false;
@@ -37,7 +37,7 @@ export class Following implements AsyncIterableIterator<JobEvent> {
     this.jobId = jobId;
     this.#after = after;
     this.#log = log;
-    this.#reader = new Reader<JobEvent>(
+    this.#reader = new PullIterator<JobEvent>(
       async () => await this.#take(),
       () => {
         this.#isLeft = true;
@@ -59,8 +59,8 @@ export class Following implements AsyncIterableIterator<JobEvent> {
   }
 
   /** Another way through the same log. */
-  from(after: number): Following {
-    return new Following(this.jobId, after, this.#log).forMany();
+  from(after: number): JobSubscription {
+    return new JobSubscription(this.jobId, after, this.#log).forMany();
   }
 
   async next(): Promise<IteratorResult<JobEvent>> {

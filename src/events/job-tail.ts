@@ -5,7 +5,7 @@
  */
 import type { JobEvent } from '../../prisma/generated/client/client.ts';
 import { isTerminalEvent } from './payload.ts';
-import { Reader } from './pull-iterator.ts';
+import { PullIterator } from './pull-iterator.ts';
 
 /** As many events are held as a follower can be behind before it reads the log on its own. */
 const heldEvents = 256;
@@ -14,7 +14,7 @@ const pageOfEvents = 200;
 /** The events after a sequence number, oldest first. */
 export type ReadLog = (after: number, limit: number) => Promise<JobEvent[]>;
 
-export class Feed {
+export class JobTail {
   /** The newest events, without a gap; the last of them is number `#head`. */
   readonly #held: JobEvent[] = [];
   #head: number;
@@ -27,7 +27,7 @@ export class Feed {
   /** The log could not be read, and somebody waits for it. */
   #hasFailed = false;
   #reading: Promise<void> | undefined;
-  readonly #readers = new Set<Reader<JobEvent>>();
+  readonly #readers = new Set<PullIterator<JobEvent>>();
   readonly #readLog: ReadLog;
   readonly #onEmpty: () => void;
 
@@ -48,7 +48,7 @@ export class Feed {
    * Follows from behind event number `after`, to the terminal event. When the log cannot be read it waits for the next
    * nudge: a database that fails for a moment ends no stream.
    */
-  follow(after: number): Reader<JobEvent> {
+  follow(after: number): PullIterator<JobEvent> {
     let place = after;
     let hasEnded = false;
     let page: JobEvent[] = [];
@@ -70,7 +70,7 @@ export class Feed {
       }
       return 'END';
     };
-    const reader = new Reader<JobEvent>(
+    const reader = new PullIterator<JobEvent>(
       () =>
         take().catch(() => {
           this.#hasFailed = true;

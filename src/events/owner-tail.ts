@@ -1,5 +1,5 @@
 /** Which of an owner's jobs changed, for everyone who follows that owner in this process. */
-import { Reader } from './pull-iterator.ts';
+import { PullIterator } from './pull-iterator.ts';
 
 /** The reader did not keep up. */
 export class SubscriberTooSlow extends Error {
@@ -16,8 +16,8 @@ export class SubscriberTooSlow extends Error {
 /** A reader that does not read is told of as many jobs as this, and then cut off. */
 const pendingJobs = 1_000;
 
-export class OwnerFeed {
-  readonly #pending = new Map<Reader<string>, Set<string>>();
+export class OwnerTail {
+  readonly #pending = new Map<PullIterator<string>, Set<string>>();
   /** The newest sequence number of each job that was heard of, and that a re-read may find changed. */
   #seen = new Map<string, number>();
   #isCompared = false;
@@ -31,9 +31,9 @@ export class OwnerFeed {
     return this.#pending.size;
   }
 
-  follow(): Reader<string> {
+  follow(): PullIterator<string> {
     const pending = new Set<string>();
-    const reader = new Reader<string>(
+    const reader = new PullIterator<string>(
       async () => {
         if (pending.size > pendingJobs) throw new SubscriberTooSlow();
         for (const jobId of pending) {

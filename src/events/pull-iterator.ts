@@ -3,7 +3,7 @@
  * at it, so a slow reader costs its place in the stream and no memory. Unlike an async generator it can be returned
  * while it waits: a client that leaves releases it at once.
  */
-export class Reader<Item> implements AsyncIterableIterator<Item> {
+export class PullIterator<Item> implements AsyncIterableIterator<Item> {
   readonly #take: () => Promise<Item | 'WAIT' | 'END'>;
   readonly #onStop: () => void;
   #stopped = false;

@@ -6,10 +6,10 @@ import { lockAvatar } from '../avatar/lock.ts';
 import type { Tx } from '../database/client.ts';
 import { endpoints } from '../fal/endpoints.ts';
 import { idempotencyOf } from '../job/commands/idempotency.ts';
-import { JobActive, type JobPlan, type NewJob, planJob, startJob } from '../job/commands/start-job.ts';
+import { JobActiveError, type JobPlan, type NewJob, planJob, startJob } from '../job/commands/start-job.ts';
 import { isEnded } from '../job/state.ts';
 import { type GenerationInput, planDrawing } from './plan.ts';
-import { AvatarRule, assertMayGenerate } from './rules.ts';
+import { AvatarRuleError, assertMayGenerate } from './rules.ts';
 import { endpointOf } from './settings/settings.ts';
 import { falInput, readSettings } from './settings/wire.ts';
 
@@ -18,8 +18,8 @@ type StartApp = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 
 export type StartGeneration = GenerationInput & { avatar: AvatarKey; idempotencyKey?: string | null | undefined };
 
 /**
- * Throws InvalidInput, NotFound, AvatarNotReady, AvatarRule, IdempotencyConflict, EndpointRetired, InsufficientCredits,
- * LimitReached.
+ * Throws InvalidInputError, NotFoundError, AvatarNotReadyError, AvatarRuleError, IdempotencyConflictError, EndpointRetiredError, InsufficientCreditsError,
+ * LimitReachedError.
  */
 export async function startGeneration(app: StartApp, viewer: Viewer, input: StartGeneration): Promise<Job> {
   return await startJob(app, viewer, idempotencyOfStart(input), newGeneration(app, viewer, input));
@@ -43,10 +43,11 @@ const newGeneration =
 
 /**
  * A new generation with the input of an ended one: the same picture asked for, by the rules of now and with the model
- * that the avatar has now. Throws JobActive, and what starting throws but InvalidInput and IdempotencyConflict.
+ * that the avatar has now. Throws JobActiveError, and what starting throws but InvalidInputError and IdempotencyConflictError.
  */
 export async function retryGeneration(app: StartApp, viewer: Viewer, job: Job): Promise<Job> {
-  if (!isEnded(job.status)) throw new JobActive('This generation has not ended. Wait for it, or cancel it first.', job);
+  if (!isEnded(job.status))
+    throw new JobActiveError('This generation has not ended. Wait for it, or cancel it first.', job);
   return await startJob(app, viewer, undefined, async (tx) => {
     const settings = readSettings(job.endpoint, job.input);
     const kind = settings.model === 'fluxLora' ? 'PORTRAIT' : 'STYLE';
@@ -80,7 +81,7 @@ async function drawableAvatar(
   try {
     assertMayGenerate(avatar);
   } catch (error) {
-    if (error instanceof AvatarRule) {
+    if (error instanceof AvatarRuleError) {
       const codes = error.findings.map(({ code }) => code);
       app.log.warn({ avatarId: avatar.id, codes }, 'an avatar breaks the strict rules and may not generate');
     }

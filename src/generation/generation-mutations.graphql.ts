@@ -1,22 +1,22 @@
 /** GraphQL: how a generation is started, and why not. */
 
-import { InvalidInput, LimitReached, NotFound } from '../app/refusal.ts';
+import { InvalidInputError, LimitReachedError, NotFoundError } from '../app/refusal.ts';
 import { AvatarStatus } from '../avatar/avatar.graphql.ts';
 import { AvatarFinding } from '../avatar/avatar-finding.graphql.ts';
 import { avatarKey } from '../avatar/key.ts';
 import { builder } from '../graphql/builder.ts';
 import { ErrorInterface } from '../graphql/error-types.ts';
-import { EndpointRetired } from '../job/capacity/retired-endpoints.ts';
-import { IdempotencyConflict } from '../job/commands/start-job.ts';
+import { EndpointRetiredError } from '../job/capacity/retired-endpoints.ts';
+import { IdempotencyConflictError } from '../job/commands/start-job.ts';
 import { Generation } from '../job/job.graphql.ts';
-import { InsufficientCredits } from '../ledger/account.ts';
+import { InsufficientCreditsError } from '../ledger/account.ts';
 import { startGeneration } from './commands.ts';
 import { GenerationPreset } from './preset.graphql.ts';
-import { AvatarNotReady, AvatarRule } from './rules.ts';
+import { AvatarNotReadyError, AvatarRuleError } from './rules.ts';
 import { GenerationSettingsInput } from './settings-input.graphql.ts';
 import { OutputFormat } from './settings-values.graphql.ts';
 
-builder.objectType(AvatarNotReady, {
+builder.objectType(AvatarNotReadyError, {
   name: 'AvatarNotReadyError',
   description: 'The avatar has no model to draw with yet. Nothing was changed.',
   interfaces: [ErrorInterface],
@@ -25,7 +25,7 @@ builder.objectType(AvatarNotReady, {
   }),
 });
 
-builder.objectType(AvatarRule, {
+builder.objectType(AvatarRuleError, {
   name: 'AvatarRuleError',
   description: 'The avatar breaks the strict rules, so nothing is drawn of it. Nothing was changed.',
   interfaces: [ErrorInterface],
@@ -71,14 +71,14 @@ export const StartGenerationInput = builder.inputType('StartGenerationInput', {
 
 /** What startGeneration, and planGeneration with it, may answer instead. */
 export const whyNoGeneration = [
-  InvalidInput,
-  NotFound,
-  AvatarNotReady,
-  AvatarRule,
-  IdempotencyConflict,
-  EndpointRetired,
-  InsufficientCredits,
-  LimitReached,
+  InvalidInputError,
+  NotFoundError,
+  AvatarNotReadyError,
+  AvatarRuleError,
+  IdempotencyConflictError,
+  EndpointRetiredError,
+  InsufficientCreditsError,
+  LimitReachedError,
 ] as const;
 
 builder.mutationField('startGeneration', (t) =>

@@ -1,6 +1,6 @@
 /** Pure: from what the caller asks of an avatar to what fal is sent. */
 import type { Avatar, GenerationPreset } from '../../prisma/generated/client/client.ts';
-import { type InputIssue, InvalidInput } from '../app/refusal.ts';
+import { type InputIssue, InvalidInputError } from '../app/refusal.ts';
 import { type EndpointInput, endpoints } from '../fal/endpoints.ts';
 import { type FalMode, urlForFal } from '../fal/url.ts';
 import type { ImageSizeName } from './presets.ts';
@@ -56,7 +56,7 @@ export type DrawingPlan = {
   generationPreset: GenerationPreset | null;
 };
 
-/** Throws InvalidInput with everything that is wrong. The avatar may generate: assertMayGenerate has said so. */
+/** Throws InvalidInputError with everything that is wrong. The avatar may generate: assertMayGenerate has said so. */
 export function planDrawing(avatar: Avatar, asked: GenerationInput, falMode: FalMode): DrawingPlan {
   const preset = asked.preset ?? null;
   const prompt = asked.prompt.trim();
@@ -74,13 +74,13 @@ export function planDrawing(avatar: Avatar, asked: GenerationInput, falMode: Fal
 
   const named = models.find((model) => asked.settings?.[model]);
   const route = routeGeneration(avatar.kind, preset, named);
-  if ('issue' in route) throw new InvalidInput([...issues, route.issue]);
+  if ('issue' in route) throw new InvalidInputError([...issues, route.issue]);
 
   const own = readOwn(`settings.${named}`, (named && asked.settings?.[named]) ?? {}, falMode);
   const settings = { ...presetSettings(route.model, preset), ...own.values, ...drawing };
   const input = falInput(settings, finalPrompt, avatar);
   issues.push(...own.issues, ...inputIssues(route.model, input));
-  if (issues.length > 0) throw new InvalidInput(issues);
+  if (issues.length > 0) throw new InvalidInputError(issues);
 
   const endpoint = endpointOf[route.model];
   return { endpoint, input: endpoints[endpoint].input.parse(input), prompt, finalPrompt, generationPreset: preset };

@@ -8,7 +8,7 @@ import { type Model, models } from './settings/settings.ts';
 type NotReady = Exclude<AvatarStatus, 'READY'>;
 
 /** The avatar has no model to draw with. */
-export class AvatarNotReady extends Refusal {
+export class AvatarNotReadyError extends Refusal {
   override name = 'AvatarNotReadyError';
   readonly avatarStatus: NotReady;
 
@@ -19,7 +19,7 @@ export class AvatarNotReady extends Refusal {
 }
 
 /** The avatar breaks the strict rules: nothing is drawn, and nothing paid, until its row is put right. */
-export class AvatarRule extends Refusal {
+export class AvatarRuleError extends Refusal {
   override name = 'AvatarRuleError';
   readonly findings: AvatarFinding[];
 
@@ -35,11 +35,11 @@ const whyNotReady: Record<NotReady, string> = {
   FAILED: 'The last training of this avatar failed. Train it again first.',
 };
 
-/** Only an avatar with its model, and with no rule broken. Throws AvatarNotReady, AvatarRule. */
+/** Only an avatar with its model, and with no rule broken. Throws AvatarNotReadyError, AvatarRuleError. */
 export function assertMayGenerate(avatar: Avatar): void {
-  if (avatar.status !== 'READY') throw new AvatarNotReady(avatar.status);
+  if (avatar.status !== 'READY') throw new AvatarNotReadyError(avatar.status);
   const findings = findingsOf(avatar);
-  if (findings.length > 0) throw new AvatarRule(findings);
+  if (findings.length > 0) throw new AvatarRuleError(findings);
 }
 
 const byKind: Record<AvatarKind, readonly Model[]> = {

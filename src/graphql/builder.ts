@@ -23,7 +23,7 @@ export const pageSize = { default: 20, max: 100 };
 
 /**
  * Marks a subscription, in its extensions, whose events may be answered once for many subscribers. Its `subscribe` gives a
- * Following, and what an event of it is answered with follows from the event, the caller's sight (what the session says) and
+ * JobSubscription, and what an event of it is answered with follows from the event, the caller's authorization key and
  * what is selected beneath: its own arguments only say what is followed, and from where.
  */
 export const sharedField = 'isShared';

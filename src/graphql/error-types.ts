@@ -1,6 +1,6 @@
 /** GraphQL: the refusals that every feature shares. One of a feature's own stands with the feature. */
 
-import { type InputIssue, InvalidInput, LimitReached, NotFound } from '../app/refusal.ts';
+import { type InputIssue, InvalidInputError, LimitReachedError, NotFoundError } from '../app/refusal.ts';
 import { builder } from './builder.ts';
 
 /** What `... on Error { message }` reads. */
@@ -19,7 +19,7 @@ const InputIssueType = builder.objectRef<InputIssue>('InputIssue').implement({
   }),
 });
 
-builder.objectType(InvalidInput, {
+builder.objectType(InvalidInputError, {
   name: 'InvalidInputError',
   description: 'The input cannot be taken as it is. Nothing was changed.',
   interfaces: [ErrorInterface],
@@ -32,13 +32,13 @@ builder.objectType(InvalidInput, {
   }),
 });
 
-builder.objectType(NotFound, {
+builder.objectType(NotFoundError, {
   name: 'NotFoundError',
   description: 'There is no such thing, or it belongs to somebody else: the two look the same.',
   interfaces: [ErrorInterface],
 });
 
-builder.objectType(LimitReached, {
+builder.objectType(LimitReachedError, {
   name: 'LimitReachedError',
   description: 'A limit of this server is reached. Nothing was changed.',
   interfaces: [ErrorInterface],

@@ -2,10 +2,10 @@
 import type { GeneratedImage } from '../../prisma/generated/client/client.ts';
 import { own } from '../access/ownership.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { NotFound } from '../app/refusal.ts';
+import { NotFoundError } from '../app/refusal.ts';
 import { uuidOf } from '../graphql/global-id.ts';
 
-/** Marks an image, or takes the mark away. Running it twice changes nothing more. Throws NotFound. */
+/** Marks an image, or takes the mark away. Running it twice changes nothing more. Throws NotFoundError. */
 export async function favoriteImage(
   app: Pick<App, 'prisma'>,
   viewer: Viewer,
@@ -15,25 +15,25 @@ export async function favoriteImage(
     where: ownImage(viewer, imageId),
     data: { isFavorite: favorite },
   });
-  if (image === undefined) throw new NotFound('image');
+  if (image === undefined) throw new NotFoundError('image');
   return image;
 }
 
 /**
  * Deletes an image, and its file when no other image is the same picture. Its generation stays as it ended. Throws
- * NotFound, also the second time.
+ * NotFoundError, also the second time.
  */
 export async function deleteImage(app: Pick<App, 'prisma' | 'files'>, viewer: Viewer, imageId: string): Promise<void> {
   const where = ownImage(viewer, imageId);
   const image = await app.prisma.generatedImage.findFirst({ where, select: { fileHash: true } });
   const { count } = await app.prisma.generatedImage.deleteMany({ where });
-  if (image === null || count === 0) throw new NotFound('image');
+  if (image === null || count === 0) throw new NotFoundError('image');
   await app.files.removeUnused([image.fileHash]);
 }
 
 /** The viewer's own image of a global id: somebody else's is not there, nor one of a deleted avatar. */
 function ownImage(viewer: Viewer, imageId: string) {
   const id = uuidOf(imageId, ['GeneratedImage']);
-  if (id === undefined) throw new NotFound('image');
+  if (id === undefined) throw new NotFoundError('image');
   return { ...own.images(viewer), id };
 }

@@ -1,7 +1,7 @@
 /** GraphQL: the pictures of a generation. */
 import { GraphQLError } from 'graphql';
 import { own } from '../access/ownership.ts';
-import { InvalidInput, NotFound } from '../app/refusal.ts';
+import { InvalidInputError, NotFoundError } from '../app/refusal.ts';
 import { builder } from '../graphql/builder.ts';
 import { Generation } from '../job/job.graphql.ts';
 import { renditionParameters } from '../storage/rendition.ts';
@@ -59,14 +59,14 @@ function parametersOf(rendition: Parameters<typeof renditionParameters>[0]): Rec
   try {
     return renditionParameters(rendition);
   } catch (error) {
-    if (!(error instanceof InvalidInput)) throw error;
+    if (!(error instanceof InvalidInputError)) throw error;
     throw new GraphQLError(error.message, { extensions: { code: 'BAD_USER_INPUT' } });
   }
 }
 
 builder.mutationField('favoriteImage', (t) =>
   t.errorUnionField({
-    types: [GeneratedImage, NotFound],
+    types: [GeneratedImage, NotFoundError],
     description: 'Marks an image as a favorite, or takes the mark away.',
     union: { description: 'The image, or that there is none.', resolveType: () => 'GeneratedImage' },
     args: {
@@ -84,7 +84,7 @@ const DeleteImagePayload = builder.simpleObject('DeleteImagePayload', {
 
 builder.mutationField('deleteImage', (t) =>
   t.errorUnionField({
-    types: [DeleteImagePayload, NotFound],
+    types: [DeleteImagePayload, NotFoundError],
     description: 'Deletes an image and its file. Its generation stays as it ended.',
     union: {
       description: 'What was deleted, or that there is no such image.',

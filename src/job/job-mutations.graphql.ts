@@ -1,15 +1,15 @@
 /** GraphQL: cancelling a job, and the refusals that name a job. */
 
-import { NotFound } from '../app/refusal.ts';
+import { NotFoundError } from '../app/refusal.ts';
 import { builder } from '../graphql/builder.ts';
 import { ErrorInterface } from '../graphql/error-types.ts';
-import { EndpointRetired } from './capacity/retired-endpoints.ts';
-import { cancelJob, JobFinished } from './commands/cancel-job.ts';
-import { IdempotencyConflict, JobActive } from './commands/start-job.ts';
+import { EndpointRetiredError } from './capacity/retired-endpoints.ts';
+import { cancelJob, JobFinishedError } from './commands/cancel-job.ts';
+import { IdempotencyConflictError, JobActiveError } from './commands/start-job.ts';
 import { Generation, Job, jobTypeName, Training } from './job.graphql.ts';
 import { jobKey } from './key.ts';
 
-builder.objectType(JobActive, {
+builder.objectType(JobActiveError, {
   name: 'JobActiveError',
   description:
     'A job stands in the way that has not ended: the avatar is being trained, or the job to retry still runs.',
@@ -17,7 +17,7 @@ builder.objectType(JobActive, {
   fields: (t) => ({ job: t.field({ type: Job, description: 'That job.', resolve: (error) => error.job }) }),
 });
 
-builder.objectType(IdempotencyConflict, {
+builder.objectType(IdempotencyConflictError, {
   name: 'IdempotencyConflictError',
   description: 'The idempotency key came with another input before. Nothing was started.',
   interfaces: [ErrorInterface],
@@ -26,7 +26,7 @@ builder.objectType(IdempotencyConflict, {
   }),
 });
 
-builder.objectType(EndpointRetired, {
+builder.objectType(EndpointRetiredError, {
   name: 'EndpointRetiredError',
   description: 'fal no longer serves the model that the job would run on. Nothing was started.',
   interfaces: [ErrorInterface],
@@ -38,7 +38,7 @@ builder.objectType(EndpointRetired, {
   }),
 });
 
-builder.objectType(JobFinished, {
+builder.objectType(JobFinishedError, {
   name: 'JobFinishedError',
   description: 'The job has ended already: there is nothing left to cancel.',
   interfaces: [ErrorInterface],
@@ -50,7 +50,7 @@ builder.mutationField('cancelJob', (t) =>
     description:
       'Cancels a job. One that fal does not have yet ends at once; for any other fal is asked to stop, and the job ends CANCELLED when it has, or SUCCEEDED when fal was done first. Asking twice is asking once.',
     args: { jobId: t.arg.id({ required: true, description: 'The job.' }) },
-    types: [Training, Generation, NotFound, JobFinished],
+    types: [Training, Generation, NotFoundError, JobFinishedError],
     union: {
       description: 'The job, or why it cannot be cancelled.',
       resolveType: (job) => jobTypeName(job as { kind: 'TRAINING' }),

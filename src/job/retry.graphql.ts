@@ -1,13 +1,13 @@
 /** GraphQL: starting an ended job anew. */
 
-import { InvalidInput, LimitReached, NotFound } from '../app/refusal.ts';
-import { AvatarNotReady, AvatarRule } from '../generation/rules.ts';
+import { InvalidInputError, LimitReachedError, NotFoundError } from '../app/refusal.ts';
+import { AvatarNotReadyError, AvatarRuleError } from '../generation/rules.ts';
 import { builder } from '../graphql/builder.ts';
-import { InsufficientCredits } from '../ledger/account.ts';
-import { DatasetNotReady } from '../training/rules.ts';
-import { EndpointRetired } from './capacity/retired-endpoints.ts';
+import { InsufficientCreditsError } from '../ledger/account.ts';
+import { DatasetNotReadyError } from '../training/rules.ts';
+import { EndpointRetiredError } from './capacity/retired-endpoints.ts';
 import { retryJob } from './commands/retry-job.ts';
-import { JobActive } from './commands/start-job.ts';
+import { JobActiveError } from './commands/start-job.ts';
 import { Generation, jobTypeName, Training } from './job.graphql.ts';
 import { jobKey } from './key.ts';
 
@@ -16,15 +16,15 @@ builder.mutationField('retryJob', (t) =>
     types: [
       Training,
       Generation,
-      InvalidInput,
-      NotFound,
-      JobActive,
-      AvatarNotReady,
-      AvatarRule,
-      DatasetNotReady,
-      EndpointRetired,
-      InsufficientCredits,
-      LimitReached,
+      InvalidInputError,
+      NotFoundError,
+      JobActiveError,
+      AvatarNotReadyError,
+      AvatarRuleError,
+      DatasetNotReadyError,
+      EndpointRetiredError,
+      InsufficientCreditsError,
+      LimitReachedError,
     ],
     description:
       'Starts a new job with the input of an ended one, whatever its end was, by the rules of now. The ended job stays as it is.',

@@ -4,12 +4,12 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Job, LedgerAccount, LedgerKind, User } from '../../prisma/generated/client/client.ts';
-import { LimitReached, Refusal } from '../app/refusal.ts';
+import { LimitReachedError, Refusal } from '../app/refusal.ts';
 import type { Tx } from '../database/client.ts';
 import { toCredits } from './prices.ts';
 
 /** The price is more than the balance. In credits. */
-export class InsufficientCredits extends Refusal {
+export class InsufficientCreditsError extends Refusal {
   override name = 'InsufficientCreditsError';
   readonly balance: number;
   readonly price: number;
@@ -30,18 +30,18 @@ export type Metering = {
   dailyBudgetTenths: number | null;
 };
 
-/** Throws InsufficientCredits, LimitReached. */
+/** Throws InsufficientCreditsError, LimitReachedError. */
 export function assertMaySpend(
   owner: User,
   priceTenths: number,
   { isOn, dailyBudgetTenths }: Metering,
   now: Date,
 ): void {
-  if (isOn && owner.balanceTenths < priceTenths) throw new InsufficientCredits(owner.balanceTenths, priceTenths);
+  if (isOn && owner.balanceTenths < priceTenths) throw new InsufficientCreditsError(owner.balanceTenths, priceTenths);
   const budget = owner.dailyBudgetTenths ?? dailyBudgetTenths;
   if (budget === null || spentToday(owner, now) + priceTenths <= budget) return;
   const tomorrow = dayOf(now).getTime() + dayMs;
-  throw new LimitReached(
+  throw new LimitReachedError(
     `This costs ${toCredits(priceTenths)} credits, and ${toCredits(Math.max(0, budget - spentToday(owner, now)))} of today’s ${toCredits(budget)} are left. Try again tomorrow (UTC), or ask for more.`,
     Math.floor(toCredits(budget)),
     Math.max(1, Math.ceil((tomorrow - now.getTime()) / 1000)),

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { User } from '../../prisma/generated/client/client.ts';
 import { lockOwner } from '../access/ownership.ts';
 import type { App } from '../app/app.ts';
-import { InvalidInput, NotFound, parseInput } from '../app/refusal.ts';
+import { InvalidInputError, NotFoundError, parseInput } from '../app/refusal.ts';
 import { isStorable } from '../database/storable-text.ts';
 import { idempotencyKey } from '../job/commands/idempotency.ts';
 import { issue } from './account.ts';
@@ -33,7 +33,7 @@ const grant = movement.refine(({ credits }) => credits > 0, { path: ['credits'],
 
 /**
  * Gives credits, or puts something right in either direction. With an idempotency key that was used for this owner before,
- * nothing moves. Throws InvalidInput, also for a correction below zero, and NotFound.
+ * nothing moves. Throws InvalidInputError, also for a correction below zero, and NotFoundError.
  */
 export async function issueCredits(
   { prisma }: Pick<App, 'prisma'>,
@@ -46,20 +46,22 @@ export async function issueCredits(
   return await prisma.$transaction(async (tx) => {
     await lockOwner(tx, ownerId);
     const owner = await tx.user.findUnique({ where: { id: ownerId } });
-    if (owner === null) throw new NotFound('user');
+    if (owner === null) throw new NotFoundError('user');
     if (key !== null) {
       const done = await tx.ledgerEntry.findUnique({
         where: { ownerId_idempotencyKey: { ownerId, idempotencyKey: key } },
       });
       if (done !== null) {
         if (done.tenths === tenths && done.kind === kind && done.reason === reason) return owner;
-        throw new InvalidInput([{ path: 'idempotencyKey', message: 'Was used for another movement of this owner’s.' }]);
+        throw new InvalidInputError([
+          { path: 'idempotencyKey', message: 'Was used for another movement of this owner’s.' },
+        ]);
       }
     }
     const balance = owner.balanceTenths + tenths;
     if (balance < 0 || balance > 10 * mostCredits) {
       const message = `The balance is ${toCredits(owner.balanceTenths)}, and stays from 0 to ${mostCredits}.`;
-      throw new InvalidInput([{ path: 'credits', message }]);
+      throw new InvalidInputError([{ path: 'credits', message }]);
     }
     await issue(tx, { ownerId, kind, tenths, reason, idempotencyKey: key });
     return await tx.user.findUniqueOrThrow({ where: { id: ownerId } });

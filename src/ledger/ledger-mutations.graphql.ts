@@ -1,6 +1,6 @@
 /** GraphQL: giving credits, and putting them right. For admins. */
 
-import { InvalidInput, NotFound } from '../app/refusal.ts';
+import { InvalidInputError, NotFoundError } from '../app/refusal.ts';
 import { builder } from '../graphql/builder.ts';
 import { userIdOf } from '../user/key.ts';
 import { User } from '../user/user.graphql.ts';
@@ -27,7 +27,7 @@ for (const name of ['grantCredits', 'correctCredits'] as const) {
   const [kind, description] = movements[name];
   builder.mutationField(name, (t) =>
     t.errorUnionField({
-      types: [User, InvalidInput, NotFound],
+      types: [User, InvalidInputError, NotFoundError],
       authScopes: { admin: true },
       description,
       union: { description: 'The user with the new balance, or why nothing moved.', resolveType: () => 'User' },

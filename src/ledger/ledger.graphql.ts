@@ -5,10 +5,10 @@ import { builder } from '../graphql/builder.ts';
 import { ErrorInterface } from '../graphql/error-types.ts';
 import { Job } from '../job/job.graphql.ts';
 import { User } from '../user/user.graphql.ts';
-import { InsufficientCredits, spentToday } from './account.ts';
+import { InsufficientCreditsError, spentToday } from './account.ts';
 import { estimatedUsd, toCredits } from './prices.ts';
 
-builder.objectType(InsufficientCredits, {
+builder.objectType(InsufficientCreditsError, {
   name: 'InsufficientCreditsError',
   description: 'The balance does not hold the price. Nothing was started.',
   interfaces: [ErrorInterface],

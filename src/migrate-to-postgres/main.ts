@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { Client } from 'pg';
-import { loadDotEnv, readSettings, WrongSettings } from '../app/config.ts';
+import { InvalidSettings, loadDotEnv, readSettings } from '../app/config.ts';
 import { openDatabase } from '../database/client.ts';
 import { DataFolderUnusable } from '../database/embedded.ts';
 import { DataFolderInUse } from '../database/folder-lock.ts';
@@ -44,7 +44,7 @@ const inUtc = `SET TIME ZONE 'UTC'`;
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 function explain(error: unknown): string {
-  const forUser = [WrongSettings, DataFolderInUse, DataFolderUnusable, DatabaseUnusable, NotMoved];
+  const forUser = [InvalidSettings, DataFolderInUse, DataFolderUnusable, DatabaseUnusable, NotMoved];
   if (error instanceof Error && forUser.some((kind) => error instanceof kind)) {
     return error.message.replace('DATABASE_URL:', '--to:');
   }

@@ -2,12 +2,12 @@
 import type { Avatar, Photo } from '../../prisma/generated/client/client.ts';
 import { own } from '../access/ownership.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { NotFound } from '../app/refusal.ts';
+import { NotFoundError } from '../app/refusal.ts';
 import { type AvatarKey, ownAvatar } from '../avatar/key.ts';
 import { lockAvatar } from '../avatar/lock.ts';
 import type { Tx } from '../database/client.ts';
 import { uuidOf } from '../graphql/global-id.ts';
-import { JobActive } from '../job/commands/start-job.ts';
+import { JobActiveError } from '../job/commands/start-job.ts';
 import { failpoint } from '../runtime/failpoint.ts';
 import { FileGone } from '../storage/blob-store.ts';
 import type { UploadedFile } from '../storage/uploaded-file.ts';
@@ -18,7 +18,7 @@ type Parts = Pick<App, 'prisma' | 'files'>;
 
 /**
  * Looks at each file and keeps the good ones, in their order, behind those that the avatar has. A verdict per file.
- * Throws NotFound, JobActive, LimitReached; then none is kept.
+ * Throws NotFoundError, JobActiveError, LimitReachedError; then none is kept.
  */
 export async function addPhotos(
   app: Parts,
@@ -28,7 +28,7 @@ export async function addPhotos(
   await app.files.assertSpace();
   // Asked again under the lock. Here it spares looking at pictures that cannot be kept.
   const avatar = await app.prisma.avatar.findUnique({ where: ownAvatar(viewer, key) });
-  if (avatar === null) throw new NotFound('avatar');
+  if (avatar === null) throw new NotFoundError('avatar');
   await assertNotTraining(app.prisma, avatar);
   const inspected = await Promise.all(
     uploads.map(
@@ -62,16 +62,16 @@ export async function addPhotos(
   }
 }
 
-/** Removes a photo, and its file when no other photo is the same. Throws NotFound, JobActive. */
+/** Removes a photo, and its file when no other photo is the same. Throws NotFoundError, JobActiveError. */
 export async function removePhoto(app: Parts, viewer: Viewer, photoId: string): Promise<Photo> {
   const id = uuidOf(photoId, ['Photo']);
-  if (id === undefined) throw new NotFound('photo');
+  if (id === undefined) throw new NotFoundError('photo');
   const removed = await app.prisma.$transaction(async (tx) => {
     const photo = await tx.photo.findUnique({ where: ownPhoto(viewer, id) });
-    if (photo === null) throw new NotFound('photo');
+    if (photo === null) throw new NotFoundError('photo');
     await assertNotTraining(tx, await lockAvatar(tx, viewer, { id: photo.avatarId }));
     const { count } = await tx.photo.deleteMany({ where: { id } });
-    if (count === 0) throw new NotFound('photo');
+    if (count === 0) throw new NotFoundError('photo');
     return photo;
   });
   await app.files.removeUnused([removed.fileHash]);
@@ -84,7 +84,7 @@ export const ownPhoto = (viewer: Viewer, id: string) => ({ ...own.photos(viewer)
 async function assertNotTraining(tx: Tx, avatar: Avatar): Promise<void> {
   const job = await tx.job.findFirst({ where: { avatarId: avatar.id, kind: 'TRAINING', finishedAt: null } });
   if (job === null) return;
-  throw new JobActive('This avatar is being trained from its photos. Change them when that has ended.', job);
+  throw new JobActiveError('This avatar is being trained from its photos. Change them when that has ended.', job);
 }
 
 /** As it is shown: any text becomes one line that a database can hold and that reads in one direction. */

@@ -1,10 +1,10 @@
 /** GraphQL: adding and removing photos. */
 
-import { LimitReached, NotFound } from '../app/refusal.ts';
+import { LimitReachedError, NotFoundError } from '../app/refusal.ts';
 import { Avatar } from '../avatar/avatar.graphql.ts';
 import { avatarKey } from '../avatar/key.ts';
 import { builder } from '../graphql/builder.ts';
-import { JobActive } from '../job/commands/start-job.ts';
+import { JobActiveError } from '../job/commands/start-job.ts';
 import { addPhotos, removePhoto } from './commands.ts';
 import { Photo, PhotoProblem, PhotoWarning } from './photo.graphql.ts';
 import type { PhotoVerdict as Verdict } from './store-photos.ts';
@@ -47,7 +47,7 @@ const AddPhotosInput = builder.inputType('AddPhotosInput', {
 
 builder.mutationField('addPhotos', (t) =>
   t.errorUnionField({
-    types: [AddPhotosPayload, NotFound, JobActive, LimitReached],
+    types: [AddPhotosPayload, NotFoundError, JobActiveError, LimitReachedError],
     description:
       'Adds photos to an avatar, with a verdict per file: good ones are kept even when others are refused. An avatar has at most 20.',
     union: {
@@ -77,7 +77,7 @@ const RemovePhotoPayload = builder.objectRef<{ avatarId: string; deletedId: stri
 
 builder.mutationField('removePhoto', (t) =>
   t.errorUnionField({
-    types: [RemovePhotoPayload, NotFound, JobActive],
+    types: [RemovePhotoPayload, NotFoundError, JobActiveError],
     description: 'Removes a photo and its file. Not while its avatar is being trained.',
     union: { description: 'What was removed, or why nothing was.', resolveType: () => 'RemovePhotoPayload' },
     args: { photoId: t.arg.id({ required: true, description: 'The photo.' }) },

@@ -17,13 +17,13 @@ import { answerWebhook, type ReceiveWebhook } from './http/webhooks.ts';
 import type { Allowances } from './limits/allowances.ts';
 import type { Limits } from './limits/limits.ts';
 
-export class Routes {
-  readonly #parts: RoutesParts;
+export class Router {
+  readonly #parts: RouterParts;
   /** A client sends the same again and again, and to read a URL costs. */
   #lastHost: string | undefined;
   #lastUrl: { host: string | undefined; target: string | undefined; url: URL } | undefined;
 
-  constructor(parts: RoutesParts) {
+  constructor(parts: RouterParts) {
     this.#parts = parts;
   }
 
@@ -146,7 +146,7 @@ export class Routes {
   }
 }
 
-export type RoutesParts = {
+export type RouterParts = {
   graphql: GraphQLOverHttp;
   /** Undefined when there is none. */
   graphiql: GraphiQL | undefined;

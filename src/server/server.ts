@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
-import { Broadcasts } from './fanout/shared-subscriptions.ts';
+import { SharedSubscriptions } from './fanout/shared-subscriptions.ts';
 import { Queries } from './graphql/execution/queries.ts';
 import { GraphiQL } from './graphql/graphiql.ts';
 import { GraphQLOverHttp } from './graphql/graphql-over-http.ts';
@@ -28,7 +28,7 @@ import type { ReceiveWebhook } from './http/webhooks.ts';
 import { Allowances, addressOf } from './limits/allowances.ts';
 import { defaultLimits, type Limits } from './limits/limits.ts';
 import { inMemory, type RateStore } from './limits/rate-store.ts';
-import { Routes } from './router.ts';
+import { Router } from './router.ts';
 import { openUploadsFolder } from './upload/multipart.ts';
 import { createProtocol } from './websocket/protocol.ts';
 import { Sockets } from './websocket/sockets.ts';
@@ -120,7 +120,7 @@ export function createServer(options: ServerOptions): Server {
   const allowances = new Allowances(limits, store, log, onRefused);
   const cors = new Cors(options.corsOrigins ?? []);
   const headers = securityHeaders(options.publicUrl?.protocol === 'https:');
-  const broadcasts = new Broadcasts();
+  const broadcasts = new SharedSubscriptions();
   const plain = new PlainOperations({ yoga, documents, queries, limits, maskError });
   const graphql = new GraphQLOverHttp({
     yoga,
@@ -135,7 +135,7 @@ export function createServer(options: ServerOptions): Server {
     headers,
   });
   const protocol = createProtocol({ yoga, context, limits, maskError, requestLog, allowances, broadcasts, onRefused });
-  const routes = new Routes({
+  const routes = new Router({
     graphql,
     graphiql,
     cors,

@@ -25,7 +25,7 @@ export interface Place {
   remove(keys: string[]): Promise<void>;
   /** All files and renditions, some at a time. What else lies there is not seen, and so never touched. */
   list(): AsyncGenerator<Kept[]>;
-  /** Throws PlaceAway or PlaceUnusable when it cannot be worked with. */
+  /** Throws StorageUnavailable or StorageMisconfigured when it cannot be worked with. */
   check(): Promise<void>;
   close(): void;
 }
@@ -57,11 +57,11 @@ export class FileGone extends Error {
 }
 
 /** The place of the files does not answer, or not as it should, for now. Whoever asked may ask again later. */
-export class PlaceAway extends Error {
-  override name = 'PlaceAway';
+export class StorageUnavailable extends Error {
+  override name = 'StorageUnavailable';
 }
 
 /** The place of the files refuses this server for good. Its message names the setting that is wrong. */
-export class PlaceUnusable extends Error {
-  override name = 'PlaceUnusable';
+export class StorageMisconfigured extends Error {
+  override name = 'StorageMisconfigured';
 }

@@ -1,6 +1,6 @@
 /**
  * Files in an S3-compatible bucket, under the keys that they would have in a folder. Whatever the store answers that is
- * not an answer is thrown as PlaceAway, without the SDK's error: that one may quote access keys and signatures.
+ * not an answer is thrown as StorageUnavailable, without the SDK's error: that one may quote access keys and signatures.
  */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
@@ -14,10 +14,10 @@ import {
   type Kept,
   type OpenFile,
   type Place,
-  PlaceAway,
-  PlaceUnusable,
   readKey,
   renditionsOf,
+  StorageMisconfigured,
+  StorageUnavailable,
 } from './blob-store.ts';
 import type { ByteRange } from './range.ts';
 import type { Scratch } from './scratch.ts';
@@ -79,7 +79,7 @@ export function createBucket(
     const options = { ContentLength: size, contentType, ...checksumOf(key) };
     await known(transfers.putStream(key, createReadStream(path), options));
     const arrived = await byteSize(key);
-    if (arrived !== size) throw new PlaceAway(`Of ${size} bytes, ${arrived ?? 'none'} are in the bucket.`);
+    if (arrived !== size) throw new StorageUnavailable(`Of ${size} bytes, ${arrived ?? 'none'} are in the bucket.`);
   };
 
   const remove = async (keys: string[]) => {
@@ -197,26 +197,28 @@ async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined> {
 
 const statusOf = (error: unknown) => (error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined);
 
-function away(error: unknown): PlaceAway {
-  if (error instanceof PlaceAway) return error;
+function away(error: unknown): StorageUnavailable {
+  if (error instanceof StorageUnavailable) return error;
   const status = statusOf(error);
   const reason = error instanceof Error ? ('code' in error ? String(error.code) : error.name) : 'unknown';
-  return new PlaceAway(
+  return new StorageUnavailable(
     `The bucket of the files does not answer as it should: ${reason}${status ? `, ${status}` : ''}.`,
   );
 }
 
 /** What the operator has to mend, as far as the store's answer tells. */
-function refusalOf(error: unknown, bucket: string): PlaceUnusable | undefined {
+function refusalOf(error: unknown, bucket: string): StorageMisconfigured | undefined {
   const { name } = error instanceof Error ? error : { name: '' };
   const status = statusOf(error);
-  if (status === 404) return new PlaceUnusable(`S3_BUCKET: there is no bucket ${bucket} there.`);
-  if (status === 301) return new PlaceUnusable(`S3_REGION: the bucket ${bucket} is in another region.`);
+  if (status === 404) return new StorageMisconfigured(`S3_BUCKET: there is no bucket ${bucket} there.`);
+  if (status === 301) return new StorageMisconfigured(`S3_REGION: the bucket ${bucket} is in another region.`);
   if (status === 401 || status === 403) {
-    return new PlaceUnusable(`S3_ACCESS_KEY_ID: with these credentials the bucket ${bucket} is refused (${name}).`);
+    return new StorageMisconfigured(
+      `S3_ACCESS_KEY_ID: with these credentials the bucket ${bucket} is refused (${name}).`,
+    );
   }
   if (name === 'CredentialsProviderError') {
-    return new PlaceUnusable(
+    return new StorageMisconfigured(
       'S3_ACCESS_KEY_ID: there are no credentials, neither here nor where the AWS SDK looks for them.',
     );
   }

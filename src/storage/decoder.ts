@@ -1,6 +1,6 @@
 /** How this server reads pictures: three formats, so many pixels, to the last byte. */
 import sharp, { type Sharp } from 'sharp';
-import { gate } from './semaphore.ts';
+import { semaphore } from './semaphore.ts';
 
 /** The most pixels that are ever decoded: as many as a photo may have, and far more than fal draws. */
 const maxPixels = 50_000_000;
@@ -31,4 +31,4 @@ export const picture = (path: string): Sharp =>
 export const header = (path: string) => sharp(path, { limitInputPixels: false }).metadata();
 
 /** Two at a time: decoding holds a thread of the four that also read and write files. */
-export const decoding = gate(2);
+export const decoding = semaphore(2);

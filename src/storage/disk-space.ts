@@ -1,6 +1,6 @@
 /** How full the disk may get. A database that cannot write its log hangs the whole process, so files stop well before. */
 import { mkdir, statfs } from 'node:fs/promises';
-import { LimitReached } from '../app/refusal.ts';
+import { LimitReachedError } from '../app/refusal.ts';
 
 const megabyte = 1024 * 1024;
 
@@ -17,10 +17,10 @@ export async function freeBytes(folder: string): Promise<number> {
   return bavail * bsize;
 }
 
-/** Throws LimitReached. */
+/** Throws LimitReachedError. */
 export async function assertSpace(free: () => Promise<number>): Promise<void> {
   if ((await free()) >= minFreeForWork) return;
-  throw new LimitReached(
+  throw new LimitReachedError(
     'The disk of this server is almost full: less than 512 MB is free. Free some space and try again.',
     minFreeForWork,
     60,

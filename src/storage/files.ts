@@ -47,7 +47,7 @@ export interface FileStore {
    * looks through the whole place, at most once an hour however often it is called.
    */
   sweep(): Promise<number>;
-  /** Refuses new work while the disk is almost full. Throws LimitReached. */
+  /** Refuses new work while the disk is almost full. Throws LimitReachedError. */
   assertSpace(): Promise<void>;
   /** Whether the place of the files can be worked with now, else what is wrong with it. */
   health(): Promise<true | string>;

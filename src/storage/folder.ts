@@ -8,9 +8,9 @@ import {
   type Kept,
   type OpenFile,
   type Place,
-  PlaceUnusable,
   readKey,
   renditionsOf,
+  StorageMisconfigured,
 } from './blob-store.ts';
 import { namesIn, sync, writtenAtOf } from './scratch.ts';
 
@@ -60,7 +60,7 @@ export function createFolder(folder: string): Place {
         await access(folder, constants.W_OK);
       } catch {
         // Without the path: whoever may ask is told this.
-        throw new PlaceUnusable('cannot be written to');
+        throw new StorageMisconfigured('cannot be written to');
       }
     },
     close: () => undefined,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Settings } from '../app/config.ts';
 import type { Database } from '../database/client.ts';
-import { type Place, PlaceAway } from './blob-store.ts';
+import { type Place, StorageUnavailable } from './blob-store.ts';
 import { freeBytes } from './disk-space.ts';
 import { createFileStore, type FileStore } from './files.ts';
 import { createFolder } from './folder.ts';
@@ -11,7 +11,7 @@ import { createScratch, type Scratch } from './scratch.ts';
 
 export type OpenFiles = { files: FileStore; close(): void };
 
-/** Throws PlaceUnusable when the bucket refuses this server; one that is away for now may come back. */
+/** Throws StorageMisconfigured when the bucket refuses this server; one that is away for now may come back. */
 export async function openFiles(
   settings: Settings,
   { dataDir, prisma, log }: { dataDir: string; prisma: Database; log: Logger },
@@ -23,7 +23,7 @@ export async function openFiles(
   try {
     await place.check();
   } catch (error) {
-    if (!(error instanceof PlaceAway)) {
+    if (!(error instanceof StorageUnavailable)) {
       place.close();
       throw error;
     }

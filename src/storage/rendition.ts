@@ -21,14 +21,14 @@ const wish = z.strictObject({
   quality: whole(1, 100),
 });
 
-/** The parameters of a URL for a picture; none of them asks for the original. Throws InvalidInput. */
+/** The parameters of a URL for a picture; none of them asks for the original. Throws InvalidInputError. */
 export function renditionParameters(asked: z.input<typeof wish>): Record<string, string> {
   if (Object.keys(asked).length === 0) return {};
   const entries = Object.entries(parseInput(wish, asked)).filter(([, value]) => value !== null && value !== undefined);
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
 
-/** Reads a URL's parameters; undefined asks for the original. Without a format it keeps its own. Throws InvalidInput. */
+/** Reads a URL's parameters; undefined asks for the original. Without a format it keeps its own. Throws InvalidInputError. */
 export function parseRendition(parameters: Record<string, string>, contentType: string): Rendition | undefined {
   const { width, format, quality } = parseInput(
     wish,

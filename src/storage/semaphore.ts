@@ -1,7 +1,7 @@
 /** Lets at most so many pieces of work run at once; the others wait in order. */
-export type Gate = <T>(work: () => Promise<T>) => Promise<T>;
+export type Semaphore = <T>(work: () => Promise<T>) => Promise<T>;
 
-export function gate(places: number): Gate {
+export function semaphore(places: number): Semaphore {
   let free = places;
   const waiting: (() => void)[] = [];
   return async (work) => {

@@ -1,8 +1,8 @@
 /** Answering a request for one of our files by a signed URL. It knows neither whose file it is nor Node's server. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import { InvalidInput } from '../app/refusal.ts';
-import { FileGone, type OpenFile, PlaceAway } from './blob-store.ts';
+import { InvalidInputError } from '../app/refusal.ts';
+import { FileGone, type OpenFile, StorageUnavailable } from './blob-store.ts';
 import type { FileStore } from './files.ts';
 import { parseRange } from './range.ts';
 import { contentTypes, parseRendition, type Rendition } from './rendition.ts';
@@ -44,10 +44,11 @@ export async function serveSigned(
     const opened = await (rendition ? files.render(file.hash, rendition) : files.open(file.hash));
     return await answer(opened, method === 'HEAD', rendition ? {} : headers, common);
   } catch (error) {
-    if (error instanceof InvalidInput) return refuse(400, error.message);
+    if (error instanceof InvalidInputError) return refuse(400, error.message);
     // Removed since its row was read.
     if (error instanceof FileGone) return refuse(404, 'There is no such file any more.');
-    if (error instanceof PlaceAway) return refuse(503, 'The files cannot be read just now.', { 'retry-after': '5' });
+    if (error instanceof StorageUnavailable)
+      return refuse(503, 'The files cannot be read just now.', { 'retry-after': '5' });
     throw error;
   }
 }

@@ -1,12 +1,12 @@
 /** What can be done about trainings, one transaction each. */
 import type { Avatar, Job, TrainingPreset } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { InvalidInput, parseInput } from '../app/refusal.ts';
+import { InvalidInputError, parseInput } from '../app/refusal.ts';
 import type { AvatarKey } from '../avatar/key.ts';
 import { lockAvatar } from '../avatar/lock.ts';
 import type { Tx } from '../database/client.ts';
 import { idempotencyOf } from '../job/commands/idempotency.ts';
-import { JobActive, type JobPlan, type NewJob, planJob, startJob } from '../job/commands/start-job.ts';
+import { JobActiveError, type JobPlan, type NewJob, planJob, startJob } from '../job/commands/start-job.ts';
 import { isEnded } from '../job/state.ts';
 import { assertDatasetReady, type Overrides, startTrainingInput, trainerIssues } from './rules.ts';
 import { checkedInput } from './settings/names.ts';
@@ -17,8 +17,8 @@ type Parts = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'no
 
 /**
  * Starts to train an avatar from its photos, or from a ready archive. An avatar without a model is TRAINING until the job
- * has ended; a READY one stays READY. Throws InvalidInput, NotFound, DatasetNotReady, JobActive, IdempotencyConflict,
- * EndpointRetired, InsufficientCredits, LimitReached.
+ * has ended; a READY one stays READY. Throws InvalidInputError, NotFoundError, DatasetNotReadyError, JobActiveError, IdempotencyConflictError,
+ * EndpointRetiredError, InsufficientCreditsError, LimitReachedError.
  */
 export async function startTraining(app: Parts, viewer: Viewer, key: AvatarKey, input: unknown): Promise<Job> {
   const { idempotency, create } = asked(app, viewer, key, input);
@@ -31,7 +31,7 @@ export async function planTraining(app: Parts, viewer: Viewer, key: AvatarKey, i
   return await planJob(app, viewer, idempotency, create);
 }
 
-/** Throws InvalidInput. */
+/** Throws InvalidInputError. */
 function asked(app: Parts, viewer: Viewer, key: AvatarKey, input: unknown) {
   const { idempotencyKey, ...parsed } = parseInput(startTrainingInput(app.falMode), input);
   const create = async (tx: Tx): Promise<NewJob> => {
@@ -48,11 +48,11 @@ function asked(app: Parts, viewer: Viewer, key: AvatarKey, input: unknown) {
 
 /**
  * Starts a training with the input of one that has ended: the same settings and archive, or the avatar's photos as they
- * are now. Throws NotFound, DatasetNotReady, JobActive, EndpointRetired, LimitReached.
+ * are now. Throws NotFoundError, DatasetNotReadyError, JobActiveError, EndpointRetiredError, LimitReachedError.
  */
 export async function retryTraining(app: Parts, viewer: Viewer, job: Job): Promise<Job> {
   if (!isEnded(job.status)) {
-    throw new JobActive('This training has not ended yet. Wait for its end, or cancel it first.', job);
+    throw new JobActiveError('This training has not ended yet. Wait for its end, or cancel it first.', job);
   }
   return startJob(app, viewer, undefined, async (tx) => {
     await app.files.assertSpace();
@@ -73,7 +73,7 @@ type What = { preset: TrainingPreset | null; input: TrainingInput; datasetUrl: s
 async function newTraining(tx: Tx, avatar: Avatar, { preset, input, datasetUrl }: What): Promise<NewJob> {
   const active = await tx.job.findFirst({ where: { avatarId: avatar.id, kind: 'TRAINING', finishedAt: null } });
   if (active !== null) {
-    throw new JobActive(
+    throw new JobActiveError(
       'This avatar is being trained already. Wait for the end, or cancel that training first.',
       active,
     );
@@ -93,15 +93,15 @@ async function newTraining(tx: Tx, avatar: Avatar, { preset, input, datasetUrl }
   };
 }
 
-/** The preset, what the caller gave over it, and what follows from the avatar, as fal's input. Throws InvalidInput. */
+/** The preset, what the caller gave over it, and what follows from the avatar, as fal's input. Throws InvalidInputError. */
 function inputFor(avatar: Avatar, preset: TrainingPreset, overrides: Overrides): TrainingInput {
   const [named] = (['fluxLoraPortraitTrainer', 'fluxProTrainer'] as const).filter((trainer) => overrides[trainer]);
   const misnamed = trainerIssues(avatar.kind, named);
-  if (misnamed.length > 0) throw new InvalidInput(misnamed);
+  if (misnamed.length > 0) throw new InvalidInputError(misnamed);
   const trainer = trainerOf[avatar.kind];
   const settings = { ...presetSettings(trainer, preset), ...fromAvatar(avatar), ...given(overrides, trainer) };
   const checked = checkedInput(settings);
-  if ('issues' in checked) throw new InvalidInput(checked.issues);
+  if ('issues' in checked) throw new InvalidInputError(checked.issues);
   return checked.input;
 }
 

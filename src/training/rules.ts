@@ -31,7 +31,7 @@ export function readinessOf(photoCount: number): TrainingReadiness {
 const photos = (count: number, more = '') => `${count} ${more}${count === 1 ? 'photo' : 'photos'}`;
 
 /** The avatar has too few photos to be trained, or too many. */
-export class DatasetNotReady extends Refusal {
+export class DatasetNotReadyError extends Refusal {
   override name = 'DatasetNotReadyError';
   readonly readiness: TrainingReadiness;
 
@@ -41,10 +41,10 @@ export class DatasetNotReady extends Refusal {
   }
 }
 
-/** Throws DatasetNotReady. */
+/** Throws DatasetNotReadyError. */
 export function assertDatasetReady(photoCount: number): void {
   const readiness = readinessOf(photoCount);
-  if (!readiness.ready) throw new DatasetNotReady(readiness);
+  if (!readiness.ready) throw new DatasetNotReadyError(readiness);
 }
 
 /** Settings name their trainer, and the avatar's kind has its own. */

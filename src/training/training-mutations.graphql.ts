@@ -1,20 +1,20 @@
 /** GraphQL: how a training is started, and why not. */
 
-import { InvalidInput, LimitReached, NotFound } from '../app/refusal.ts';
+import { InvalidInputError, LimitReachedError, NotFoundError } from '../app/refusal.ts';
 import { avatarKey } from '../avatar/key.ts';
 import { builder } from '../graphql/builder.ts';
 import { ErrorInterface } from '../graphql/error-types.ts';
-import { EndpointRetired } from '../job/capacity/retired-endpoints.ts';
-import { IdempotencyConflict, JobActive } from '../job/commands/start-job.ts';
+import { EndpointRetiredError } from '../job/capacity/retired-endpoints.ts';
+import { IdempotencyConflictError, JobActiveError } from '../job/commands/start-job.ts';
 import { Training } from '../job/job.graphql.ts';
-import { InsufficientCredits } from '../ledger/account.ts';
+import { InsufficientCreditsError } from '../ledger/account.ts';
 import { startTraining } from './commands.ts';
 import { TrainingPreset } from './preset.graphql.ts';
 import { TrainingReadiness } from './readiness.graphql.ts';
-import { DatasetNotReady } from './rules.ts';
+import { DatasetNotReadyError } from './rules.ts';
 import { TrainingSettingsInput } from './settings-input.graphql.ts';
 
-builder.objectType(DatasetNotReady, {
+builder.objectType(DatasetNotReadyError, {
   name: 'DatasetNotReadyError',
   description: 'The avatar has too few photos to be trained, or too many. Nothing was changed.',
   interfaces: [ErrorInterface],
@@ -50,14 +50,14 @@ export const StartTrainingInput = builder.inputType('StartTrainingInput', {
 
 /** What startTraining, and planTraining with it, may answer instead. */
 export const whyNoTraining = [
-  InvalidInput,
-  NotFound,
-  DatasetNotReady,
-  JobActive,
-  IdempotencyConflict,
-  EndpointRetired,
-  InsufficientCredits,
-  LimitReached,
+  InvalidInputError,
+  NotFoundError,
+  DatasetNotReadyError,
+  JobActiveError,
+  IdempotencyConflictError,
+  EndpointRetiredError,
+  InsufficientCreditsError,
+  LimitReachedError,
 ] as const;
 
 builder.mutationField('startTraining', (t) =>

@@ -3,14 +3,14 @@ import { z } from 'zod';
 import type { User } from '../../prisma/generated/client/client.ts';
 import { findOrAddUser, isExternalId, realmOf } from '../access/session.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { NotFound, parseInput } from '../app/refusal.ts';
+import { NotFoundError, parseInput } from '../app/refusal.ts';
 import { toTenths } from '../ledger/prices.ts';
 
 const externalId = z.object({
   externalId: z.string().refine(isExternalId, 'Takes 1 to 255 visible ASCII characters.'),
 });
 
-/** The user of an id of the admin's own, as `X-Likeness-User` would make them; who is there already stays. Throws InvalidInput. */
+/** The user of an id of the admin's own, as `X-Likeness-User` would make them; who is there already stays. Throws InvalidInputError. */
 export async function createUser(app: Pick<App, 'prisma'>, viewer: Viewer, input: unknown): Promise<User> {
   const parsed = parseInput(externalId, input);
   const { id } = await findOrAddUser(app, realmOf(viewer), parsed.externalId);
@@ -30,7 +30,7 @@ const limits = z.object({
     .nullish(),
 });
 
-/** What is not given stays as it is; a budget of null is the server's default. Throws InvalidInput, NotFound. */
+/** What is not given stays as it is; a budget of null is the server's default. Throws InvalidInputError, NotFoundError. */
 export async function setUserLimits({ prisma }: Pick<App, 'prisma'>, id: string, input: unknown): Promise<User> {
   const { weight, dailyBudget } = parseInput(limits, input);
   const data = {
@@ -38,6 +38,6 @@ export async function setUserLimits({ prisma }: Pick<App, 'prisma'>, id: string,
     ...(dailyBudget !== undefined && { dailyBudgetTenths: dailyBudget === null ? null : toTenths(dailyBudget) }),
   };
   const [user] = await prisma.user.updateManyAndReturn({ where: { id }, data });
-  if (user === undefined) throw new NotFound('user');
+  if (user === undefined) throw new NotFoundError('user');
   return user;
 }

@@ -1,6 +1,6 @@
 /** GraphQL: users and their limits, for admins. */
 
-import { InvalidInput, NotFound } from '../app/refusal.ts';
+import { InvalidInputError, NotFoundError } from '../app/refusal.ts';
 import { builder } from '../graphql/builder.ts';
 import { createUser, setUserLimits } from './commands.ts';
 import { userIdOf } from './key.ts';
@@ -18,7 +18,7 @@ const CreateUserInput = builder.inputType('CreateUserInput', {
 
 builder.mutationField('createUser', (t) =>
   t.errorUnionField({
-    types: [User, InvalidInput],
+    types: [User, InvalidInputError],
     authScopes: { admin: true },
     description:
       'Makes an end user of the caller’s, as the first use of `X-Likeness-User` does. Who is there already is answered as they are.',
@@ -42,7 +42,7 @@ const SetUserLimitsInput = builder.inputType('SetUserLimitsInput', {
 
 builder.mutationField('setUserLimits', (t) =>
   t.errorUnionField({
-    types: [User, InvalidInput, NotFound],
+    types: [User, InvalidInputError, NotFoundError],
     authScopes: { admin: true },
     description: 'Sets what a user may take.',
     union: { description: 'The user, or why nothing was set.', resolveType: () => 'User' },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readSettings, WrongSettings } from '../../src/app/config.ts';
+import { InvalidSettings, readSettings } from '../../src/app/config.ts';
 
 describe('settings', () => {
   test('nothing set is a server on loopback with a simulated fal', () => {
@@ -93,7 +93,7 @@ describe('settings', () => {
     ['FAILPOINT', 'submit.intended:explode'],
     ['FAILPOINT', 'submit.nowhere:kill'],
   ])('%s=%s is refused in a sentence that names it', (name, value) => {
-    expect(() => readSettings({ [name]: value })).toThrow(WrongSettings);
+    expect(() => readSettings({ [name]: value })).toThrow(InvalidSettings);
     expect(() => readSettings({ [name]: value })).toThrow(new RegExp(`^${name}: .+\\.\n`));
   });
 

@@ -203,7 +203,7 @@ describe('deleteAvatar', () => {
     expect(await create({ portrait: { name: 'Dora' } }, viewer)).toMatchObject({ isDefault: true });
   });
 
-  it('is NotFound the second time, and for somebody else', async () => {
+  it('is NotFoundError the second time, and for somebody else', async () => {
     const { id } = await create({ portrait: { name: 'Ada' } });
     expect(await remove(id, await api.addViewer())).toMatchObject({ __typename: 'NotFoundError' });
     await remove(id);

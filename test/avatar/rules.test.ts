@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidInput, parseInput } from '../../src/app/refusal.ts';
+import { InvalidInputError, parseInput } from '../../src/app/refusal.ts';
 import { cursorOf, placeOf } from '../../src/avatar/cursor.ts';
 import { findingsOf } from '../../src/avatar/findings.ts';
 import { createAvatarInput, defaultTrigger, importAvatarInput, newName } from '../../src/avatar/rules.ts';
@@ -29,14 +29,16 @@ describe('a name', () => {
     ['with half an emoji', 'ab\ud83e', 'A name has no line breaks or other control characters.'],
     ['with a line separator', 'a\u2028b', 'A name has no line breaks or other control characters.'],
   ])('is not %s', (_what, name, message) => {
-    expect(() => parseInput(newName, { name })).toThrow(new InvalidInput([{ path: 'name', message }]));
+    expect(() => parseInput(newName, { name })).toThrow(new InvalidInputError([{ path: 'name', message }]));
   });
 });
 
 describe('a name with a character that no file name holds', () => {
   it.each(['<', '>', ':', '"', '/', '\\', '|', '?', '*'])('%s is refused', (sign) => {
     const message = 'A name has none of the characters <>:"/\\|?*.';
-    expect(() => parseInput(newName, { name: `a${sign}b` })).toThrow(new InvalidInput([{ path: 'name', message }]));
+    expect(() => parseInput(newName, { name: `a${sign}b` })).toThrow(
+      new InvalidInputError([{ path: 'name', message }]),
+    );
   });
 });
 
@@ -54,7 +56,7 @@ describe('what an avatar is made of', () => {
     ['of two lines', 'a\nb', 'A trigger has no line breaks or other control characters.'],
   ])('has no trigger that is %s', (_what, triggerPhrase, message) => {
     expect(() => parseInput(createAvatarInput, { portrait: { name: 'Ada', triggerPhrase } })).toThrow(
-      new InvalidInput([{ path: 'portrait.triggerPhrase', message }]),
+      new InvalidInputError([{ path: 'portrait.triggerPhrase', message }]),
     );
   });
 
@@ -62,7 +64,7 @@ describe('what an avatar is made of', () => {
     expect(() =>
       parseInput(importAvatarInput('LIVE'), { style: { name: '', finetuneId: ' ', triggerWord: '\t' } }),
     ).toThrow(
-      new InvalidInput([
+      new InvalidInputError([
         { path: 'style.name', message: 'A name has 2 to 50 characters.' },
         { path: 'style.finetuneId', message: 'A finetune id has 1 to 200 characters.' },
         { path: 'style.triggerWord', message: 'A trigger has 1 to 100 characters.' },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Avatar, GenerationPreset } from '../../prisma/generated/client/client.ts';
-import { InvalidInput } from '../../src/app/refusal.ts';
+import { InvalidInputError } from '../../src/app/refusal.ts';
 import type { FalMode } from '../../src/fal/url.ts';
 import { type GenerationInput, planDrawing } from '../../src/generation/plan.ts';
 import { readSettings } from '../../src/generation/settings/wire.ts';
@@ -371,7 +371,7 @@ function issuesOf(avatar: Avatar, asked: Partial<GenerationInput>) {
   try {
     plan(avatar, asked);
   } catch (error) {
-    if (error instanceof InvalidInput) return error.issues;
+    if (error instanceof InvalidInputError) return error.issues;
     throw error;
   }
   return [];

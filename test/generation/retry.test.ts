@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Job } from '../../prisma/generated/client/client.ts';
 import { retryGeneration, startGeneration } from '../../src/generation/commands.ts';
-import { AvatarNotReady } from '../../src/generation/rules.ts';
-import { JobActive } from '../../src/job/commands/start-job.ts';
+import { AvatarNotReadyError } from '../../src/generation/rules.ts';
+import { JobActiveError } from '../../src/job/commands/start-job.ts';
 import { type Generations, openGenerations } from '../support/generations.ts';
 
 let server: Generations;
@@ -63,7 +63,7 @@ it('draws with the model that the avatar has now', async () => {
 
 it('refuses one that has not ended', async () => {
   const job = await startOn(await server.addAvatar('PORTRAIT'));
-  await expect(retry(job)).rejects.toThrow(JobActive);
+  await expect(retry(job)).rejects.toThrow(JobActiveError);
 });
 
 it('refuses by the rules of now', async () => {
@@ -72,5 +72,5 @@ it('refuses by the rules of now', async () => {
   await server.move(job, 'FAILED');
   const columns = { status: 'FAILED', diffusersLoraFileUrl: null } as const;
   await server.prisma.avatar.update({ where: { id: avatar.id }, data: columns });
-  await expect(retry(await again(job))).rejects.toThrow(AvatarNotReady);
+  await expect(retry(await again(job))).rejects.toThrow(AvatarNotReadyError);
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Avatar, AvatarKind, GenerationPreset } from '../../prisma/generated/client/client.ts';
 import {
-  AvatarNotReady,
-  AvatarRule,
+  AvatarNotReadyError,
+  AvatarRuleError,
   assertMayGenerate,
   modelsOfPreset,
   promptIssues,
@@ -49,7 +49,7 @@ describe('assertMayGenerate', () => {
 
   it.each(['DRAFT', 'TRAINING', 'FAILED'] as const)('refuses one that is %s, with its status', (status) => {
     const refusal = refusalOf({ ...portrait, status, diffusersLoraFileUrl: null });
-    expect(refusal).toBeInstanceOf(AvatarNotReady);
+    expect(refusal).toBeInstanceOf(AvatarNotReadyError);
     expect(refusal).toMatchObject({ name: 'AvatarNotReadyError', avatarStatus: status });
     expect((refusal as Error).message).toMatch(/train/i);
   });
@@ -66,9 +66,9 @@ describe('assertMayGenerate', () => {
     ],
   ])('refuses %s, with what it breaks', (_what, avatar, codes) => {
     const refusal = refusalOf(avatar);
-    expect(refusal).toBeInstanceOf(AvatarRule);
-    expect((refusal as AvatarRule).findings.map(({ code }) => code)).toEqual(codes);
-    expect((refusal as AvatarRule).message).toContain((refusal as AvatarRule).findings[0]?.message);
+    expect(refusal).toBeInstanceOf(AvatarRuleError);
+    expect((refusal as AvatarRuleError).findings.map(({ code }) => code)).toEqual(codes);
+    expect((refusal as AvatarRuleError).message).toContain((refusal as AvatarRuleError).findings[0]?.message);
   });
 });
 

@@ -11,7 +11,7 @@ import { retryJob } from '../../src/job/commands/retry-job.ts';
 import { type Claim, write } from '../../src/job/runner/commit-step.ts';
 import { end } from '../../src/job/runner/end.ts';
 import { finalize } from '../../src/job/runner/finalize.ts';
-import type { Runner } from '../../src/job/runner/step-dependencies.ts';
+import type { StepDependencies } from '../../src/job/runner/step-dependencies.ts';
 import { issueCredits } from '../../src/ledger/commands.ts';
 import { startTraining } from '../../src/training/commands.ts';
 import { setUserLimits } from '../../src/user/commands.ts';
@@ -24,7 +24,7 @@ export type Owner = Viewer & {
 };
 
 export type Act = {
-  work(parts: App & Runner): Promise<unknown>;
+  work(parts: App & StepDependencies): Promise<unknown>;
   /** What its rows carry, and the tenths that it gives or asks for. The same name again is the same asked again. */
   named?: { name: string; tenths: number; isStart: boolean };
 };
@@ -121,7 +121,7 @@ async function actOnJob(
 }
 
 /** By success, failure, or because fal was asked to stop. */
-export async function endOf(parts: Runner, claim: Claim, how: string, delivered: number): Promise<void> {
+export async function endOf(parts: StepDependencies, claim: Claim, how: string, delivered: number): Promise<void> {
   if (how === 'finish') return await finalize(parts, claim, new AbortController().signal);
   await end(parts, claim, how === 'stop' ? 'CANCELLED' : { code: 'INTERNAL', message: `Not ${delivered}.` });
 }

@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import type { Viewer } from '../../src/app/app.ts';
 import { FalError } from '../../src/fal/errors.ts';
 import { generationTask } from '../../src/generation/task.ts';
-import type { Runner } from '../../src/job/runner/step-dependencies.ts';
+import type { StepDependencies } from '../../src/job/runner/step-dependencies.ts';
 import { issueCredits } from '../../src/ledger/commands.ts';
 import { trainingTask } from '../../src/training/task.ts';
 import { type Generations, globalId, openGenerations } from '../support/generations.ts';
@@ -37,7 +37,7 @@ export async function openLedger(free?: () => Promise<number>) {
         ? Promise.reject(new FalError('RESULT_LOST', 'Gone.'))
         : Promise.resolve(Readable.from([picture])),
   };
-  type Parts = Parameters<typeof generationTask>[0] & Parameters<typeof trainingTask>[0] & Runner;
+  type Parts = Parameters<typeof generationTask>[0] & Parameters<typeof trainingTask>[0] & StepDependencies;
   const parts = { ...app, fal } as unknown as Parts;
   app.tasks = { GENERATION: generationTask(parts), TRAINING: trainingTask(parts) };
   parts.tasks = app.tasks;

@@ -9,7 +9,7 @@ import { openPostgres } from '../../src/database/postgres.ts';
 import { Events } from '../../src/events/events.ts';
 import { Nudges } from '../../src/events/nudges.ts';
 import { generationTask } from '../../src/generation/task.ts';
-import type { Runner } from '../../src/job/runner/step-dependencies.ts';
+import type { StepDependencies } from '../../src/job/runner/step-dependencies.ts';
 import { Steps } from '../../src/job/runner/steps.ts';
 import type { Task } from '../../src/job/task.ts';
 import { trainingTask } from '../../src/training/task.ts';
@@ -18,7 +18,7 @@ import { openEmptyPostgres } from '../support/sql.ts';
 
 export type Opened = {
   /** All of a runner's, over another client of the same database. fal delivers as many as `delivered` says. */
-  partsOn(prisma: Database, delivered?: number): App & Runner;
+  partsOn(prisma: Database, delivered?: number): App & StepDependencies;
   prisma: Database;
   /** Goes on by some milliseconds whenever it is looked at. */
   clock: { ms: number };
@@ -87,7 +87,7 @@ async function open({ prisma, boss, close, ...base }: Base): Promise<Opened> {
         prisma: own,
         fal: { result: () => Promise.resolve({}) },
         tasks: tasksOn({ ...shared, prisma: own, fal: {} } as never, delivered),
-      }) as unknown as App & Runner,
+      }) as unknown as App & StepDependencies,
     async close() {
       events.close();
       await boss.stop({ graceful: false });

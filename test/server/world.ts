@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createSchema } from 'graphql-yoga';
 import { type Logger, pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import { NotFound } from '../../src/app/refusal.ts';
+import { NotFoundError } from '../../src/app/refusal.ts';
 import { FileScalar } from '../../src/graphql/builder.ts';
 import { createServer, type Server, type ServerOptions } from '../../src/server/server.ts';
 import type { UploadedFile } from '../../src/storage/uploaded-file.ts';
@@ -154,7 +154,7 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
         },
         missing: {
           subscribe: () => {
-            throw new NotFound('job');
+            throw new NotFoundError('job');
           },
         },
       },

@@ -5,11 +5,11 @@ import type { Database, Tx } from '../../src/database/client.ts';
 import { Events } from '../../src/events/events.ts';
 import { Nudges } from '../../src/events/nudges.ts';
 import { admitWaiting, tellPositions } from '../../src/job/capacity/waiting-line.ts';
-import { advance } from '../../src/job/runner/run-step.ts';
-import type { Runner } from '../../src/job/runner/step-dependencies.ts';
+import { runStep } from '../../src/job/runner/run-step.ts';
+import type { StepDependencies } from '../../src/job/runner/step-dependencies.ts';
 import type { Step } from '../../src/job/runner/steps.ts';
 import { Worker } from '../../src/job/runner/worker.ts';
-import { type NoticeParts, takeNotice } from '../../src/job/webhook/handle-webhook.ts';
+import { handleWebhook, type NoticeParts } from '../../src/job/webhook/handle-webhook.ts';
 import { realTimers } from '../../src/runtime/timers.ts';
 import type { Gate, SimulatedFal } from './fal.ts';
 import type { SimulatedSteps } from './steps.ts';
@@ -28,7 +28,7 @@ export type Surroundings = {
 
 export class SimulatedProcess {
   isDead = false;
-  readonly runner: Runner;
+  readonly runner: StepDependencies;
   readonly events: Events;
   readonly died: Promise<'DIED'>;
   readonly #around: Surroundings;
@@ -72,12 +72,12 @@ export class SimulatedProcess {
   };
 
   async advance(step: Step): Promise<void> {
-    await advance(this.runner, step, this.#signal, { course: { entered: () => undefined, mayEnter: () => true } });
+    await runStep(this.runner, step, this.#signal, { course: { entered: () => undefined, mayEnter: () => true } });
   }
 
   async notice(token: string, requestId: string): Promise<void> {
     const parts: NoticeParts = { ...this.runner, keyHash: '0'.repeat(64) };
-    await takeNotice(parts, { token, requestId, falUserId: 'user' });
+    await handleWebhook(parts, { token, requestId, falUserId: 'user' });
   }
 
   /** What a worker does of itself: turns, places, and steps for whatever has none. */

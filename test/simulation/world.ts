@@ -5,7 +5,7 @@
 import type { Scheduler } from 'fast-check';
 import { vi } from 'vitest';
 import type { Database } from '../../src/database/client.ts';
-import { cancelJob, JobFinished } from '../../src/job/commands/cancel-job.ts';
+import { cancelJob, JobFinishedError } from '../../src/job/commands/cancel-job.ts';
 import { startJob } from '../../src/job/commands/start-job.ts';
 import type { Step } from '../../src/job/runner/steps.ts';
 import { issue } from '../../src/ledger/account.ts';
@@ -215,7 +215,7 @@ export class World {
       const app = process.runner;
       const viewer = { id: this.owners[owner]?.id ?? '' };
       const asked = cancelJob(app, viewer, { id: jobId, kind: 'GENERATION' }).catch((error: unknown) => {
-        if (!(error instanceof JobFinished)) throw error;
+        if (!(error instanceof JobFinishedError)) throw error;
       });
       if ((await Promise.race([asked, process.died])) !== 'DIED') return;
     }

@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { OpenDatabase } from '../../src/database/client.ts';
-import { FileGone, fileKey, PlaceAway, PlaceUnusable } from '../../src/storage/blob-store.ts';
+import { FileGone, fileKey, StorageMisconfigured, StorageUnavailable } from '../../src/storage/blob-store.ts';
 import { createBucket } from '../../src/storage/bucket.ts';
 import { createScratch } from '../../src/storage/scratch.ts';
 import { openTestDatabase } from '../support/database.ts';
@@ -78,7 +78,7 @@ describe('bytes', () => {
     const key = fileKey('a'.repeat(64));
     const path = `${store.folder}/other`;
     writeFileSync(path, 'not what was hashed');
-    await expect(store.place.put(path, key)).rejects.toThrow(PlaceAway);
+    await expect(store.place.put(path, key)).rejects.toThrow(StorageUnavailable);
     expect(store.keys()).toEqual([]);
   });
 
@@ -97,13 +97,13 @@ describe('a bucket that is away', () => {
   test('is told soon and by its own name, whatever is asked, and works again when it is back', async () => {
     const { hash, byteSize } = await write('kept');
     await s3.stop();
-    await expect(write('lost')).rejects.toThrow(PlaceAway);
-    await expect(store.files.open(hash)).rejects.toThrow(PlaceAway);
-    await expect(store.files.use(hash, () => Promise.resolve())).rejects.toThrow(PlaceAway);
+    await expect(write('lost')).rejects.toThrow(StorageUnavailable);
+    await expect(store.files.open(hash)).rejects.toThrow(StorageUnavailable);
+    await expect(store.files.use(hash, () => Promise.resolve())).rejects.toThrow(StorageUnavailable);
     const recording = database.prisma.$transaction((tx) =>
       store.files.record(tx, [{ hash, byteSize, contentType: 'text/plain' }]),
     );
-    await expect(recording).rejects.toThrow(PlaceAway);
+    await expect(recording).rejects.toThrow(StorageUnavailable);
     expect(await database.prisma.storedFile.count()).toBe(0);
     expect(await store.files.removeUnused([hash])).toBe(0);
     expect(await store.files.health()).toMatch(/does not answer/);
@@ -117,7 +117,7 @@ describe('a bucket that is away', () => {
     const { hash } = await write('kept');
     s3.fault = () => 'HANG';
     const began = performance.now();
-    await expect(store.files.open(hash)).rejects.toThrow(PlaceAway);
+    await expect(store.files.open(hash)).rejects.toThrow(StorageUnavailable);
     expect(performance.now() - began).toBeLessThan(20_000);
   });
 
@@ -180,7 +180,7 @@ describe('a bucket that refuses', () => {
     await expect(check({ bucket: 'other' })).rejects.toThrow(/^S3_BUCKET: there is no bucket other/);
     const credentials = { ...s3Key, accessKeyId: 'AKIA-of-another' };
     await expect(check({ credentials })).rejects.toThrow(/^S3_ACCESS_KEY_ID: /);
-    await expect(check({ credentials })).rejects.toThrow(PlaceUnusable);
+    await expect(check({ credentials })).rejects.toThrow(StorageMisconfigured);
     await expect(check({})).resolves.toBeUndefined();
   });
 

@@ -3,7 +3,7 @@ import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { LimitReached } from '../../src/app/refusal.ts';
+import { LimitReachedError } from '../../src/app/refusal.ts';
 import type { OpenDatabase } from '../../src/database/client.ts';
 import { FileGone, fileKey } from '../../src/storage/blob-store.ts';
 import { DiskFull, freeBytes } from '../../src/storage/disk-space.ts';
@@ -245,9 +245,9 @@ describe.each(places)('in %s', (_name, openPlace) => {
 
     test.each([
       { free: 512, work: 'taken', file: 'taken' },
-      { free: 511, work: LimitReached, file: 'taken' },
-      { free: 128, work: LimitReached, file: 'taken' },
-      { free: 127, work: LimitReached, file: DiskFull },
+      { free: 511, work: LimitReachedError, file: 'taken' },
+      { free: 128, work: LimitReachedError, file: 'taken' },
+      { free: 127, work: LimitReachedError, file: DiskFull },
     ])('with $free MB free', async ({ free, work, file }) => {
       const tight = await openPlace(database.prisma, megabytes(free));
       expect(await outcome(tight.files.assertSpace())).toBe(work);

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { InvalidInput } from '../../src/app/refusal.ts';
+import { InvalidInputError } from '../../src/app/refusal.ts';
 import type { OpenDatabase } from '../../src/database/client.ts';
 import { FileGone, fileKey } from '../../src/storage/blob-store.ts';
 import { freeBytes } from '../../src/storage/disk-space.ts';
@@ -123,7 +123,7 @@ describe('parameters', () => {
     { quality: 0 },
     { quality: 101 },
   ])('%j are refused', (asked) => {
-    expect(() => renditionParameters(asked)).toThrow(InvalidInput);
+    expect(() => renditionParameters(asked)).toThrow(InvalidInputError);
   });
 
   test.each([
@@ -145,6 +145,6 @@ describe('parameters', () => {
     { quality: '0' },
     { height: '64' },
   ])('%j cannot be read', (parameters) => {
-    expect(() => parseRendition(parameters, 'image/png')).toThrow(InvalidInput);
+    expect(() => parseRendition(parameters, 'image/png')).toThrow(InvalidInputError);
   });
 });

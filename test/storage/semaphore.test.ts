@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { gate } from '../../src/storage/semaphore.ts';
+import { semaphore } from '../../src/storage/semaphore.ts';
 
 test('lets so many in at once, the others in order, and goes on after a failure', async () => {
-  const pass = gate(2);
+  const pass = semaphore(2);
   const started: number[] = [];
   const finish: ((fails: boolean) => void)[] = [];
   const runs = [0, 1, 2, 3].map((number) =>

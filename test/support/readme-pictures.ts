@@ -11,7 +11,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import sharp, { type Sharp } from 'sharp';
 import { readSettings } from '../../src/app/config.ts';
-import { createLog } from '../../src/app/logger.ts';
+import { createLogger } from '../../src/app/logger.ts';
 import { start } from '../../src/app/start.ts';
 import { findChromium, launchChromium } from './chromium.ts';
 import { gql } from './http.ts';
@@ -24,7 +24,7 @@ if (chromium === null) throw new Error('There is no Chromium here. CHROMIUM name
 
 const scratch = mkdtempSync(join(tmpdir(), 'likeness-readme-'));
 const settings = readSettings({ PORT: '0', DATA_DIR: join(scratch, 'data'), LOG_LEVEL: 'warn' });
-const likeness = await start({ settings, log: createLog(settings) });
+const likeness = await start({ settings, log: createLogger(settings) });
 const browser = await launchChromium(chromium);
 mkdirSync(target, { recursive: true });
 try {

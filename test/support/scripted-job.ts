@@ -98,7 +98,7 @@ export async function openScriptedJob(
   const avatar: Avatar = await addAvatar(likeness.app.prisma, localViewer.id, {
     diffusersLoraFileUrl: `${fal.url}/lora`,
   });
-  // Following begins with one read, and goes on by the stream.
+  // JobSubscription begins with one read, and goes on by the stream.
   fal.always(routes.status, json(202, { status: 'IN_QUEUE', request_id: requestId, queue_position: 3 }));
   const image = { url: `${fal.url}/picture-0.jpg` };
   fal.always(routes.result, json(200, { images: [image], seed: 7, has_nsfw_concepts: [false] }));

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidInput, parseInput } from '../../src/app/refusal.ts';
+import { InvalidInputError, parseInput } from '../../src/app/refusal.ts';
 import {
   assertDatasetReady,
-  DatasetNotReady,
+  DatasetNotReadyError,
   readinessOf,
   startTrainingInput,
   trainerIssues,
@@ -30,7 +30,7 @@ describe('readinessOf', () => {
   });
 
   it.each([9, 21])('%i photos may not', (photoCount) => {
-    expect(() => assertDatasetReady(photoCount)).toThrow(new DatasetNotReady(readinessOf(photoCount)));
+    expect(() => assertDatasetReady(photoCount)).toThrow(new DatasetNotReadyError(readinessOf(photoCount)));
   });
 });
 
@@ -56,7 +56,7 @@ describe('the input of startTraining', () => {
       'A comment has no line breaks or other control characters.',
     ],
   ])('%j names %s', (input, path, message) => {
-    expect(() => parse(input)).toThrow(new InvalidInput([{ path, message }]));
+    expect(() => parse(input)).toThrow(new InvalidInputError([{ path, message }]));
   });
 
   it('takes an archive on loopback for the simulator', () => {

@@ -13,7 +13,7 @@ const believedMs = 10 * 60_000;
 const tryMs = 60_000;
 
 /** fal does not serve the model that the job would run on. */
-export class EndpointRetired extends Refusal {
+export class EndpointRetiredError extends Refusal {
   override name = 'EndpointRetiredError';
   readonly endpoint: string;
   readonly retryAfterSeconds: number;
@@ -27,7 +27,7 @@ export class EndpointRetired extends Refusal {
   }
 }
 
-/** In the transaction that starts a job. Throws EndpointRetired. */
+/** In the transaction that starts a job. Throws EndpointRetiredError. */
 export async function assertServed(tx: Tx, endpoint: string, now: Date): Promise<void> {
   const known = await tx.retiredEndpoint.findUnique({ where: { endpoint } });
   if (known === null) return;
@@ -37,7 +37,7 @@ export async function assertServed(tx: Tx, endpoint: string, now: Date): Promise
     WHERE "endpoint" = ${endpoint} AND "askAgainAt" <= ${now}`);
   if (mayTry > 0) return;
   const { askAgainAt } = (await tx.retiredEndpoint.findUnique({ where: { endpoint } })) ?? known;
-  throw new EndpointRetired(endpoint, Math.max(1, Math.ceil((askAgainAt.getTime() - now.getTime()) / 1000)));
+  throw new EndpointRetiredError(endpoint, Math.max(1, Math.ceil((askAgainAt.getTime() - now.getTime()) / 1000)));
 }
 
 /** fal has said so, in the transaction that ends the job it said it of. */

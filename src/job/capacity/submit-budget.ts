@@ -1,7 +1,7 @@
 /** The submits that fal is sent a minute, over all processes: their instants stand in the budget's row, whose lock each takes. */
 import { Prisma } from '../../../prisma/generated/client/client.ts';
 import type { Tx } from '../../database/client.ts';
-import type { Runner } from '../runner/step-dependencies.ts';
+import type { StepDependencies } from '../runner/step-dependencies.ts';
 
 const windowMs = 60_000;
 
@@ -26,7 +26,10 @@ export function recentSubmits(at: Date): Prisma.Sql {
 }
 
 /** Takes one submit, in the transaction of the intent to send it. Throws SubmitsSpent. */
-export async function takeSubmit(tx: Tx, { now, falLimits }: Pick<Runner, 'now' | 'falLimits'>): Promise<void> {
+export async function takeSubmit(
+  tx: Tx,
+  { now, falLimits }: Pick<StepDependencies, 'now' | 'falLimits'>,
+): Promise<void> {
   const at = now();
   const limit = falLimits.submitsPerMinute;
   const recent = recentSubmits(at);
@@ -41,7 +44,7 @@ export async function takeSubmit(tx: Tx, { now, falLimits }: Pick<Runner, 'now' 
 }
 
 /** fal had too many: nothing is submitted for so long. In the transaction that takes the intent back. */
-export async function pauseSubmits(tx: Tx, { now }: Pick<Runner, 'now'>, forMs: number): Promise<void> {
+export async function pauseSubmits(tx: Tx, { now }: Pick<StepDependencies, 'now'>, forMs: number): Promise<void> {
   const until = new Date(now().getTime() + forMs);
   await tx.$executeRaw(Prisma.sql`
     UPDATE "FalBudget" SET "pausedUntil" = greatest("pausedUntil", ${until}) WHERE "id" = 1`);

@@ -10,10 +10,10 @@
 import { type Job, Prisma } from '../../../prisma/generated/client/client.ts';
 import type { Tx } from '../../database/client.ts';
 import { failpoint } from '../../runtime/failpoint.ts';
-import type { Runner } from '../runner/step-dependencies.ts';
+import type { StepDependencies } from '../runner/step-dependencies.ts';
 import { recentSubmits } from './submit-budget.ts';
 
-type Parts = Pick<Runner, 'prisma' | 'events' | 'steps' | 'now' | 'falLimits'>;
+type Parts = Pick<StepDependencies, 'prisma' | 'events' | 'steps' | 'now' | 'falLimits'>;
 
 /** Positions are told anew this often at most. */
 const tellEveryMs = 1_000;

@@ -3,7 +3,7 @@ import type { Job } from '../../../prisma/generated/client/client.ts';
 import { Prisma } from '../../../prisma/generated/client/client.ts';
 import { lockOwner, own } from '../../access/ownership.ts';
 import type { App, Viewer } from '../../app/app.ts';
-import { NotFound, Refusal } from '../../app/refusal.ts';
+import { NotFoundError, Refusal } from '../../app/refusal.ts';
 import type { Tx } from '../../database/client.ts';
 import { settle } from '../../ledger/account.ts';
 import { failpoint } from '../../runtime/failpoint.ts';
@@ -12,7 +12,7 @@ import { cancelled } from '../runner/end.ts';
 import { isEnded } from '../state.ts';
 
 /** The job has ended: there is nothing left to cancel. */
-export class JobFinished extends Refusal {
+export class JobFinishedError extends Refusal {
   override name = 'JobFinishedError';
   readonly job: Job;
 
@@ -31,7 +31,7 @@ type Parts = Pick<App, 'prisma' | 'events' | 'steps' | 'tasks' | 'now'>;
 export async function cancelJob(app: Parts, viewer: Viewer, key: JobKey): Promise<Job> {
   const job = await app.prisma.$transaction(async (tx) => {
     const found = await tx.job.findFirst({ where: { ...own.jobs(viewer), ...key } });
-    if (found === null) throw new NotFound('job');
+    if (found === null) throw new NotFoundError('job');
     await lockOwner(tx, viewer.id);
     return await cancelInTransaction(app, tx, found.id);
   });
@@ -42,12 +42,12 @@ export async function cancelJob(app: Parts, viewer: Viewer, key: JobKey): Promis
 
 /**
  * The same in a transaction of the caller's, who has found the job to be the viewer's and holds its owner's row, and who calls `announceCancel`
- * after the commit. Throws JobFinished.
+ * after the commit. Throws JobFinishedError.
  */
 export async function cancelInTransaction(app: Parts, tx: Tx, jobId: string): Promise<Job> {
   await tx.$queryRaw(Prisma.sql`SELECT 1 FROM "Job" WHERE "id" = ${jobId}::uuid FOR UPDATE`);
   const job = await tx.job.findUniqueOrThrow({ where: { id: jobId } });
-  if (isEnded(job.status)) throw new JobFinished(job);
+  if (isEnded(job.status)) throw new JobFinishedError(job);
   if (job.status === 'QUEUED' && job.submittingAt === null) {
     const { data, event } = cancelled(job, app.now());
     await settle(tx, job, 0);

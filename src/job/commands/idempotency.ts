@@ -12,7 +12,7 @@ export const idempotencyKey = z
 
 /**
  * The key with a digest of the mutation's name and its input: the order of fields does not matter, and null is the same
- * as nothing. Undefined without a key. Throws InvalidInput.
+ * as nothing. Undefined without a key. Throws InvalidInputError.
  */
 export function idempotencyOf(
   mutation: string,

@@ -12,7 +12,7 @@ import { failpoint } from '../../runtime/failpoint.ts';
 import { assertServed } from '../capacity/retired-endpoints.ts';
 
 /** The same idempotency key came with another input before. */
-export class IdempotencyConflict extends Refusal {
+export class IdempotencyConflictError extends Refusal {
   override name = 'IdempotencyConflictError';
   readonly job: Job;
 
@@ -23,7 +23,7 @@ export class IdempotencyConflict extends Refusal {
 }
 
 /** Another job stands in the way: the avatar is already being trained, or the job to retry has not ended. */
-export class JobActive extends Refusal {
+export class JobActiveError extends Refusal {
   override name = 'JobActiveError';
   readonly job: Job;
 
@@ -42,8 +42,8 @@ export type Idempotency = { key: string; hash: string };
  * are told after the commit.
  *
  * With an idempotency key, the job that it already started is returned instead, before any rule is asked: a repeated
- * call gets its job even when the rules would refuse a new one by now. Throws IdempotencyConflict when the input was
- * another one, EndpointRetired, and what `create` throws.
+ * call gets its job even when the rules would refuse a new one by now. Throws IdempotencyConflictError when the input was
+ * another one, EndpointRetiredError, and what `create` throws.
  */
 export async function startJob(
   app: StartApp,
@@ -162,6 +162,6 @@ async function findStarted(app: Pick<App, 'prisma'>, viewer: Viewer, { key, hash
   const job = await app.prisma.job.findUnique({
     where: { ownerId_idempotencyKey: { ...ownedBy(viewer), idempotencyKey: key } },
   });
-  if (job !== null && job.idempotencyHash !== hash) throw new IdempotencyConflict(job);
+  if (job !== null && job.idempotencyHash !== hash) throw new IdempotencyConflictError(job);
   return job;
 }

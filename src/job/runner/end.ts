@@ -6,12 +6,12 @@ import { failpoint } from '../../runtime/failpoint.ts';
 import { rememberRetired } from '../capacity/retired-endpoints.ts';
 import type { Columns } from '../columns.ts';
 import { type Claim, write } from './commit-step.ts';
-import type { Runner } from './step-dependencies.ts';
+import type { StepDependencies } from './step-dependencies.ts';
 
 export type Failure = { code: JobErrorCode; message: string; field?: string | undefined };
 
 /** Ends the job and the step: FAILED for a reason, or CANCELLED. What starting did is undone in the same transaction. */
-export async function end(runner: Runner, claim: Claim, how: Failure | 'CANCELLED'): Promise<void> {
+export async function end(runner: StepDependencies, claim: Claim, how: Failure | 'CANCELLED'): Promise<void> {
   const { job } = claim;
   const { data, event } = how === 'CANCELLED' ? cancelled(job, runner.now()) : failed(how, runner.now());
   await write(runner, claim, {

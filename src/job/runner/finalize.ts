@@ -8,9 +8,9 @@ import { settle } from '../../ledger/account.ts';
 import { failpoint } from '../../runtime/failpoint.ts';
 import { type Claim, write } from './commit-step.ts';
 import { end } from './end.ts';
-import { endpointOf, type Runner, requestIdOf } from './step-dependencies.ts';
+import { endpointOf, requestIdOf, type StepDependencies } from './step-dependencies.ts';
 
-export async function finalize(runner: Runner, claim: Claim, signal: AbortSignal): Promise<void> {
+export async function finalize(runner: StepDependencies, claim: Claim, signal: AbortSignal): Promise<void> {
   const { job } = claim;
   const task = runner.tasks[job.kind];
   const result = await runner.fal

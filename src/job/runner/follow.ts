@@ -12,7 +12,7 @@ import { typicalMs } from '../typical-duration.ts';
 import { type Claim, lost, write } from './commit-step.ts';
 import { end, type Failure } from './end.ts';
 import { Recorder } from './recorder.ts';
-import { endpointOf, type Runner, requestIdOf } from './step-dependencies.ts';
+import { endpointOf, requestIdOf, type StepDependencies } from './step-dependencies.ts';
 
 /** However late fal is done, there is so much time to copy what it made. */
 const finalizingMs = 10 * 60_000;
@@ -25,7 +25,7 @@ const timedOut: Failure = {
   message: 'fal did not finish before the job’s deadline. It was asked to stop.',
 };
 
-export async function follow(runner: Runner, claim: Claim, signal: AbortSignal): Promise<void> {
+export async function follow(runner: StepDependencies, claim: Claim, signal: AbortSignal): Promise<void> {
   const job = await readAgain(runner, claim);
   const leftMs = (job.deadlineAt?.getTime() ?? 0) - runner.now().getTime();
   const isLate = leftMs <= 0;
@@ -49,13 +49,13 @@ export async function follow(runner: Runner, claim: Claim, signal: AbortSignal):
 }
 
 /** Whether fal gives a result, or says why there will be none. One that it does not find may be one to come. */
-async function hasResult(runner: Runner, { job }: Claim, signal: AbortSignal): Promise<boolean> {
+async function hasResult(runner: StepDependencies, { job }: Claim, signal: AbortSignal): Promise<boolean> {
   const told = await runner.fal.result(endpointOf(job), requestIdOf(job), signal).catch((error: unknown) => error);
   if (told instanceof FalError) return !told.transient && told.code !== 'RESULT_LOST';
   return !(told instanceof Error) || told instanceof RequestCancelled;
 }
 
-async function toFinalizing(runner: Runner, claim: Claim): Promise<void> {
+async function toFinalizing(runner: StepDependencies, claim: Claim): Promise<void> {
   const { job } = claim;
   const copyUntil = runner.now().getTime() + finalizingMs;
   await write(runner, claim, {
@@ -72,7 +72,7 @@ async function toFinalizing(runner: Runner, claim: Claim): Promise<void> {
 
 /** Follows for so long at most, and returns the last status. All that was seen is written by then. */
 async function watch(
-  runner: Runner,
+  runner: StepDependencies,
   claim: Claim,
   forMs: number,
   signal: AbortSignal,
@@ -110,13 +110,13 @@ async function watch(
 }
 
 /** Whether the owner has asked to cancel the job by now. */
-export async function isCancelRequested(runner: Runner, claim: Claim): Promise<boolean> {
+export async function isCancelRequested(runner: StepDependencies, claim: Claim): Promise<boolean> {
   const { cancelRequestedAt } = await readAgain(runner, claim);
   return cancelRequestedAt !== null;
 }
 
 /** What others write of a job that is at fal, as it is by now. Throws ClaimLost. */
-async function readAgain({ prisma }: Runner, claim: Claim): Promise<Job> {
+async function readAgain({ prisma }: StepDependencies, claim: Claim): Promise<Job> {
   const row = await prisma.job.findUnique({
     where: { id: claim.job.id },
     select: { cancelRequestedAt: true, noticedAt: true, attemptToken: true },
@@ -128,7 +128,7 @@ async function readAgain({ prisma }: Runner, claim: Claim): Promise<Job> {
 
 /** COMPLETED with an error: the result's own refusal says more than the status, when it says anything. */
 async function endWithError(
-  runner: Runner,
+  runner: StepDependencies,
   claim: Claim,
   last: RequestStatus,
   isLate: boolean,
@@ -144,7 +144,7 @@ async function endWithError(
 }
 
 /** Asks fal to stop. That it was asked is no proof that it did, and that it could not be asked is no reason to stop following. */
-async function askToCancel(runner: Runner, { job }: Claim): Promise<void> {
+async function askToCancel(runner: StepDependencies, { job }: Claim): Promise<void> {
   try {
     await runner.fal.cancel(endpointOf(job), requestIdOf(job));
     await failpoint('cancel.asked');

@@ -10,7 +10,7 @@ import { advance, estimate, type Progress, readProgress } from '../../fal/progre
 import { failpoint } from '../../runtime/failpoint.ts';
 import type { Columns } from '../columns.ts';
 import { type Claim, write } from './commit-step.ts';
-import type { Runner } from './step-dependencies.ts';
+import type { StepDependencies } from './step-dependencies.ts';
 
 const progressEveryMs = 250;
 const estimateEveryMs = 1_000;
@@ -24,7 +24,7 @@ const mostCharacters = 10_000;
 export class Recorder {
   #failure: { error: unknown } | undefined;
   readonly #onFailure: () => void;
-  readonly #runner: Runner;
+  readonly #runner: StepDependencies;
   readonly #claim: Claim;
   readonly #readTypicalMs: () => Promise<number | undefined>;
   #typicalMs: number | undefined;
@@ -43,7 +43,12 @@ export class Recorder {
   #isClosing = false;
 
   /** `onFailure` is called when a write failed: following is then over, and `close` throws what went wrong. */
-  constructor(runner: Runner, claim: Claim, readTypicalMs: () => Promise<number | undefined>, onFailure: () => void) {
+  constructor(
+    runner: StepDependencies,
+    claim: Claim,
+    readTypicalMs: () => Promise<number | undefined>,
+    onFailure: () => void,
+  ) {
     const { job } = claim;
     this.#runner = runner;
     this.#claim = claim;

@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto';
 import type { Job, JobStatus } from '../../../prisma/generated/client/client.ts';
 import { FalError } from '../../fal/errors.ts';
 import { inJobSpan } from '../../observability/trace.ts';
-import { PlaceAway } from '../../storage/blob-store.ts';
+import { StorageUnavailable } from '../../storage/blob-store.ts';
 import { DiskFull } from '../../storage/disk-space.ts';
 import { isEnded, pauseMs, unfinished } from '../state.ts';
 import { type Change, type Claim, ClaimLost, write } from './commit-step.ts';
 import { end, type Failure } from './end.ts';
 import { finalize } from './finalize.ts';
 import { follow, isCancelRequested } from './follow.ts';
-import { deadlineOf, endpointOf, type Runner } from './step-dependencies.ts';
+import { deadlineOf, endpointOf, type StepDependencies } from './step-dependencies.ts';
 import type { Step } from './steps.ts';
 import { submit } from './submit.ts';
 
@@ -36,9 +36,9 @@ export type StepOutcome = (typeof stepOutcomes)[number];
 export type StepDone = { step: StepName; outcome: StepOutcome };
 
 /** How far a step may go. By hand it does one thing; else it goes on with the next, where there is room for that. */
-export type Course = { entered(name: StepName): void; mayEnter(name: StepName): boolean };
+export type StepPolicy = { entered(name: StepName): void; mayEnter(name: StepName): boolean };
 
-export const byHand: Course = { entered: () => undefined, mayEnter: () => false };
+export const singleStep: StepPolicy = { entered: () => undefined, mayEnter: () => false };
 
 const nameOf: Record<JobStatus, StepName> = {
   QUEUED: 'submit',
@@ -55,11 +55,11 @@ const nameOf: Record<JobStatus, StepName> = {
  * whose next write is refused. It throws only when the database cannot be written; the step's lease then runs out, and it
  * is run again. Told to stop by the signal, it returns soon, with the step not ended: its lease is the worker's to give back.
  */
-export async function advance(
-  runner: Runner,
+export async function runStep(
+  runner: StepDependencies,
   step: Step,
   signal: AbortSignal,
-  { course = byHand, onDone = () => undefined }: { course?: Course; onDone?: (done: StepDone) => void } = {},
+  { course = singleStep, onDone = () => undefined }: { course?: StepPolicy; onDone?: (done: StepDone) => void } = {},
 ): Promise<void> {
   if (signal.aborted) return onDone({ step: 'none', outcome: 'stopped' });
   const claim = await take(runner, step, (status) => course.mayEnter(nameOf[status]));
@@ -77,7 +77,7 @@ export async function advance(
 
 const problemOf = (outcome: StepOutcome) => (outcome === 'retried' || outcome === 'lost' ? outcome : undefined);
 
-async function run(runner: Runner, claim: Claim, signal: AbortSignal): Promise<StepOutcome> {
+async function run(runner: StepDependencies, claim: Claim, signal: AbortSignal): Promise<StepOutcome> {
   try {
     const isDone = await dispatch(runner, claim, signal).then(
       () => true,
@@ -99,7 +99,11 @@ async function run(runner: Runner, claim: Claim, signal: AbortSignal): Promise<S
 }
 
 /** Makes the row this step's. A step whose job has ended, or gone, is finished with nothing done. */
-async function take(runner: Runner, step: Step, mayGoOn: NonNullable<Claim['mayGoOn']>): Promise<Claim | undefined> {
+async function take(
+  runner: StepDependencies,
+  step: Step,
+  mayGoOn: NonNullable<Claim['mayGoOn']>,
+): Promise<Claim | undefined> {
   const token = randomUUID();
   const [job]: Job[] = await runner.prisma.job.updateManyAndReturn({
     where: { id: step.jobId, status: { in: [...unfinished] } },
@@ -110,7 +114,7 @@ async function take(runner: Runner, step: Step, mayGoOn: NonNullable<Claim['mayG
   return undefined;
 }
 
-async function dispatch(runner: Runner, claim: Claim, signal: AbortSignal): Promise<void> {
+async function dispatch(runner: StepDependencies, claim: Claim, signal: AbortSignal): Promise<void> {
   switch (claim.job.status) {
     case 'QUEUED':
       return await submit(runner, claim, signal);
@@ -127,7 +131,7 @@ async function dispatch(runner: Runner, claim: Claim, signal: AbortSignal): Prom
 }
 
 /** What fal refused for good ends the job; what may pass is tried again, after a pause, until the deadline. */
-async function recover(runner: Runner, claim: Claim, error: unknown, signal: AbortSignal): Promise<void> {
+async function recover(runner: StepDependencies, claim: Claim, error: unknown, signal: AbortSignal): Promise<void> {
   if (error instanceof ClaimLost) throw error;
   // The row is as it was, and the next step begins where this one stood.
   if (signal.aborted) return;
@@ -137,7 +141,7 @@ async function recover(runner: Runner, claim: Claim, error: unknown, signal: Abo
   const about = { jobId: job.id, status: job.status, failures };
   const askedMs = error instanceof FalError ? (error.retryAfterMs ?? 0) : 0;
   // As many tries as that takes need an end of their own, also before fal has the job.
-  const isLong = error instanceof FalError || error instanceof PlaceAway;
+  const isLong = error instanceof FalError || error instanceof StorageUnavailable;
   const deadlineAt = isLong ? deadlineOf(runner, job) : job.deadlineAt;
   const afterMs = Math.max(pauseMs(failures, runner.random()), askedMs);
   const isInTime = deadlineAt === null || runner.now().getTime() + afterMs < deadlineAt.getTime();
@@ -147,7 +151,7 @@ async function recover(runner: Runner, claim: Claim, error: unknown, signal: Abo
     await assertHeld(runner, claim);
     runner.log.error({ ...about, err: error }, 'a step failed unforeseen');
     // A full disk is emptied sooner or later, and a bucket comes back: what fal has made is worth the wait.
-    const isStorage = error instanceof DiskFull || error instanceof PlaceAway;
+    const isStorage = error instanceof DiskFull || error instanceof StorageUnavailable;
     const mayPass = failures < unforeseenAtMost || (isStorage && isInTime);
     if (mayPass) return await write(runner, claim, again);
     // Nobody waits for it any more: what fal need not do is not paid for.
@@ -167,7 +171,7 @@ async function recover(runner: Runner, claim: Claim, error: unknown, signal: Abo
 }
 
 /** Throws ClaimLost. A database that fails is the next write's to tell. */
-async function assertHeld(runner: Runner, claim: Claim): Promise<void> {
+async function assertHeld(runner: StepDependencies, claim: Claim): Promise<void> {
   await write(runner, claim, {}).catch((error: unknown) => {
     if (error instanceof ClaimLost) throw error;
   });

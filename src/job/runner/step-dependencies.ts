@@ -6,7 +6,10 @@ import type { Fal } from '../../fal/port.ts';
 import type { Timers } from '../../runtime/timers.ts';
 import type { Task } from '../task.ts';
 
-export type Runner = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'log' | 'now' | 'falLimits' | 'deadlineMs'> & {
+export type StepDependencies = Pick<
+  App,
+  'prisma' | 'events' | 'steps' | 'files' | 'log' | 'now' | 'falLimits' | 'deadlineMs'
+> & {
   fal: Fal;
   tasks: Record<JobKind, Task>;
   /** Where fal calls when a request is done, given its token; undefined when fal cannot reach this server. */
@@ -31,6 +34,6 @@ export function requestIdOf(job: Job): string {
 }
 
 /** Until when the job may take: from its first try on, and anew from when fal has it. */
-export function deadlineOf({ now, deadlineMs }: Runner, job: Job): Date {
+export function deadlineOf({ now, deadlineMs }: StepDependencies, job: Job): Date {
   return job.deadlineAt ?? new Date(now().getTime() + deadlineMs(endpointOf(job)));
 }

@@ -14,7 +14,7 @@ import { pauseMs } from '../state.ts';
 import type { Prepared } from '../task.ts';
 import { type Change, type Claim, ClaimLost, write } from './commit-step.ts';
 import { end, type Failure } from './end.ts';
-import { deadlineOf, endpointOf, type Runner } from './step-dependencies.ts';
+import { deadlineOf, endpointOf, type StepDependencies } from './step-dependencies.ts';
 
 const unconfirmed: Failure = {
   code: 'SUBMIT_UNCONFIRMED',
@@ -29,7 +29,7 @@ const throttled: Failure = {
 
 const writesAtMost = 6;
 
-export async function submit(runner: Runner, claim: Claim, signal: AbortSignal): Promise<void> {
+export async function submit(runner: StepDependencies, claim: Claim, signal: AbortSignal): Promise<void> {
   const endpoint = endpointOf(claim.job);
   if (claim.job.submittingAt !== null) return await awaitAdoption(runner, claim);
   // Asked while an earlier submit was under way, which fal refused.
@@ -79,7 +79,7 @@ export async function submit(runner: Runner, claim: Claim, signal: AbortSignal):
 }
 
 /** Whether it is this job's turn. If not, this step is over, and the job's next comes with its turn. */
-async function getTurn(runner: Runner, claim: Claim): Promise<boolean> {
+async function getTurn(runner: StepDependencies, claim: Claim): Promise<boolean> {
   const { id } = claim.job;
   const look = async (tx: Tx) => {
     const row = await tx.job.findUnique({ where: { id }, select: { admittedAt: true } });
@@ -102,7 +102,7 @@ async function getTurn(runner: Runner, claim: Claim): Promise<boolean> {
 
 /** Nothing was sent: the step comes again when there is a submit for it, unless that is too late. */
 async function awaitSubmit(
-  runner: Runner,
+  runner: StepDependencies,
   claim: Claim,
   { afterMs }: SubmitsSpent,
   data: NonNullable<Prepared['columns']> & { deadlineAt: Date },
@@ -112,7 +112,10 @@ async function awaitSubmit(
 }
 
 /** A webhook can be quicker than fal's answer, which is then of no use. */
-function listenForAdoption({ events }: Runner, { job }: Claim): { told: Promise<'ADOPTED'>; stop: () => void } {
+function listenForAdoption(
+  { events }: StepDependencies,
+  { job }: Claim,
+): { told: Promise<'ADOPTED'>; stop: () => void } {
   let stop: (() => void) | undefined;
   const told = new Promise<'ADOPTED'>((resolve) => {
     stop = events.onNews(job.id, () => resolve('ADOPTED'));
@@ -121,7 +124,7 @@ function listenForAdoption({ events }: Runner, { job }: Claim): { told: Promise<
 }
 
 /** The row has its request by now, from elsewhere: this step is over, and the next one follows it. */
-async function moveOn(runner: Runner, { step }: Claim): Promise<void> {
+async function moveOn(runner: StepDependencies, { step }: Claim): Promise<void> {
   await runner.prisma.$transaction((tx) => runner.steps.finish(tx, step, { afterMs: 0 }));
   runner.steps.wake();
 }
@@ -130,14 +133,18 @@ async function moveOn(runner: Runner, { step }: Claim): Promise<void> {
  * Asking again could pay twice. A webhook may still tell which request it became: that is waited for until the deadline.
  * Then, or when fal cannot call this server, the job ends, for its owner to retry.
  */
-async function awaitAdoption(runner: Runner, claim: Claim): Promise<void> {
+async function awaitAdoption(runner: StepDependencies, claim: Claim): Promise<void> {
   const leftMs = (claim.job.deadlineAt?.getTime() ?? 0) - runner.now().getTime();
   if (runner.webhookUrl !== undefined && leftMs > 0) return await write(runner, claim, { next: { afterMs: leftMs } });
   await end(runner, claim, unconfirmed);
 }
 
 /** fal has the request, and only this step knows its id: it is written down, or the request is given up. */
-async function accept(runner: Runner, claim: Claim, { requestId, queuePosition, urls }: Submitted): Promise<void> {
+async function accept(
+  runner: StepDependencies,
+  claim: Claim,
+  { requestId, queuePosition, urls }: Submitted,
+): Promise<void> {
   const endpoint = endpointOf(claim.job);
   const submittedAt = runner.now();
   await failpoint('submit.accepted');
@@ -173,7 +180,7 @@ async function accept(runner: Runner, claim: Claim, { requestId, queuePosition, 
 }
 
 /** Writes what nobody else knows, again and again for some fifteen seconds when the database fails. */
-async function keepWriting(runner: Runner, claim: Claim, change: Change): Promise<void> {
+async function keepWriting(runner: StepDependencies, claim: Claim, change: Change): Promise<void> {
   for (let failures = 1; ; failures += 1) {
     try {
       return await write(runner, claim, change);

@@ -5,8 +5,8 @@
 import { setMaxListeners } from 'node:events';
 import { outOfTrace } from '../../observability/trace.ts';
 import { admitWaiting, tellPositions } from '../capacity/waiting-line.ts';
-import { advance, byHand, type Course, type StepDone, type StepName } from './run-step.ts';
-import type { Runner } from './step-dependencies.ts';
+import { runStep, type StepDone, type StepName, type StepPolicy, singleStep } from './run-step.ts';
+import type { StepDependencies } from './step-dependencies.ts';
 import { heartbeatMs, longestStepMs, type Step } from './steps.ts';
 
 export type WorkerOptions = {
@@ -37,7 +37,7 @@ const goesOnMs = 10 * 60_000;
 const defaults: WorkerOptions = { concurrency: 256, following: 2_048, pollMs: 500, admitMs: 500, sweepMs: 60_000 };
 
 export class Worker {
-  readonly #runner: Runner;
+  readonly #runner: StepDependencies;
   readonly #options: WorkerOptions;
   /** By the step's id. */
   readonly #running = new Map<string, Run>();
@@ -52,7 +52,7 @@ export class Worker {
   #isWoken = false;
   #leasedAtMs: number | undefined;
 
-  constructor(runner: Runner, options: Partial<WorkerOptions> = {}) {
+  constructor(runner: StepDependencies, options: Partial<WorkerOptions> = {}) {
     this.#runner = runner;
     this.#options = { ...defaults, ...options };
     // As many as there are steps, and no leak.
@@ -172,7 +172,7 @@ export class Worker {
       // Its place at fal may be another's now.
       if (this.#isLeftAlone) this.#admitSoon();
     };
-    run.done = advance(this.#runner, step, this.#stopping.signal, { course: this.#courseOf(run), onDone })
+    run.done = runStep(this.#runner, step, this.#stopping.signal, { course: this.#courseOf(run), onDone })
       .catch((error: unknown) => {
         log.error({ jobId: step.jobId, err: error }, 'a step could not be written');
         onDone({ step: 'none', outcome: 'failed' });
@@ -186,8 +186,8 @@ export class Worker {
   }
 
   /** By itself, the worker lets a step go on with whatever it has room for. */
-  #courseOf(run: Run): Course {
-    if (!this.#isLeftAlone) return byHand;
+  #courseOf(run: Run): StepPolicy {
+    if (!this.#isLeftAlone) return singleStep;
     return {
       entered: (name) => this.#changeRoom(() => this.#enter(run, name)),
       // Where there is no room left, a step lets go, also of what it is at: whoever waits comes to their turn.

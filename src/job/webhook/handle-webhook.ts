@@ -7,24 +7,24 @@ import type { App } from '../../app/app.ts';
 import type { Tx } from '../../database/client.ts';
 import { failpoint } from '../../runtime/failpoint.ts';
 import { forgetRetired } from '../capacity/retired-endpoints.ts';
-import { endpointOf, type Runner } from '../runner/step-dependencies.ts';
+import { endpointOf, type StepDependencies } from '../runner/step-dependencies.ts';
 import { isEnded } from '../state.ts';
 import { learnFalUser, mayBeOurs } from './fal-account.ts';
 
 export type NoticeParts = Pick<App, 'prisma' | 'events' | 'steps' | 'log' | 'now'> &
-  Pick<Runner, 'deadlineMs'> & {
+  Pick<StepDependencies, 'deadlineMs'> & {
     /** Of the key that jobs are submitted with. */
     keyHash: string;
   };
 
 /** fal says that a request is done. What came of it is not taken from here. */
-export type JobNotice = { token: string; requestId: string; falUserId: string };
+export type JobWebhook = { token: string; requestId: string; falUserId: string };
 
 /**
  * UNKNOWN when the token is no job's, FOREIGN when the request, or the user at fal whose it is, is not the job's; then
  * nothing is written. Told again, it is as told once. It schedules and waits for nothing.
  */
-export async function takeNotice(parts: NoticeParts, notice: JobNotice): Promise<'TAKEN' | 'UNKNOWN' | 'FOREIGN'> {
+export async function handleWebhook(parts: NoticeParts, notice: JobWebhook): Promise<'TAKEN' | 'UNKNOWN' | 'FOREIGN'> {
   const { prisma, events, steps } = parts;
   const taken = await prisma.$transaction(async (tx) => {
     const job = await lockByToken(tx, notice.token);
@@ -48,7 +48,12 @@ export async function takeNotice(parts: NoticeParts, notice: JobNotice): Promise
  * QUEUED → IN_QUEUE, as the lost answer would have done. A step that still waits for that answer loses the row. Late, when
  * the job has ended, it changes nothing.
  */
-async function adopt({ events, steps, deadlineMs, now, log }: NoticeParts, tx: Tx, job: Job, { requestId }: JobNotice) {
+async function adopt(
+  { events, steps, deadlineMs, now, log }: NoticeParts,
+  tx: Tx,
+  job: Job,
+  { requestId }: JobWebhook,
+) {
   if (isEnded(job.status)) return job;
   // One signed call, sent to two URLs, must not give one request to two jobs.
   if ((await tx.job.findUnique({ where: { requestId }, select: { id: true } })) !== null) return 'FOREIGN';
@@ -66,7 +71,7 @@ async function adopt({ events, steps, deadlineMs, now, log }: NoticeParts, tx: T
 }
 
 /** The job's step is brought forward. fal's user is learned, when it was fal's own answer that named the request. */
-async function recognize({ steps, now, keyHash }: NoticeParts, tx: Tx, job: Job, { requestId, falUserId }: JobNotice) {
+async function recognize({ steps, now, keyHash }: NoticeParts, tx: Tx, job: Job, { requestId, falUserId }: JobWebhook) {
   if (job.requestId !== requestId) return 'FOREIGN';
   if (job.falUrls !== null) await learnFalUser(tx, keyHash, falUserId);
   if (isEnded(job.status)) return job;

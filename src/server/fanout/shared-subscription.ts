@@ -6,17 +6,17 @@
  */
 
 import type { Answer, Log } from './log.ts';
-import type { Heard, Listener } from './subscriber.ts';
+import type { Heard, Subscriber } from './subscriber.ts';
 
 /** For those behind. */
 const mostKept = { events: 64, bytes: 262_144 };
 /** What comes in one tick is sent in one piece, up to so much. */
 const mostUnsent = { events: 32, bytes: 16_384 };
 
-export class Broadcast implements Heard {
+export class SharedSubscription implements Heard {
   readonly #log: Log;
   readonly #onOver: () => void;
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners = new Set<Subscriber>();
   /** The newest answers, without a gap; the last of them is to event number `#head`. */
   #kept: string[] = [];
   #keptBytes = 0;
@@ -39,13 +39,13 @@ export class Broadcast implements Heard {
     return this.#listeners.size;
   }
 
-  add(listener: Listener): void {
+  add(listener: Subscriber): void {
     this.#listeners.add(listener);
     if (!this.#isRunning) void this.#run();
     this.serve(listener);
   }
 
-  delete(listener: Listener): void {
+  delete(listener: Subscriber): void {
     if (!this.#listeners.delete(listener)) return;
     if (this.#listeners.size === 0) this.#over();
     // It may have been the one whose pace this was.
@@ -60,7 +60,7 @@ export class Broadcast implements Heard {
     return place >= this.#head - this.#kept.length;
   }
 
-  serve(listener: Listener): void {
+  serve(listener: Subscriber): void {
     if (!listener.isReady) return;
     const behind = this.#head - listener.place;
     if (behind > this.#kept.length) return listener.goAlone();

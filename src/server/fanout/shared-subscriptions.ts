@@ -1,11 +1,11 @@
 /** The broadcasts that are under way, and who listens to which. */
 
 import type { Answer, Log } from './log.ts';
-import { Broadcast } from './shared-subscription.ts';
-import { Listener, type Outlet } from './subscriber.ts';
+import { SharedSubscription } from './shared-subscription.ts';
+import { type FrameWriter, Subscriber } from './subscriber.ts';
 
-export class Broadcasts {
-  readonly #open = new Map<string, Broadcast>();
+export class SharedSubscriptions {
+  readonly #open = new Map<string, SharedSubscription>();
 
   /** How many there are: what leaving clients must bring down again. */
   get size(): number {
@@ -23,10 +23,14 @@ export class Broadcasts {
    * Listens to the broadcast of that name from behind event number `place`. The first of a name brings its log, and the
    * way to answer, for all: what has the same name must be answered alike.
    */
-  listen(name: string, place: number, { log, answer, outlet }: { log: Log; answer: Answer; outlet: Outlet }): Listener {
-    const broadcast = this.#open.get(name) ?? new Broadcast(log, place, answer, () => this.#open.delete(name));
+  listen(
+    name: string,
+    place: number,
+    { log, answer, outlet }: { log: Log; answer: Answer; outlet: FrameWriter },
+  ): Subscriber {
+    const broadcast = this.#open.get(name) ?? new SharedSubscription(log, place, answer, () => this.#open.delete(name));
     this.#open.set(name, broadcast);
-    const listener = new Listener(broadcast, place, outlet);
+    const listener = new Subscriber(broadcast, place, outlet);
     broadcast.add(listener);
     return listener;
   }

@@ -1,5 +1,5 @@
 /**
- * Which subscriptions are answered alike. Those of the same sight, to the same document, operation and variables are, when
+ * Which subscriptions are answered alike. Those of the same authorization key, to the same document, operation and variables are, when
  * the field that they follow is marked for it; variables that are only arguments of that field do not count, since its
  * source says what they came to.
  */
@@ -27,10 +27,10 @@ export type Operation = {
 const known = new WeakMap<DocumentNode, Map<string, ReadonlySet<string> | null>>();
 
 /**
- * What operations that are answered alike have in common, besides what they follow and the sight of their callers.
+ * What operations that are answered alike have in common, besides what they follow and the authorization key of their callers.
  * Undefined for one that is nobody else's, and for one that will not run for its variables.
  */
-export function likenessOf(operation: Operation, text: string): string | undefined {
+export function sharingKeyOf(operation: Operation, text: string): string | undefined {
   const counted = countedOf(operation);
   if (counted === null) return undefined;
   const { schema, document, operationName, variableValues } = operation;

@@ -1,15 +1,15 @@
 /** A subscription that is answered together with others: asked for by its own caller, executed once for all. */
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
-import { Following } from '../../events/job-subscription.ts';
+import { JobSubscription } from '../../events/job-subscription.ts';
 import { refusalOfCost } from '../graphql/document-limits.ts';
 import { formatError, type MaskError } from '../graphql/mask.ts';
 import type { Limits } from '../limits/limits.ts';
 import { bytesOf } from '../websocket/frame.ts';
 import type { Answer } from './log.ts';
-import type { Broadcasts } from './shared-subscriptions.ts';
-import type { Outlet } from './subscriber.ts';
+import type { SharedSubscriptions } from './shared-subscriptions.ts';
+import type { FrameWriter } from './subscriber.ts';
 
-export type Together = { broadcasts: Broadcasts; maskError: MaskError; limits: Limits; outlet: Outlet };
+export type Together = { broadcasts: SharedSubscriptions; maskError: MaskError; limits: Limits; outlet: FrameWriter };
 
 /**
  * The field's own `subscribe` runs for this caller, and says whether they may and what they follow, as it does for whoever
@@ -24,7 +24,7 @@ export async function subscribeTogether(
   if (refusal !== null) return { errors: [refusal] };
   const source = await createSourceEventStream(args);
   if ('errors' in source) return { errors: (source.errors ?? []).map(maskError) };
-  if (!(source instanceof Following)) throw new TypeError('What is marked as shared follows a job.');
+  if (!(source instanceof JobSubscription)) throw new TypeError('What is marked as shared follows a job.');
   const place = await source.place();
   if (place === undefined) return nothing;
   const answer = answerWith(args, maskError);

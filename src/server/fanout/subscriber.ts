@@ -8,7 +8,7 @@ import type { Answer, Log } from './log.ts';
  * Sends answers to one client. True when the client's connection took them at once; else the taker is told when it has, and
  * never when it closes.
  */
-export type Outlet = { send(answers: readonly string[], taker: { taken(): void }): boolean };
+export type FrameWriter = { send(answers: readonly string[], taker: { taken(): void }): boolean };
 
 /** What a listener knows of its broadcast. */
 export type Heard = {
@@ -18,23 +18,23 @@ export type Heard = {
   /** Whether a listener that has everything up to there need not go alone. */
   reaches: (place: number) => boolean;
   /** Sends what there is for it, if it is ready. */
-  serve: (listener: Listener) => void;
-  delete: (listener: Listener) => void;
+  serve: (listener: Subscriber) => void;
+  delete: (listener: Subscriber) => void;
 };
 
-export class Listener implements AsyncIterableIterator<never> {
+export class Subscriber implements AsyncIterableIterator<never> {
   /** It has been sent every event up to that number. */
   place: number;
   /** Nothing is under way to it. */
   isReady = true;
   readonly #broadcast: Heard;
-  readonly #outlet: Outlet;
+  readonly #outlet: FrameWriter;
   #alone: Log | undefined;
   #isOver = false;
   #settle: { end: () => void; fail: (error: unknown) => void } | undefined;
   #error: { is: unknown } | undefined;
 
-  constructor(broadcast: Heard, place: number, outlet: Outlet) {
+  constructor(broadcast: Heard, place: number, outlet: FrameWriter) {
     this.#broadcast = broadcast;
     this.place = place;
     this.#outlet = outlet;

@@ -19,7 +19,7 @@ export class EventStream {
     this.#response = response;
   }
 
-  /** See Outlet in broadcast/listener.ts. */
+  /** See FrameWriter in broadcast/listener.ts. */
   send(answers: readonly string[], taker: { taken(): void }): boolean {
     this.#open();
     if (this.#response.write(answers.map(next).join(''), 'latin1')) return true;

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { admit } from '../http/authenticate.ts';
 import { readText } from '../http/body.ts';
-import { type ContextOf, type Held, httpCaller } from '../http/caller.ts';
+import { type ContextOf, httpCaller, type RequestContext } from '../http/caller.ts';
 import { type Header, setHeaders } from '../http/headers.ts';
 import { badRequest, HttpError } from '../http/http-error.ts';
 import type { RequestLog } from '../http/request-log.ts';
@@ -128,7 +128,7 @@ export class GraphQLOverHttp {
   /** Streams what is answered together with others, to its end. Undefined, with nothing run, for what is not. */
   async #stream(
     text: string,
-    context: Held,
+    context: RequestContext,
     response: ServerResponse,
     setRequest: (about: object) => void,
   ): Promise<'STREAMED' | Ran | undefined> {
@@ -160,7 +160,7 @@ export class GraphQLOverHttp {
     }
   }
 
-  async #read(request: IncomingMessage, response: ServerResponse, session: Held['session']): Promise<Body> {
+  async #read(request: IncomingMessage, response: ServerResponse, session: RequestContext['session']): Promise<Body> {
     const type = mediaTypeOf(request.headers['content-type'] ?? '');
     if (type === 'multipart/form-data') {
       const giveBack = session?.isLimited ? this.#allowances.upload(session.ownerId) : undefined;

@@ -2,10 +2,10 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from 'pino';
 import { Prisma } from '../../../prisma/generated/client/client.ts';
-import { InvalidInput, Refusal } from '../../app/refusal.ts';
+import { InvalidInputError, Refusal } from '../../app/refusal.ts';
 import { isDatabaseAway } from '../../database/is-unavailable.ts';
 import { abridge } from '../../database/storable-text.ts';
-import { PlaceAway } from '../../storage/blob-store.ts';
+import { StorageUnavailable } from '../../storage/blob-store.ts';
 
 export const unexpectedMessage = 'Unexpected error.';
 
@@ -67,7 +67,7 @@ function causeOf(error: unknown): unknown {
 }
 
 function foreseen(cause: unknown): Record<string, unknown> | null {
-  if (cause instanceof InvalidInput) return { code: codeOf(cause), issues: cause.issues };
+  if (cause instanceof InvalidInputError) return { code: codeOf(cause), issues: cause.issues };
   if (cause instanceof Refusal) return { code: codeOf(cause) };
   if (cause instanceof Error && 'extensions' in cause) {
     const { code } = cause.extensions as { code?: unknown };
@@ -77,7 +77,7 @@ function foreseen(cause: unknown): Record<string, unknown> | null {
 }
 
 function awayOf(cause: unknown): 'files' | 'database' | undefined {
-  if (cause instanceof PlaceAway) return 'files';
+  if (cause instanceof StorageUnavailable) return 'files';
   return isDatabaseAway(cause) ? 'database' : undefined;
 }
 

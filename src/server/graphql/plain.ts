@@ -12,7 +12,7 @@ import {
   OperationTypeNode,
 } from 'graphql';
 import { z } from 'zod';
-import type { Held } from '../http/caller.ts';
+import type { RequestContext } from '../http/caller.ts';
 import type { Limits } from '../limits/limits.ts';
 import { refusalOfCost } from './document-limits.ts';
 import type { Queries } from './execution/queries.ts';
@@ -62,7 +62,7 @@ export class PlainOperations {
   }
 
   /** Undefined, with nothing run, for what is not plain and for whatever is wrong before it runs: Yoga says what. */
-  async run(body: string, context: Held): Promise<Ran | undefined> {
+  async run(body: string, context: RequestContext): Promise<Ran | undefined> {
     const given = parametersOf(body);
     const document = given && this.#documents.get(given.query);
     if (given === undefined || document === undefined) return undefined;
@@ -75,7 +75,11 @@ export class PlainOperations {
     return result && { document, operationName, result };
   }
 
-  async #runMutation(document: DocumentNode, given: Parameters, context: Held): Promise<ExecutionResult | undefined> {
+  async #runMutation(
+    document: DocumentNode,
+    given: Parameters,
+    context: RequestContext,
+  ): Promise<ExecutionResult | undefined> {
     const { variables: variableValues, operationName } = given;
     if (getOperationAST(document, operationName)?.operation !== OperationTypeNode.MUTATION) return undefined;
     const { schema, validate, contextFactory, execute } = this.#yoga.getEnveloped({ ...context, params: given });
@@ -88,7 +92,7 @@ export class PlainOperations {
     query: OperationDefinitionNode,
     document: DocumentNode,
     given: Parameters,
-    context: Held,
+    context: RequestContext,
   ): Promise<ExecutionResult | undefined> {
     if (!this.#isValid(document, given, context) || !this.#isAffordable(query, document, given)) return undefined;
     const args = {
@@ -101,7 +105,7 @@ export class PlainOperations {
     return result?.errors ? { ...result, errors: result.errors.map(this.#maskError) } : result;
   }
 
-  #isValid(document: DocumentNode, params: Parameters, context: Held): boolean {
+  #isValid(document: DocumentNode, params: Parameters, context: RequestContext): boolean {
     const known = this.#valid[`${context.session?.mayIntrospect === true}`];
     if (known.has(document)) return true;
     const { schema, validate } = this.#yoga.getEnveloped({ ...context, params });

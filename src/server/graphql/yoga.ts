@@ -8,7 +8,7 @@ import {
   validate,
 } from 'graphql';
 import { createLRUCache, createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
-import type { Held } from '../http/caller.ts';
+import type { RequestContext } from '../http/caller.ts';
 import type { RequestLog } from '../http/request-log.ts';
 import type { Limits } from '../limits/limits.ts';
 import { useDocumentLimits } from './document-limits.ts';
@@ -76,7 +76,7 @@ function cacheOfShort<Value extends object>() {
 }
 
 /** `__schema` and `__type` for those only whose session may; for nobody a hint at what else there is. */
-function useIntrospectionBySession(): Plugin<Held> {
+function useIntrospectionBySession(): Plugin<RequestContext> {
   return {
     onValidate({ context, addValidationRule, setValidationFn }) {
       setValidationFn((schema, document, rules) => validate(schema, document, rules, { hideSuggestions: true }));

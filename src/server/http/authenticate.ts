@@ -2,13 +2,13 @@
 
 import { AccessRefused } from '../../access/access-refused.ts';
 import { KeysUnavailable } from '../../access/jwt.ts';
-import type { Caller, ContextOf, Held } from './caller.ts';
+import type { Caller, ContextOf, RequestContext } from './caller.ts';
 import { foreseenOf, HttpError, unavailableFor } from './http-error.ts';
 
 const codes = { 400: 'BAD_REQUEST', 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN' } as const;
 
 /** Throws HttpError for a refusal; whatever else the context throws is unforeseen. */
-export async function admit(context: ContextOf, caller: Caller): Promise<Held> {
+export async function admit(context: ContextOf, caller: Caller): Promise<RequestContext> {
   try {
     const admitted = await context(caller);
     if (admitted !== null) return admitted;

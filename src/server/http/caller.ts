@@ -10,7 +10,7 @@ export type Caller = {
 };
 
 /** What a context says of its caller to the server: whose limits count, and how to hear that they are let in no longer. */
-export type Held = {
+export type RequestContext = {
   [part: string]: unknown;
   session?: {
     ownerId: string;
@@ -21,7 +21,7 @@ export type Held = {
     /** Whether they may ask what the schema holds. */
     mayIntrospect: boolean;
     /** Two sessions of which this is the same are answered alike: whose rows they are shown, and what they may. */
-    sight: string;
+    authorizationKey: string;
   };
 };
 
@@ -29,7 +29,7 @@ export type Held = {
  * Runs once for each operation, and once more for each WebSocket's connection_init. It refuses with AccessRefused, or with
  * null, which is 403: over WebSocket each closes it with 4403. What else it throws is unforeseen.
  */
-export type ContextOf = (caller: Caller) => Promise<Held | null> | Held | null;
+export type ContextOf = (caller: Caller) => Promise<RequestContext | null> | RequestContext | null;
 
 export const httpCaller = (request: IncomingMessage): Caller => ({
   transport: 'HTTP',

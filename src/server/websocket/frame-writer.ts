@@ -4,7 +4,7 @@ import { bytesOf, frameHead } from './frame.ts';
 import { clientIdOf } from './operation-ids.ts';
 import type { Taker } from './socket.ts';
 
-export class Outlet {
+export class FrameWriter {
   readonly #client: Client;
   readonly #beginning: string;
 

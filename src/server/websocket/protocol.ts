@@ -1,20 +1,20 @@
 /** graphql-transport-ws: each operation of a socket runs through Yoga's plugins, as one over HTTP does. */
 import { type DocumentNode, type ExecutionArgs, type FormattedExecutionResult, GraphQLError } from 'graphql';
 import { CloseCode, makeServer, type Server, type ServerOptions, type SubscribePayload } from 'graphql-ws';
-import type { Broadcasts } from '../fanout/shared-subscriptions.ts';
-import { likenessOf } from '../fanout/sharing-key.ts';
+import type { SharedSubscriptions } from '../fanout/shared-subscriptions.ts';
+import { sharingKeyOf } from '../fanout/sharing-key.ts';
 import { subscribeTogether, type Together } from '../fanout/subscribe.ts';
 import { formatError, type MaskError } from '../graphql/mask.ts';
 import type { Yoga } from '../graphql/yoga.ts';
 import { admit } from '../http/authenticate.ts';
-import { type ContextOf, type Held, socketCaller } from '../http/caller.ts';
+import { type ContextOf, type RequestContext, socketCaller } from '../http/caller.ts';
 import { HttpError } from '../http/http-error.ts';
 import type { ServerSeen } from '../http/metrics-hooks.ts';
 import { operationNameOf, type RequestLog } from '../http/request-log.ts';
 import type { Allowances } from '../limits/allowances.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Client } from './client.ts';
-import { Outlet } from './frame-writer.ts';
+import { FrameWriter } from './frame-writer.ts';
 
 /** What GraphQL calls ExecutionArgs, with Yoga's way to run them. */
 type Prepared = ExecutionArgs & { startedAt: number } & Pick<Enveloped, 'execute'> & {
@@ -30,15 +30,15 @@ export function createProtocol(options: {
   maskError: MaskError;
   requestLog: RequestLog;
   allowances: Allowances;
-  broadcasts: Broadcasts;
+  broadcasts: SharedSubscriptions;
   onRefused: ServerSeen['onRefused'];
 }): Server<Client> {
   const { yoga, context, limits, maskError, requestLog, allowances, broadcasts, onRefused } = options;
 
   async function prepare(
     payload: SubscribePayload,
-    contextValue: Held,
-    outlet: Outlet,
+    contextValue: RequestContext,
+    outlet: FrameWriter,
   ): Promise<Prepared | readonly GraphQLError[]> {
     const startedAt = performance.now();
     const enveloped = yoga.getEnveloped({ ...contextValue, params: payload });
@@ -51,13 +51,13 @@ export function createProtocol(options: {
       return problems;
     }
     const args = { schema, document, operationName, variableValues, contextValue: await enveloped.contextFactory() };
-    const likeness = contextValue.session && likenessOf(args, payload.query);
+    const likeness = contextValue.session && sharingKeyOf(args, payload.query);
     if (likeness === undefined) return { ...args, execute, subscribe, startedAt };
     const together = { broadcasts, maskError, limits, outlet };
-    return preparedTogether(args, startedAt, `${contextValue.session?.sight} ${likeness}`, together);
+    return preparedTogether(args, startedAt, `${contextValue.session?.authorizationKey} ${likeness}`, together);
   }
 
-  function hold(session: NonNullable<Held['session']>, client: Client): void {
+  function hold(session: NonNullable<RequestContext['session']>, client: Client): void {
     if (session.isLimited) client.onClosed(allowances.socket(session.ownerId));
     client.onClosed(session.watch(() => client.close(CloseCode.Forbidden, sessionOver)));
   }
@@ -90,7 +90,7 @@ export function createProtocol(options: {
         const contextValue = await admit(context, socketCaller(extra.from, connectionParams));
         const { session } = contextValue;
         if (session?.isLimited) await allowances.operation(session.ownerId);
-        return await prepare(payload, contextValue, new Outlet(extra, id));
+        return await prepare(payload, contextValue, new FrameWriter(extra, id));
       } catch (error) {
         if (!(error instanceof HttpError)) return [maskError(error)];
         // Too many, or the server's own trouble, is about this operation. A caller who is let in no longer is gone.

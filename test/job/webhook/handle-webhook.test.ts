@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Job, Prisma } from '../../../prisma/generated/client/client.ts';
 import { type Claim, ClaimLost, write } from '../../../src/job/runner/commit-step.ts';
 import { hashOfKey } from '../../../src/job/webhook/fal-account.ts';
-import { type NoticeParts, takeNotice } from '../../../src/job/webhook/handle-webhook.ts';
+import { handleWebhook, type NoticeParts } from '../../../src/job/webhook/handle-webhook.ts';
 import { type Generations, openGenerations } from '../../support/generations.ts';
 import { addJob } from '../../support/rows.ts';
 
@@ -49,8 +49,8 @@ const add = async (columns: Partial<Prisma.JobUncheckedCreateInput>) => {
   await world.prisma.$transaction((tx) => world.app.steps.enqueue(tx, job.id, { afterMs: hourMs }));
   return job;
 };
-const take = (notice: Partial<Parameters<typeof takeNotice>[1]> = {}, as = parts) =>
-  takeNotice(as, { token, requestId, falUserId: userId, ...notice });
+const take = (notice: Partial<Parameters<typeof handleWebhook>[1]> = {}, as = parts) =>
+  handleWebhook(as, { token, requestId, falUserId: userId, ...notice });
 const look = async ({ id }: Pick<Job, 'id'>) => ({
   ...(await world.prisma.job.findUniqueOrThrow({ where: { id } })),
   events: await world.prisma.jobEvent.findMany({ where: { jobId: id }, orderBy: { sequence: 'asc' } }),

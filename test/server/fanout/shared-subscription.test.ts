@@ -14,7 +14,7 @@ import {
 } from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Answer, Log, Numbered } from '../../../src/server/fanout/log.ts';
-import { Broadcasts } from '../../../src/server/fanout/shared-subscriptions.ts';
+import { SharedSubscriptions } from '../../../src/server/fanout/shared-subscriptions.ts';
 
 /** A log that a test writes and ends. */
 class TestLog {
@@ -102,7 +102,7 @@ const settle = async () => {
 
 function openWorld(bytes = 10) {
   const log = new TestLog();
-  const broadcasts = new Broadcasts();
+  const broadcasts = new SharedSubscriptions();
   const answered: number[] = [];
   const answer: Answer = ({ sequence }) => {
     answered.push(sequence);

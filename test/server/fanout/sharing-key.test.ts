@@ -2,13 +2,13 @@
 import { parse } from 'graphql';
 import { expect, test } from 'vitest';
 import { schema } from '../../../src/app/schema.ts';
-import { likenessOf } from '../../../src/server/fanout/sharing-key.ts';
+import { sharingKeyOf } from '../../../src/server/fanout/sharing-key.ts';
 
 const text =
   'subscription($jobId: ID!, $after: Int, $all: Boolean = true) { jobEvents(jobId: $jobId, after: $after) { sequence ... on JobLogged @include(if: $all) { message } } }';
 
 const of = (query: string, variableValues: Record<string, unknown>, operationName?: string) =>
-  likenessOf({ schema, document: parse(query), operationName, variableValues }, query);
+  sharingKeyOf({ schema, document: parse(query), operationName, variableValues }, query);
 
 test('what is followed and from where does not count: the source of the events says it', () => {
   const one = of(text, { jobId: 'a' });
