@@ -4,9 +4,9 @@ import { resolve } from 'node:path';
 import { InvalidSettings, loadDotEnv, readSettings, type Settings } from './app/config.ts';
 import { createLogger } from './app/logger.ts';
 import { type Likeness, start } from './app/start.ts';
-import { DataFolderUnusable } from './database/embedded.ts';
 import { DataFolderInUse } from './database/folder-lock.ts';
-import { DatabaseUnusable } from './database/postgres.ts';
+import { DataFolderError } from './database/pglite.ts';
+import { DatabaseMisconfigured } from './database/postgres.ts';
 import { armFailpoints, readFailpoints } from './runtime/failpoint.ts';
 import { StorageMisconfigured } from './storage/blob-store.ts';
 
@@ -82,7 +82,7 @@ function say(...lines: string[]): void {
 
 /** What the user can mend, in a sentence; anything else whole. */
 function explain(error: unknown): string {
-  const forUser = [InvalidSettings, DataFolderInUse, DataFolderUnusable, DatabaseUnusable, StorageMisconfigured];
+  const forUser = [InvalidSettings, DataFolderInUse, DataFolderError, DatabaseMisconfigured, StorageMisconfigured];
   if (error instanceof Error && forUser.some((kind) => error instanceof kind)) return error.message;
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return 'PORT: another program listens there already. Stop it, or choose another PORT.';

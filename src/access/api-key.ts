@@ -2,14 +2,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app/app.ts';
-import { invalid } from './access-refused.ts';
+import { invalid } from './access-denied.ts';
 
 const prefix = 'lk_';
 
 export const isApiKey = (bearer: string): boolean => bearer.startsWith(prefix);
 
 /** A new key, to be shown once, and what is kept of it. */
-export function makeApiKey(): { key: string; hash: string; hint: string } {
+export function generateApiKey(): { key: string; hash: string; hint: string } {
   const key = `${prefix}${randomBytes(32).toString('base64url')}`;
   return { key, hash: hashOf(key), hint: key.slice(-4) };
 }
@@ -19,7 +19,7 @@ const hashOf = (key: string) => createHash('sha256').update(key).digest('hex');
 
 const lastUsedEveryMs = 60_000;
 
-/** The key as it is now, its use recorded. Throws AccessRefused for one that is unknown, revoked or expired. */
+/** The key as it is now, its use recorded. Throws AccessDenied for one that is unknown, revoked or expired. */
 export async function findApiKey(
   { prisma, now, log }: Pick<App, 'prisma' | 'now' | 'log'>,
   key: string,

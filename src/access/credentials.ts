@@ -1,6 +1,6 @@
 /** What a request says about who sends it: over HTTP in its headers, over a WebSocket also in connection_init. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { invalid } from './access-refused.ts';
+import { invalid } from './access-denied.ts';
 
 export type Credentials = {
   /** An API key or a JWT; undefined when there is none. */
@@ -13,7 +13,7 @@ export type Credentials = {
 const nested = 'headers';
 
 /**
- * connection_init goes first: a browser cannot set a WebSocket's headers. Names are read in any case. Throws AccessRefused
+ * connection_init goes first: a browser cannot set a WebSocket's headers. Names are read in any case. Throws AccessDenied
  * for an Authorization that is no Bearer.
  */
 export function readCredentials(headers: IncomingHttpHeaders, connectionParams: Record<string, unknown>): Credentials {

@@ -2,7 +2,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { isStorable } from '../database/storable-text.ts';
-import { invalid } from './access-refused.ts';
+import { invalid } from './access-denied.ts';
 
 /** Asymmetric ones only: with HS256 a public key would be a secret that everybody knows. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];

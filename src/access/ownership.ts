@@ -7,7 +7,7 @@ import type { User } from '../../prisma/generated/client/client.ts';
 import type { Viewer } from '../app/app.ts';
 import type { Tx } from '../database/client.ts';
 
-export const own = {
+export const owned = {
   avatars: ({ id }: Viewer) => ({ ownerId: id, deletedAt: null }),
   jobs: ({ id }: Viewer) => ({ ownerId: id, avatar: { deletedAt: null } }),
   photos: ({ id }: Viewer) => ({ ownerId: id, avatar: { deletedAt: null } }),

@@ -16,5 +16,5 @@ export const scopesOf = (given: readonly ApiScope[]): Scopes => new Set(given.fl
 export const allScopes = scopesOf(['ADMIN', 'ACT_AS']);
 
 /** What is left of them for whoever acts for somebody else: an admin's powers are the admin's own. */
-export const scopesForOther = (scopes: Scopes): Scopes =>
+export const scopesWhenActingAs = (scopes: Scopes): Scopes =>
   new Set([...scopes].filter((scope) => scope === 'READ' || scope === 'WRITE'));

@@ -1,11 +1,11 @@
 /** Who calls, and for how long that holds. */
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { forbidden, invalid, malformed, missing } from './access-refused.ts';
+import { forbidden, invalid, malformed, missing } from './access-denied.ts';
 import { findApiKey, isApiKey } from './api-key.ts';
 import type { Credentials } from './credentials.ts';
 import type { VerifyJwt } from './jwt.ts';
-import { allScopes, type Scopes, scopesForOther, scopesOf } from './scopes.ts';
+import { allScopes, type Scopes, scopesOf, scopesWhenActingAs } from './scopes.ts';
 
 export type Session = {
   viewer: Viewer;
@@ -21,14 +21,14 @@ export type Session = {
 /** The operator of this installation: whom the first key speaks for, and the person at this machine. */
 export const localViewer: Viewer = { id: '00000000-0000-4000-8000-000000000001' };
 
-export type AccessParts = Pick<App, 'prisma' | 'now' | 'log'> & {
+export type AccessDependencies = Pick<App, 'prisma' | 'now' | 'log'> & {
   verifyJwt: VerifyJwt | undefined;
   /** Whoever sends no credentials: the local admin on loopback, else nobody. */
   local: Viewer | undefined;
 };
 
-/** Throws AccessRefused; KeysUnavailable. */
-export async function openSession(parts: AccessParts, { bearer, actFor }: Credentials): Promise<Session> {
+/** Throws AccessDenied; KeysUnavailable. */
+export async function openSession(parts: AccessDependencies, { bearer, actFor }: Credentials): Promise<Session> {
   if (bearer === undefined) {
     if (parts.local === undefined) throw missing();
     const local = { viewer: parts.local, scopes: allScopes, apiKeyId: undefined, expiresAt: undefined, isLocal: true };
@@ -41,7 +41,7 @@ export async function openSession(parts: AccessParts, { bearer, actFor }: Creden
   if (parts.verifyJwt === undefined) throw invalid('This is no API key, and this server takes no tokens.');
   const { issuer, subject, expiresAt } = await parts.verifyJwt(bearer, parts.now());
   if (actFor !== undefined) throw forbidden('A token speaks for its own user only.');
-  const viewer = await findOrAddUser(parts, `jwt:${issuer}`, subject);
+  const viewer = await findOrCreateUser(parts, `jwt:${issuer}`, subject);
   return { viewer, scopes: scopesOf(['WRITE']), apiKeyId: undefined, expiresAt };
 }
 
@@ -50,21 +50,21 @@ function sessionOfKey({ id, ownerId, scopes, expiresAt }: ApiKey): Session {
 }
 
 /** For an end user of the caller's, who is made on first use. */
-async function actAs(parts: AccessParts, session: Session, externalId: string): Promise<Session> {
+async function actAs(parts: AccessDependencies, session: Session, externalId: string): Promise<Session> {
   if (!session.scopes.has('ACT_AS'))
     throw forbidden('This API key has no ACT_AS scope: it speaks for its own user only.');
   if (!isExternalId(externalId)) throw malformed('X-Likeness-User takes 1 to 255 visible ASCII characters.');
-  const viewer = await findOrAddUser(parts, realmOf(session.viewer), externalId);
-  return { ...session, viewer, scopes: scopesForOther(session.scopes) };
+  const viewer = await findOrCreateUser(parts, endUserRealm(session.viewer), externalId);
+  return { ...session, viewer, scopes: scopesWhenActingAs(session.scopes) };
 }
 
 /** 1 to 255 visible ASCII characters: a header carries no others unharmed. */
 export const isExternalId = (id: string) => /^[\x21-\x7e]{1,255}$/.test(id);
 
 /** Whose names the ids of a caller's end users are. */
-export const realmOf = ({ id }: Viewer) => `user:${id}`;
+export const endUserRealm = ({ id }: Viewer) => `user:${id}`;
 
-export async function findOrAddUser(
+export async function findOrCreateUser(
   { prisma }: Pick<App, 'prisma'>,
   realm: string,
   externalId: string,

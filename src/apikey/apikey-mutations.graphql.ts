@@ -1,8 +1,8 @@
 /** GraphQL: making API keys and taking them back. For admins. */
 import type { ApiKey as ApiKeyRow } from '../../prisma/generated/client/client.ts';
-import { InvalidInputError, NotFoundError } from '../app/refusal.ts';
 import { builder } from '../graphql/builder.ts';
 import { uuidOf } from '../graphql/global-id.ts';
+import { InvalidInputError, NotFoundError } from '../refusal/refusal.ts';
 import { userIdOf } from '../user/key.ts';
 import { ApiKey, ApiScope } from './apikey.graphql.ts';
 import { createApiKey, revokeApiKey } from './commands.ts';

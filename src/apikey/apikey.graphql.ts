@@ -1,6 +1,6 @@
 /** GraphQL: what an API key is. The key itself is in no answer but that of createApiKey. */
 
-import { own } from '../access/ownership.ts';
+import { owned } from '../access/ownership.ts';
 import { builder } from '../graphql/builder.ts';
 import { User } from '../user/user.graphql.ts';
 
@@ -24,7 +24,7 @@ export const ApiKey = builder.prismaNode('ApiKey', {
   nullable: true,
   id: { field: 'id', description: 'Global id.' },
   // An admin's work goes through User.apiKeys.
-  findUnique: (id, { viewer, scopes }) => ({ ...(scopes.has('ADMIN') ? {} : own.apiKeys(viewer)), id }),
+  findUnique: (id, { viewer, scopes }) => ({ ...(scopes.has('ADMIN') ? {} : owned.apiKeys(viewer)), id }),
   fields: (t) => ({
     name: t.exposeString('name'),
     hint: t.exposeString('hint'),

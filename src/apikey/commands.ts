@@ -1,8 +1,8 @@
 /** What admins can do with API keys. */
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
-import { makeApiKey } from '../access/api-key.ts';
+import { generateApiKey } from '../access/api-key.ts';
 import type { App } from '../app/app.ts';
-import { NotFoundError } from '../app/refusal.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 import { parseNewApiKey } from './rules.ts';
 
 /** A new key for an owner. The key itself is in the answer, and nowhere else from then on. Throws InvalidInputError, NotFoundError. */
@@ -14,7 +14,7 @@ export async function createApiKey(
   const parsed = parseNewApiKey(input, now());
   const owner = await prisma.user.findUnique({ where: { id: ownerId }, select: { id: true } });
   if (owner === null) throw new NotFoundError('user');
-  const { key, ...kept } = makeApiKey();
+  const { key, ...kept } = generateApiKey();
   const apiKey = await prisma.apiKey.create({
     data: { ...parsed, ...kept, expiresAt: parsed.expiresAt ?? null, ownerId, createdAt: now() },
   });

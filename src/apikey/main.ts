@@ -2,15 +2,15 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
-import { findOrAddUser, isExternalId, localViewer, realmOf } from '../access/session.ts';
+import { endUserRealm, findOrCreateUser, isExternalId, localViewer } from '../access/session.ts';
 import type { Viewer } from '../app/app.ts';
 import { InvalidSettings, loadDotEnv, readSettings } from '../app/config.ts';
-import { Refusal } from '../app/refusal.ts';
 import type { Database } from '../database/client.ts';
-import { DataFolderUnusable } from '../database/embedded.ts';
 import { DataFolderInUse } from '../database/folder-lock.ts';
-import { openEither } from '../database/open-database.ts';
-import { DatabaseUnusable } from '../database/postgres.ts';
+import { openDatabase } from '../database/open-database.ts';
+import { DataFolderError } from '../database/pglite.ts';
+import { DatabaseMisconfigured } from '../database/postgres.ts';
+import { Refusal } from '../refusal/refusal.ts';
 import { createApiKey, revokeApiKey } from './commands.ts';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
@@ -34,7 +34,9 @@ program
   .action((flags: { name: string; scopes: string[]; user?: string; expires?: Date }) =>
     withDatabase(async (prisma) => {
       const owner: Viewer =
-        flags.user === undefined ? localViewer : await findOrAddUser({ prisma }, realmOf(localViewer), flags.user);
+        flags.user === undefined
+          ? localViewer
+          : await findOrCreateUser({ prisma }, endUserRealm(localViewer), flags.user);
       const { name, scopes, expires: expiresAt } = flags;
       const { key } = await createApiKey({ prisma, now }, owner.id, { name, scopes, expiresAt });
       say(key);
@@ -68,7 +70,7 @@ program
 async function withDatabase(work: (prisma: Database) => Promise<void>): Promise<void> {
   loadDotEnv();
   const { DATABASE_URL, DATA_DIR } = readSettings();
-  const database = await openEither(DATABASE_URL, resolve(DATA_DIR));
+  const database = await openDatabase(DATABASE_URL, resolve(DATA_DIR));
   try {
     await database.prisma.user.createMany({ data: [localViewer], skipDuplicates: true });
     await work(database.prisma);
@@ -99,7 +101,7 @@ function toDate(text: string): Date {
 /** What the user can mend, in a sentence; anything else whole. */
 function explain(error: unknown): string {
   if (error instanceof z.ZodError) return error.issues.map(({ message }) => message).join('\n');
-  const forUser = [InvalidSettings, DataFolderInUse, DataFolderUnusable, DatabaseUnusable, Refusal];
+  const forUser = [InvalidSettings, DataFolderInUse, DataFolderError, DatabaseMisconfigured, Refusal];
   if (error instanceof Error && forUser.some((kind) => error instanceof kind)) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -1,6 +1,6 @@
 /** Pure: what an API key may be called and may do. */
 import { z } from 'zod';
-import { parseInput } from '../app/refusal.ts';
+import { parseInput } from '../refusal/refusal.ts';
 
 const scopes = ['READ', 'WRITE', 'ADMIN', 'ACT_AS'] as const;
 export const maxNameLength = 100;

@@ -9,7 +9,7 @@ import type { Steps } from '../job/runner/steps.ts';
 import type { Task } from '../job/task.ts';
 import type { Metering } from '../ledger/account.ts';
 import type { Limits } from '../server/limits/limits.ts';
-import type { FileStore } from '../storage/files.ts';
+import type { FileStore } from '../storage/file-store.ts';
 import type { SignedUrls } from '../storage/signed-urls.ts';
 
 /** Who asks. Everything that is read or written is looked up by this id. */

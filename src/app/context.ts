@@ -2,26 +2,26 @@
 import { readCredentials } from '../access/credentials.ts';
 import { createJwtVerifier, type VerifyJwt } from '../access/jwt.ts';
 import { ownedBy } from '../access/ownership.ts';
-import { type AccessParts, localViewer, openSession, type Session } from '../access/session.ts';
-import { SessionWatch } from '../access/session-watch.ts';
+import { type AccessDependencies, localViewer, openSession, type Session } from '../access/session.ts';
+import { SessionMonitor } from '../access/session-monitor.ts';
 import type { Context } from '../graphql/builder.ts';
 import type { Caller, RequestContext } from '../server/http/caller.ts';
 import type { App } from './app.ts';
 import { InvalidSettings, type Settings } from './config.ts';
 
-/** `contextOf` throws AccessRefused, KeysUnavailable. Throws InvalidSettings for a key that cannot be read. */
+/** `contextOf` throws AccessDenied, KeysUnavailable. Throws InvalidSettings for a key that cannot be read. */
 export function openContexts(
   settings: Settings,
   app: App,
 ): { contextOf: (caller: Caller) => Promise<Context & RequestContext>; close: () => void } {
-  const access: AccessParts = {
+  const access: AccessDependencies = {
     prisma: app.prisma,
     now: app.now,
     log: app.log,
     verifyJwt: jwtVerifier(settings),
     local: settings.needsAccess ? undefined : localViewer,
   };
-  const watch = new SessionWatch(app);
+  const watch = new SessionMonitor(app);
   return {
     async contextOf({ headers, connectionParams }) {
       const session = await openSession(access, readCredentials(headers, connectionParams));
@@ -36,9 +36,9 @@ class HeldSession implements NonNullable<RequestContext['session']> {
   readonly ownerId: string;
   readonly isLimited: boolean;
   readonly #session: Session;
-  readonly #watch: SessionWatch;
+  readonly #watch: SessionMonitor;
 
-  constructor(session: Session, watch: SessionWatch) {
+  constructor(session: Session, watch: SessionMonitor) {
     this.ownerId = ownedBy(session.viewer).ownerId;
     this.isLimited = session.isLocal !== true;
     this.#session = session;

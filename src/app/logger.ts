@@ -1,7 +1,7 @@
 /** The log: lines for people in a terminal, JSON otherwise; each names the span that it is of, and the job. No secret and no prompt is ever logged at info. */
 import { destination, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
-import { idsOfLine } from '../observability/trace.ts';
+import { idsOfLine } from '../tracing/trace.ts';
 import type { Settings } from './config.ts';
 
 export function createLogger(settings: Pick<Settings, 'LOG_LEVEL' | 'NODE_ENV'>): Logger {

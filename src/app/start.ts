@@ -5,8 +5,8 @@ import type { Logger } from 'pino';
 import { localViewer } from '../access/session.ts';
 import { purgeDeletedAvatars } from '../avatar/purge.ts';
 import { lockFolder } from '../database/folder-lock.ts';
-import { openEither } from '../database/open-database.ts';
-import { secretNamed } from '../database/secret.ts';
+import { installationSecret } from '../database/installation-secret.ts';
+import { openDatabase } from '../database/open-database.ts';
 import { Events } from '../events/events.ts';
 import { Nudges } from '../events/nudges.ts';
 import { createFal } from '../fal/client.ts';
@@ -24,10 +24,9 @@ import { Worker, type WorkerOptions } from '../job/runner/worker.ts';
 import { hashOfKey } from '../job/webhook/fal-account.ts';
 import { handleWebhook, type JobWebhook } from '../job/webhook/handle-webhook.ts';
 import { toTenths } from '../ledger/prices.ts';
-import { createMetrics } from '../observability/metrics.ts';
-import { openTracing } from '../observability/tracing.ts';
-import { redisNudges } from '../redis/nudges.ts';
-import { openRedis } from '../redis/redis.ts';
+import { createMetrics } from '../metrics/metrics.ts';
+import { createRedisNudgeTarget } from '../redis/nudge-target.ts';
+import { openRedis } from '../redis/redis-clients.ts';
 import { failpoint } from '../runtime/failpoint.ts';
 import { realTimers } from '../runtime/timers.ts';
 import type { Checks } from '../server/http/health.ts';
@@ -36,8 +35,9 @@ import { defaultLimits, type Limits } from '../server/limits/limits.ts';
 import { rateStoreOf } from '../server/limits/rate-store.ts';
 import { createServer } from '../server/server.ts';
 import { freeBytes, minFreeForWork } from '../storage/disk-space.ts';
-import { openFiles } from '../storage/open.ts';
+import { openStorage } from '../storage/open-storage.ts';
 import { openSignedUrls } from '../storage/signed-urls.ts';
+import { openTracing } from '../tracing/exporter.ts';
 import { trainingTask } from '../training/task.ts';
 import type { App } from './app.ts';
 import type { Settings } from './config.ts';
@@ -88,7 +88,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     // First, so that it is closed last: the end of the other parts is in the trace.
     const tracing = await openTracing(settings, log);
     closing.push(() => tracing.close());
-    const database = await openEither(settings.DATABASE_URL, dataDir, settings.DATABASE_CONNECTIONS);
+    const database = await openDatabase(settings.DATABASE_URL, dataDir, settings.DATABASE_CONNECTIONS);
     closing.push(() => database.close());
     const { prisma } = database;
     await failpoint('boot.migrated');
@@ -103,13 +103,13 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
 
     const redis = settings.REDIS_URL === undefined ? undefined : openRedis(settings.REDIS_URL, log);
     closing.push(() => redis?.close());
-    const installation = Buffer.from(await secretNamed(prisma, 'installation'))
+    const installation = Buffer.from(await installationSecret(prisma, 'installation'))
       .toString('hex')
       .slice(0, 16);
-    const nudges = new Nudges(redis && redisNudges(redis, `likeness:${installation}:`));
+    const nudges = new Nudges(redis && createRedisNudgeTarget(redis, `likeness:${installation}:`));
     const events = new Events(prisma, nudges, { now, onHanded: metrics.onHanded });
     closing.push(() => events.close());
-    const { files, close: closeFiles } = await openFiles(settings, { dataDir, prisma, log });
+    const { files, close: closeFiles } = await openStorage(settings, { dataDir, prisma, log });
     closing.push(closeFiles);
     const boss = createBoss(database.forSteps, log);
     closing.push(() => boss.stop({ graceful: false }));

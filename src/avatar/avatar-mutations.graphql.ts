@@ -1,7 +1,7 @@
 /** GraphQL: what can be done to an avatar. */
 import { encodeGlobalID } from '@pothos/plugin-relay';
-import { InvalidInputError, LimitReachedError, NotFoundError } from '../app/refusal.ts';
 import { builder } from '../graphql/builder.ts';
+import { InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { avatarTypeName, PortraitAvatar, StyleAvatar } from './avatar.graphql.ts';
 import { createAvatar, importAvatar, renameAvatar } from './commands.ts';
 import { setDefaultAvatar } from './default.ts';

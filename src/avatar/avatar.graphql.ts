@@ -1,7 +1,7 @@
 /** GraphQL: what an avatar is. Other features add their own fields to it. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { Avatar as AvatarRow } from '../../prisma/generated/client/client.ts';
-import { own } from '../access/ownership.ts';
+import { owned } from '../access/ownership.ts';
 import { builder } from '../graphql/builder.ts';
 import { pageOf, pageQuery } from '../graphql/pagination.ts';
 import { AvatarFinding } from './avatar-finding.graphql.ts';
@@ -68,7 +68,7 @@ export const PortraitAvatar = builder.prismaNode('Avatar', {
   interfaces: [AvatarProfile],
   nullable: true,
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, { viewer }) => ({ ...own.avatars(viewer), id, kind: 'PORTRAIT' }),
+  findUnique: (id, { viewer }) => ({ ...owned.avatars(viewer), id, kind: 'PORTRAIT' }),
   fields: (t) => ({
     triggerPhrase: t.string({
       description:
@@ -88,7 +88,7 @@ export const StyleAvatar = builder.prismaNode('Avatar', {
   interfaces: [AvatarProfile],
   nullable: true,
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, { viewer }) => ({ ...own.avatars(viewer), id, kind: 'STYLE' }),
+  findUnique: (id, { viewer }) => ({ ...owned.avatars(viewer), id, kind: 'STYLE' }),
   fields: (t) => ({
     triggerWord: t.string({
       description:
@@ -132,7 +132,7 @@ builder.queryField('avatars', (t) =>
           select: { id: true, kind: true, createdAt: true },
         });
         const where = {
-          ...own.avatars(context.viewer),
+          ...owned.avatars(context.viewer),
           ...(args.kind && { kind: args.kind }),
           ...(args.status && { status: args.status }),
         };

@@ -1,9 +1,9 @@
 /** What can be done to an avatar, one transaction each. */
 import { randomUUID } from 'node:crypto';
 import type { Avatar, Prisma } from '../../prisma/generated/client/client.ts';
-import { lockOwner, own, ownedBy } from '../access/ownership.ts';
+import { lockOwner, owned, ownedBy } from '../access/ownership.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { NotFoundError, parseInput } from '../app/refusal.ts';
+import { NotFoundError, parseInput } from '../refusal/refusal.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
 import { createAvatarInput, defaultTrigger, importAvatarInput, newName } from './rules.ts';
 
@@ -53,7 +53,7 @@ async function addAvatar(
   await app.files.assertSpace();
   return app.prisma.$transaction(async (tx) => {
     await lockOwner(tx, viewer.id);
-    const isDefault = (await tx.avatar.count({ where: { ...own.avatars(viewer), isDefault: true } })) === 0;
+    const isDefault = (await tx.avatar.count({ where: { ...owned.avatars(viewer), isDefault: true } })) === 0;
     return tx.avatar.create({ data: { ...data, ...ownedBy(viewer), isDefault } });
   });
 }

@@ -3,9 +3,9 @@
 import type { Job } from '../../prisma/generated/client/client.ts';
 import { lockOwner } from '../access/ownership.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { NotFoundError } from '../app/refusal.ts';
 import type { Tx } from '../database/client.ts';
 import { announceCancel, cancelInTransaction, JobFinishedError } from '../job/commands/cancel-job.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 import { ensureDefault } from './default.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
 

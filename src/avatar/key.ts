@@ -1,9 +1,9 @@
 /** Which avatar a caller means. */
 import type { AvatarKind } from '../../prisma/generated/client/client.ts';
-import { own } from '../access/ownership.ts';
+import { owned } from '../access/ownership.ts';
 import type { Viewer } from '../app/app.ts';
-import { NotFoundError } from '../app/refusal.ts';
 import { uuidOf } from '../graphql/global-id.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 
 /** An avatar's uuid, with the kind that its global id claims: a portrait's id under a style's name names nothing. */
 export type AvatarKey = { id: string; kind?: AvatarKind };
@@ -25,5 +25,5 @@ export function avatarKey(globalId: string): Required<AvatarKey> {
 
 /** The viewer's own avatar of this key, for a unique `where`: somebody else's and a deleted one are not there. */
 export function ownAvatar(viewer: Viewer, key: AvatarKey) {
-  return { ...key, ...own.avatars(viewer) };
+  return { ...key, ...owned.avatars(viewer) };
 }

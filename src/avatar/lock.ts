@@ -1,8 +1,8 @@
 /** An avatar that something is done to. */
 import type { Avatar } from '../../prisma/generated/client/client.ts';
 import type { Viewer } from '../app/app.ts';
-import { NotFoundError } from '../app/refusal.ts';
 import type { Tx } from '../database/client.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
 
 /**

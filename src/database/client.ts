@@ -2,9 +2,9 @@
 import type { PGlite } from '@electric-sql/pglite';
 import type { Prisma } from '../../prisma/generated/client/client.ts';
 import { PrismaClient } from '../../prisma/generated/client/client.ts';
-import { pgliteAdapter } from './adapter.ts';
-import { openEmbedded } from './embedded.ts';
 import { migrate } from './migrate.ts';
+import { openPglite } from './pglite.ts';
+import { pgliteAdapter } from './pglite-adapter.ts';
 
 export type Database = PrismaClient;
 
@@ -14,8 +14,8 @@ export type Tx = Prisma.TransactionClient;
 export type OpenDatabase = { prisma: Database; pglite: PGlite; close(): Promise<void> };
 
 /** Opens the embedded database of a data folder and brings it to this version. */
-export async function openDatabase(dataDir: string): Promise<OpenDatabase> {
-  const embedded = await openEmbedded(dataDir);
+export async function openEmbeddedDatabase(dataDir: string): Promise<OpenDatabase> {
+  const embedded = await openPglite(dataDir);
   return connect(embedded.pglite, embedded.close);
 }
 

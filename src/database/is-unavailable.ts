@@ -8,7 +8,7 @@ const codesOfPostgres = /^(?:08...|53...|57P0[123])$/;
 /** What node-postgres says of a connection that it cannot have, or has lost; it gives these no code. */
 const messages = /^(?:timeout exceeded when trying to connect|Connection terminated)/;
 
-export function isDatabaseAway(error: unknown): boolean {
+export function isDatabaseUnavailable(error: unknown): boolean {
   if (error instanceof Prisma.PrismaClientKnownRequestError) {
     return codesOfPrisma.has(error.code) || codesOfPostgres.test(originalCodeOf(error) ?? '');
   }

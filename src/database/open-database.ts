@@ -1,14 +1,14 @@
 /** The database that the settings name: PostgreSQL, which other processes may share, or the embedded one. */
 import { fromPglite } from 'pg-boss';
-import { openDatabase } from './client.ts';
+import { openEmbeddedDatabase } from './client.ts';
 import { applicationName, openPostgres } from './postgres.ts';
 
 /**
- * `connections`: how many a PostgreSQL is asked for at most, a quarter of them for pg-boss. `forSteps` is what pg-boss needs to work in the same database. Throws DatabaseUnusable, DataFolderInUse, DataFolderUnusable.
+ * `connections`: how many a PostgreSQL is asked for at most, a quarter of them for pg-boss. `forSteps` is what pg-boss needs to work in the same database. Throws DatabaseMisconfigured, DataFolderInUse, DataFolderError.
  */
-export async function openEither(url: string | undefined, dataDir: string, connections = 4) {
+export async function openDatabase(url: string | undefined, dataDir: string, connections = 4) {
   if (url === undefined) {
-    const { prisma, pglite, close } = await openDatabase(dataDir);
+    const { prisma, pglite, close } = await openEmbeddedDatabase(dataDir);
     return {
       prisma,
       close,

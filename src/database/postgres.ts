@@ -13,9 +13,9 @@ const connectMs = 5_000;
 export const applicationName = 'likeness';
 
 /** DATABASE_URL names no database that this server can work with. The message is all that the user needs. */
-export class DatabaseUnusable extends Error {}
+export class DatabaseMisconfigured extends Error {}
 
-/** Opens the database and brings it to this version; `connections` is how many are held at most. Throws DatabaseUnusable. */
+/** Opens the database and brings it to this version; `connections` is how many are held at most. Throws DatabaseMisconfigured. */
 export async function openPostgres(
   url: string,
   connections: number,
@@ -65,7 +65,9 @@ async function prepare(url: string): Promise<void> {
       query: (sql, values) => client.query(sql, values),
     });
   } catch (error) {
-    throw new DatabaseUnusable(`DATABASE_URL: the database cannot be used (${reasonOf(error)}).`, { cause: error });
+    throw new DatabaseMisconfigured(`DATABASE_URL: the database cannot be used (${reasonOf(error)}).`, {
+      cause: error,
+    });
   } finally {
     await client.end().catch(() => undefined);
   }

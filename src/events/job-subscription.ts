@@ -3,7 +3,7 @@
  * reads nothing before it is asked, for an event or for where it begins.
  */
 import type { JobEvent } from '../../prisma/generated/client/client.ts';
-import { recordJobSpan } from '../observability/trace.ts';
+import { recordJobSpan } from '../tracing/trace.ts';
 import { PullIterator } from './pull-iterator.ts';
 
 /** Behind which event to begin, which was the newest then, and where the trace of the job begins. */

@@ -1,6 +1,6 @@
 /**
  * Nudges: "look at the log". They carry no event, may be lost, doubled or late, and are never the truth. In one process
- * they are calls; over several they go through a target that tells the others too, as redis/nudges.ts.
+ * they are calls; over several they go through a target that tells the others too, as redis/nudge-target.ts.
  */
 export type NudgeTarget = Pick<EventTarget, 'addEventListener' | 'removeEventListener' | 'dispatchEvent'>;
 

@@ -1,5 +1,5 @@
 /** What is seen of each request to fal from outside: what it was for, how long it took, and what came of it. */
-import { startSpan } from '../observability/trace.ts';
+import { startSpan } from '../tracing/trace.ts';
 import type { CallEnd, CallName, See } from './calls.ts';
 import { Late, Unanswered } from './transport.ts';
 

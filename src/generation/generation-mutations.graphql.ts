@@ -1,6 +1,5 @@
 /** GraphQL: how a generation is started, and why not. */
 
-import { InvalidInputError, LimitReachedError, NotFoundError } from '../app/refusal.ts';
 import { AvatarStatus } from '../avatar/avatar.graphql.ts';
 import { AvatarFinding } from '../avatar/avatar-finding.graphql.ts';
 import { avatarKey } from '../avatar/key.ts';
@@ -10,6 +9,7 @@ import { EndpointRetiredError } from '../job/capacity/retired-endpoints.ts';
 import { IdempotencyConflictError } from '../job/commands/start-job.ts';
 import { Generation } from '../job/job.graphql.ts';
 import { InsufficientCreditsError } from '../ledger/account.ts';
+import { InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { startGeneration } from './commands.ts';
 import { GenerationPreset } from './preset.graphql.ts';
 import { AvatarNotReadyError, AvatarRuleError } from './rules.ts';

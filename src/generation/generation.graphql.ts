@@ -1,6 +1,6 @@
 /** GraphQL: what a generation is, and how its owner finds it again. */
 
-import { own } from '../access/ownership.ts';
+import { owned } from '../access/ownership.ts';
 import { Avatar, AvatarProfile } from '../avatar/avatar.graphql.ts';
 import { builder } from '../graphql/builder.ts';
 import { Generation } from '../job/job.graphql.ts';
@@ -70,7 +70,7 @@ builder.queryField('generations', (t) =>
       },
       resolve: (_root, args, context, info) => {
         return pageOfJobs(args, context, info, 'Generation', {
-          ...own.jobs(context.viewer),
+          ...owned.jobs(context.viewer),
           kind: 'GENERATION',
           AND: [isOf(args.avatarId), promptHolds(args.search)],
         });

@@ -32,7 +32,7 @@ export async function loraUrl(parts: LoraParts, avatar: Avatar, signal: AbortSig
   if (hash === null) await assertReadable(parts, url, signal);
   const lost = hash !== null && (await isLost(parts.fal, url, signal));
   const putBackUp = async (path: string) => parts.fal.upload(await openAsBlob(path), { fileName, signal });
-  const atFal = lost ? await parts.files.use(hash, putBackUp) : url;
+  const atFal = lost ? await parts.files.withLocalFile(hash, putBackUp) : url;
   if (lost) parts.log.warn({ avatarId: avatar.id }, 'fal had lost a LoRA file; our copy was put back up');
   // Not if a training has given the avatar another model meanwhile.
   await parts.prisma.avatar.updateMany({

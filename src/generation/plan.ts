@@ -1,8 +1,8 @@
 /** Pure: from what the caller asks of an avatar to what fal is sent. */
 import type { Avatar, GenerationPreset } from '../../prisma/generated/client/client.ts';
-import { type InputIssue, InvalidInputError } from '../app/refusal.ts';
 import { type EndpointInput, endpoints } from '../fal/endpoints.ts';
 import { type FalMode, urlForFal } from '../fal/url.ts';
+import { type InputIssue, InvalidInputError } from '../refusal/refusal.ts';
 import type { ImageSizeName } from './presets.ts';
 import { promptIssues, routeGeneration, seedIssues, ultraIssues } from './rules.ts';
 import { inputIssues } from './settings/names.ts';

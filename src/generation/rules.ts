@@ -1,8 +1,8 @@
 /** Pure: who may generate, and which model draws. */
 import type { Avatar, AvatarKind, AvatarStatus, GenerationPreset } from '../../prisma/generated/client/client.ts';
-import { type InputIssue, Refusal } from '../app/refusal.ts';
 import { type AvatarFinding, findingsOf } from '../avatar/findings.ts';
 import { isStorable } from '../database/storable-text.ts';
+import { type InputIssue, Refusal } from '../refusal/refusal.ts';
 import { type Model, models } from './settings/settings.ts';
 
 type NotReady = Exclude<AvatarStatus, 'READY'>;

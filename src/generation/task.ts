@@ -6,7 +6,7 @@ import { FalError } from '../fal/errors.ts';
 import { type Picture, readPicture } from '../image/read-picture.ts';
 import type { Task } from '../job/task.ts';
 import { lookAt } from '../remote-file/inspect.ts';
-import type { WrittenFile } from '../storage/scratch.ts';
+import type { WrittenFile } from '../storage/temporary-folder.ts';
 import { type LoraParts, loraUrl } from './lora.ts';
 import { fieldName } from './settings/names.ts';
 import { endpointOf, modelOf } from './settings/settings.ts';
@@ -30,7 +30,10 @@ export function generationTask(parts: LoraParts): Task<KeptImages> {
   /** One image of fal's answer: streamed to disk, decoded to its end, and then kept. */
   async function copyImage({ url, hasNsfwConcepts }: DrawnImage, signal: AbortSignal): Promise<KeptImage> {
     const bytes = await fal.download(url, { maxBytes: maxImageBytes, signal });
-    const { file, seen: picture } = await files.writeSeen(bytes, { maxBytes: maxImageBytes, look: readDrawn });
+    const { file, inspection: picture } = await files.writeInspected(bytes, {
+      maxBytes: maxImageBytes,
+      inspect: readDrawn,
+    });
     return { ...file, ...picture, hasNsfwConcepts };
   }
 

@@ -1,6 +1,6 @@
 /** GraphQL: the refusals that every feature shares. One of a feature's own stands with the feature. */
 
-import { type InputIssue, InvalidInputError, LimitReachedError, NotFoundError } from '../app/refusal.ts';
+import { type InputIssue, InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { builder } from './builder.ts';
 
 /** What `... on Error { message }` reads. */

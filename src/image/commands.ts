@@ -1,9 +1,9 @@
 /** What can be done with a generated image. */
 import type { GeneratedImage } from '../../prisma/generated/client/client.ts';
-import { own } from '../access/ownership.ts';
+import { owned } from '../access/ownership.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { NotFoundError } from '../app/refusal.ts';
 import { uuidOf } from '../graphql/global-id.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 
 /** Marks an image, or takes the mark away. Running it twice changes nothing more. Throws NotFoundError. */
 export async function favoriteImage(
@@ -35,5 +35,5 @@ export async function deleteImage(app: Pick<App, 'prisma' | 'files'>, viewer: Vi
 function ownImage(viewer: Viewer, imageId: string) {
   const id = uuidOf(imageId, ['GeneratedImage']);
   if (id === undefined) throw new NotFoundError('image');
-  return { ...own.images(viewer), id };
+  return { ...owned.images(viewer), id };
 }

@@ -1,9 +1,9 @@
 /** GraphQL: the pictures of a generation. */
 import { GraphQLError } from 'graphql';
-import { own } from '../access/ownership.ts';
-import { InvalidInputError, NotFoundError } from '../app/refusal.ts';
+import { owned } from '../access/ownership.ts';
 import { builder } from '../graphql/builder.ts';
 import { Generation } from '../job/job.graphql.ts';
+import { InvalidInputError, NotFoundError } from '../refusal/refusal.ts';
 import { renditionParameters } from '../storage/rendition.ts';
 import { deleteImage, favoriteImage } from './commands.ts';
 
@@ -21,7 +21,7 @@ const GeneratedImage = builder.prismaNode('GeneratedImage', {
   nullable: true,
   select: { id: true },
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, { viewer }) => ({ ...own.images(viewer), id }),
+  findUnique: (id, { viewer }) => ({ ...owned.images(viewer), id }),
   fields: (t) => ({
     url: t.field({
       type: 'URL',

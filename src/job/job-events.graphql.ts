@@ -1,7 +1,7 @@
 /** GraphQL: what happens to a job, as a history and as a live stream. */
 import { GraphQLError } from 'graphql';
 import type { JobEvent as EventRow } from '../../prisma/generated/client/client.ts';
-import { own } from '../access/ownership.ts';
+import { owned } from '../access/ownership.ts';
 import { type EventType, readPayload } from '../events/payload.ts';
 import { builder, type Context, pageSize, sharedField } from '../graphql/builder.ts';
 import { Job } from './job.graphql.ts';
@@ -171,7 +171,7 @@ builder.subscriptionField('jobEvents', (t) =>
       }),
     },
     subscribe: async (_root, { jobId, after }, context) => {
-      const where = { ...own.jobs(context.viewer), ...jobKey(jobId) };
+      const where = { ...owned.jobs(context.viewer), ...jobKey(jobId) };
       const job = await context.app.prisma.job.findFirst({ where, select: { id: true } });
       if (job === null) return gone();
       return context.app.events.follow(job.id, Math.max(after ?? 0, 0));

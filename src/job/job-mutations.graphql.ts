@@ -1,8 +1,8 @@
 /** GraphQL: cancelling a job, and the refusals that name a job. */
 
-import { NotFoundError } from '../app/refusal.ts';
 import { builder } from '../graphql/builder.ts';
 import { ErrorInterface } from '../graphql/error-types.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 import { EndpointRetiredError } from './capacity/retired-endpoints.ts';
 import { cancelJob, JobFinishedError } from './commands/cancel-job.ts';
 import { IdempotencyConflictError, JobActiveError } from './commands/start-job.ts';

@@ -1,6 +1,6 @@
 /** GraphQL: what a job is. Training and Generation are declared here; each feature adds its own fields to its own. */
 import type { Job as JobRow } from '../../prisma/generated/client/client.ts';
-import { own } from '../access/ownership.ts';
+import { owned } from '../access/ownership.ts';
 import { builder } from '../graphql/builder.ts';
 import { JobError, jobError } from './job-error.graphql.ts';
 import { pageOfJobs } from './job-page.graphql.ts';
@@ -76,7 +76,7 @@ export const Training = builder.prismaNode('Job', {
   nullable: true,
   select: { id: true, kind: true },
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, { viewer }) => ({ ...own.jobs(viewer), id, kind: 'TRAINING' }),
+  findUnique: (id, { viewer }) => ({ ...owned.jobs(viewer), id, kind: 'TRAINING' }),
 });
 
 export const Generation = builder.prismaNode('Job', {
@@ -86,7 +86,7 @@ export const Generation = builder.prismaNode('Job', {
   nullable: true,
   select: { id: true, kind: true },
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, { viewer }) => ({ ...own.jobs(viewer), id, kind: 'GENERATION' }),
+  findUnique: (id, { viewer }) => ({ ...owned.jobs(viewer), id, kind: 'GENERATION' }),
 });
 
 builder.queryField('jobs', (t) =>
@@ -99,7 +99,7 @@ builder.queryField('jobs', (t) =>
       },
       resolve: (_root, args, context, info) =>
         pageOfJobs(args, context, info, 'Job', {
-          ...own.jobs(context.viewer),
+          ...owned.jobs(context.viewer),
           ...(args.active == null ? {} : { finishedAt: args.active ? null : { not: null } }),
         }),
     },

@@ -1,7 +1,7 @@
 /** Which job a caller means. */
 import type { JobKind } from '../../prisma/generated/client/client.ts';
-import { NotFoundError } from '../app/refusal.ts';
 import { uuidOf } from '../graphql/global-id.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 
 /** A job's uuid, with the kind that its global id claims: a training's id under a generation's name names nothing. */
 export type JobKey = { id: string; kind: JobKind };

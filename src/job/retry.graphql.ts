@@ -1,9 +1,9 @@
 /** GraphQL: starting an ended job anew. */
 
-import { InvalidInputError, LimitReachedError, NotFoundError } from '../app/refusal.ts';
 import { AvatarNotReadyError, AvatarRuleError } from '../generation/rules.ts';
 import { builder } from '../graphql/builder.ts';
 import { InsufficientCreditsError } from '../ledger/account.ts';
+import { InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { DatasetNotReadyError } from '../training/rules.ts';
 import { EndpointRetiredError } from './capacity/retired-endpoints.ts';
 import { retryJob } from './commands/retry-job.ts';

@@ -7,7 +7,7 @@
  */
 import type { Job, JobKind, Prisma } from '../../prisma/generated/client/client.ts';
 import type { Tx } from '../database/client.ts';
-import type { WrittenFile } from '../storage/scratch.ts';
+import type { WrittenFile } from '../storage/temporary-folder.ts';
 import type { Columns } from './columns.ts';
 
 export interface Task<Kept extends KeptFiles = KeptFiles> {

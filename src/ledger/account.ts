@@ -4,8 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Job, LedgerAccount, LedgerKind, User } from '../../prisma/generated/client/client.ts';
-import { LimitReachedError, Refusal } from '../app/refusal.ts';
 import type { Tx } from '../database/client.ts';
+import { LimitReachedError, Refusal } from '../refusal/refusal.ts';
 import { toCredits } from './prices.ts';
 
 /** The price is more than the balance. In credits. */

@@ -4,9 +4,9 @@ import { z } from 'zod';
 import type { User } from '../../prisma/generated/client/client.ts';
 import { lockOwner } from '../access/ownership.ts';
 import type { App } from '../app/app.ts';
-import { InvalidInputError, NotFoundError, parseInput } from '../app/refusal.ts';
 import { isStorable } from '../database/storable-text.ts';
 import { idempotencyKey } from '../job/commands/idempotency.ts';
+import { InvalidInputError, NotFoundError, parseInput } from '../refusal/refusal.ts';
 import { issue } from './account.ts';
 import { toCredits, toTenths } from './prices.ts';
 

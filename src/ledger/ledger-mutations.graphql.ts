@@ -1,7 +1,7 @@
 /** GraphQL: giving credits, and putting them right. For admins. */
 
-import { InvalidInputError, NotFoundError } from '../app/refusal.ts';
 import { builder } from '../graphql/builder.ts';
+import { InvalidInputError, NotFoundError } from '../refusal/refusal.ts';
 import { userIdOf } from '../user/key.ts';
 import { User } from '../user/user.graphql.ts';
 import { issueCredits } from './commands.ts';

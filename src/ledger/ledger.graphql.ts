@@ -1,6 +1,6 @@
 /** GraphQL: what things cost, and what an owner has. */
 import type { LedgerEntry as EntryRow } from '../../prisma/generated/client/client.ts';
-import { own } from '../access/ownership.ts';
+import { owned } from '../access/ownership.ts';
 import { builder } from '../graphql/builder.ts';
 import { ErrorInterface } from '../graphql/error-types.ts';
 import { Job } from '../job/job.graphql.ts';
@@ -91,7 +91,7 @@ builder.prismaNode('LedgerEntry', {
     'One side of a movement of credits. Every movement is two of them that sum to zero; neither ever changes. Read by its owner and by admins.',
   nullable: true,
   id: { field: 'id', description: 'Global id.' },
-  findUnique: (id, { viewer }) => ({ ...own.ledger(viewer), id }),
+  findUnique: (id, { viewer }) => ({ ...owned.ledger(viewer), id }),
   fields: (t) => ({
     movementId: t.exposeString('movementId', { description: 'What both sides of a movement share.' }),
     kind: t.expose('kind', { type: LedgerKind, description: 'Why.' }),
@@ -108,7 +108,7 @@ builder.prismaNode('LedgerEntry', {
       select: { jobId: true },
       // Also an admin, who may read the ledger, is shown no job but their own.
       resolve: async ({ jobId }, _args, { app, viewer }) =>
-        jobId === null ? null : await app.prisma.job.findFirst({ where: { ...own.jobs(viewer), id: jobId } }),
+        jobId === null ? null : await app.prisma.job.findFirst({ where: { ...owned.jobs(viewer), id: jobId } }),
     }),
     reason: t.exposeString('reason', {
       nullable: true,

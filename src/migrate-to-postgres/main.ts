@@ -1,15 +1,15 @@
-/** `npm run move`: an embedded data folder's database into a PostgreSQL. The files stay where they are. */
+/** `npm run migrate-to-postgres`: an embedded data folder's database into a PostgreSQL. The files stay where they are. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { Client } from 'pg';
 import { InvalidSettings, loadDotEnv, readSettings } from '../app/config.ts';
-import { openDatabase } from '../database/client.ts';
-import { DataFolderUnusable } from '../database/embedded.ts';
+import { openEmbeddedDatabase } from '../database/client.ts';
 import { DataFolderInUse } from '../database/folder-lock.ts';
-import { DatabaseUnusable, openPostgres } from '../database/postgres.ts';
-import { moveInto, NotMoved } from './migrate-to-postgres.ts';
+import { DataFolderError } from '../database/pglite.ts';
+import { DatabaseMisconfigured, openPostgres } from '../database/postgres.ts';
+import { MigrationFailed, migrateInto } from './migrate-to-postgres.ts';
 
-const program = new Command('npm run move --')
+const program = new Command('npm run migrate-to-postgres --')
   .description(
     'copies the embedded database of DATA_DIR into an empty PostgreSQL, compares them, and leaves the old one as it is. Stop the server first. Then set DATABASE_URL and start it again.',
   )
@@ -18,7 +18,7 @@ const program = new Command('npm run move --')
     loadDotEnv();
     const { DATA_DIR } = readSettings();
     const dataDir = resolve(DATA_DIR);
-    const source = await openDatabase(dataDir);
+    const source = await openEmbeddedDatabase(dataDir);
     try {
       // Brings it to this version.
       await (await openPostgres(to, 1)).close();
@@ -26,7 +26,7 @@ const program = new Command('npm run move --')
       await target.connect();
       try {
         await Promise.all([source.pglite.query(inUtc), target.query(inUtc)]);
-        for (const { table, rows } of await moveInto(source.pglite, target)) say(`${table}: ${rows}`);
+        for (const { table, rows } of await migrateInto(source.pglite, target)) say(`${table}: ${rows}`);
       } finally {
         await target.end();
       }
@@ -44,7 +44,7 @@ const inUtc = `SET TIME ZONE 'UTC'`;
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 function explain(error: unknown): string {
-  const forUser = [InvalidSettings, DataFolderInUse, DataFolderUnusable, DatabaseUnusable, NotMoved];
+  const forUser = [InvalidSettings, DataFolderInUse, DataFolderError, DatabaseMisconfigured, MigrationFailed];
   if (error instanceof Error && forUser.some((kind) => error instanceof kind)) {
     return error.message.replace('DATABASE_URL:', '--to:');
   }

@@ -6,7 +6,7 @@ import type { PGlite } from '@electric-sql/pglite';
 import type { Client } from 'pg';
 
 /** Nothing was moved. The message is all that the user needs. */
-export class NotMoved extends Error {}
+export class MigrationFailed extends Error {}
 
 export type Moved = { table: string; rows: number }[];
 
@@ -14,8 +14,8 @@ export type Moved = { table: string; rows: number }[];
 const left = ['_prisma_migrations', 'RateLimit'];
 const rowsAtOnce = 500;
 
-/** Both are migrated, and nobody else uses either. Throws NotMoved when the target has anything of somebody's. */
-export async function moveInto(source: PGlite, target: Client): Promise<Moved> {
+/** Both are migrated, and nobody else uses either. Throws MigrationFailed when the target has anything of somebody's. */
+export async function migrateInto(source: PGlite, target: Client): Promise<Moved> {
   const tables = await tablesInOrder(target);
   const quoted = tables.map((table) => `"${table}"`);
   await target.query('BEGIN');
@@ -31,7 +31,8 @@ export async function moveInto(source: PGlite, target: Client): Promise<Moved> {
     for (const table of quoted) await target.query(`ALTER TABLE ${table} ENABLE TRIGGER USER`);
     for (const { table } of moved) {
       const [before, after] = [await digestOf(source, table), await digestOf(target, table)];
-      if (before !== after) throw new NotMoved(`The rows of ${table} are not the same there. Nothing was moved.`);
+      if (before !== after)
+        throw new MigrationFailed(`The rows of ${table} are not the same there. Nothing was moved.`);
     }
     await target.query('COMMIT');
     return moved;
@@ -65,7 +66,7 @@ async function assertUnused(target: Client): Promise<void> {
   const { rows } = await target.query<{ used: boolean }>(`
     SELECT EXISTS (SELECT FROM "Avatar") OR EXISTS (SELECT FROM "Job") OR EXISTS (SELECT FROM "ApiKey")
       OR EXISTS (SELECT FROM "LedgerEntry") AS used`);
-  if (rows[0]?.used === true) throw new NotMoved('The database there is in use already. Nothing was moved.');
+  if (rows[0]?.used === true) throw new MigrationFailed('The database there is in use already. Nothing was moved.');
 }
 
 /** As JSON, which PostgreSQL itself writes and reads: no value goes through a type of JavaScript's. */

@@ -1,15 +1,15 @@
 /** What can be done to an avatar's photos. None of it while the avatar is being trained. */
 import type { Avatar, Photo } from '../../prisma/generated/client/client.ts';
-import { own } from '../access/ownership.ts';
+import { owned } from '../access/ownership.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { NotFoundError } from '../app/refusal.ts';
 import { type AvatarKey, ownAvatar } from '../avatar/key.ts';
 import { lockAvatar } from '../avatar/lock.ts';
 import type { Tx } from '../database/client.ts';
 import { uuidOf } from '../graphql/global-id.ts';
 import { JobActiveError } from '../job/commands/start-job.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 import { failpoint } from '../runtime/failpoint.ts';
-import { FileGone } from '../storage/blob-store.ts';
+import { FileNotFound } from '../storage/blob-store.ts';
 import type { UploadedFile } from '../storage/uploaded-file.ts';
 import { inspectPhoto } from './inspect.ts';
 import { filesOf, type Inspected, keepPhotos, type PhotoVerdict, writeSound } from './store-photos.ts';
@@ -54,7 +54,7 @@ export async function addPhotos(
       return verdicts;
     } catch (error) {
       // Another request removed the same file, unused until now, between our writing it and our recording it.
-      if (!(error instanceof FileGone) || attempt === 3) throw error;
+      if (!(error instanceof FileNotFound) || attempt === 3) throw error;
     } finally {
       // Those that are not kept after all; what a photo refers to stays.
       await app.files.removeUnused(files.map((file) => file.hash));
@@ -79,7 +79,7 @@ export async function removePhoto(app: Parts, viewer: Viewer, photoId: string): 
 }
 
 /** The viewer's own photo of this uuid, for a unique `where`: one of a deleted avatar is not there. */
-export const ownPhoto = (viewer: Viewer, id: string) => ({ ...own.photos(viewer), id });
+export const ownPhoto = (viewer: Viewer, id: string) => ({ ...owned.photos(viewer), id });
 
 async function assertNotTraining(tx: Tx, avatar: Avatar): Promise<void> {
   const job = await tx.job.findFirst({ where: { avatarId: avatar.id, kind: 'TRAINING', finishedAt: null } });

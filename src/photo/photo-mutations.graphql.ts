@@ -1,10 +1,10 @@
 /** GraphQL: adding and removing photos. */
 
-import { LimitReachedError, NotFoundError } from '../app/refusal.ts';
 import { Avatar } from '../avatar/avatar.graphql.ts';
 import { avatarKey } from '../avatar/key.ts';
 import { builder } from '../graphql/builder.ts';
 import { JobActiveError } from '../job/commands/start-job.ts';
+import { LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { addPhotos, removePhoto } from './commands.ts';
 import { Photo, PhotoProblem, PhotoWarning } from './photo.graphql.ts';
 import type { PhotoVerdict as Verdict } from './store-photos.ts';

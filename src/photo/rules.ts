@@ -36,8 +36,8 @@ export type PhotoMeasures = {
 
 export type PhotoFinding = { warning: PhotoWarning; reason: string };
 
-export function refusalOfSize({ byteSize, isCutOff }: { byteSize: number; isCutOff: boolean }) {
-  if (isCutOff || byteSize > photoLimits.maxBytes) return refuse('TOO_LARGE', 'it has more than 20 MB');
+export function refusalOfSize({ byteSize, isTruncated }: { byteSize: number; isTruncated: boolean }) {
+  if (isTruncated || byteSize > photoLimits.maxBytes) return refuse('TOO_LARGE', 'it has more than 20 MB');
   if (byteSize === 0) return refuse('EMPTY', 'the file is empty');
   return undefined;
 }

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import type { Avatar, Photo, PhotoWarning } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app/app.ts';
 import type { Tx } from '../database/client.ts';
-import type { WrittenFile } from '../storage/scratch.ts';
+import type { WrittenFile } from '../storage/temporary-folder.ts';
 import type { SoundPhoto } from './inspect.ts';
 import {
   keptMessage,

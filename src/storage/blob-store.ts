@@ -8,7 +8,7 @@ export const fileKey = (hash: string) => `${hash.slice(0, 2)}/${hash.slice(2, 4)
 /** What the keys of a picture's renditions begin with. */
 export const renditionsOf = (hash: string) => `renditions/${hash}/`;
 
-export interface Place {
+export interface BlobStore {
   /**
    * Takes over a whole file of the scratch folder, which is gone from there when this has ended, however it ends. Under its
    * key it is to be seen all at once, and lasts. Over the same file when there is one: then that counts as new.
@@ -18,25 +18,25 @@ export interface Place {
   byteSize(key: string): Promise<number | undefined>;
   /** Undefined when there is no such file. */
   open(key: string): Promise<OpenFile | undefined>;
-  /** Runs with a path of this machine to read the file at, for as long as it runs. Throws FileGone. */
-  use<T>(hash: string, work: (path: string) => Promise<T>): Promise<T>;
+  /** Runs with a path of this machine to read the file at, for as long as it runs. Throws FileNotFound. */
+  withLocalFile<T>(hash: string, work: (path: string) => Promise<T>): Promise<T>;
   /** A file and its renditions. Nothing, when there is none. */
   removeFile(hash: string): Promise<void>;
   remove(keys: string[]): Promise<void>;
   /** All files and renditions, some at a time. What else lies there is not seen, and so never touched. */
-  list(): AsyncGenerator<Kept[]>;
+  list(): AsyncGenerator<StoredBlob[]>;
   /** Throws StorageUnavailable or StorageMisconfigured when it cannot be worked with. */
   check(): Promise<void>;
   close(): void;
 }
 
 /** A file or, with `isRendition`, a picture drawn from it. */
-export type Kept = { key: string; hash: string; isRendition: boolean; writtenAt: Date };
+export type StoredBlob = { key: string; hash: string; isRendition: boolean; writtenAt: Date };
 
 /** A file to be read, or closed. In a folder, a removal no longer matters to it. */
 export type OpenFile = {
   byteSize: number;
-  /** Once. The stream closes the file. Throws FileGone. */
+  /** Once. The stream closes the file. Throws FileNotFound. */
   read(range?: ByteRange): Promise<Readable>;
   close(): Promise<void>;
 };
@@ -50,7 +50,7 @@ export function readKey(key: string): { hash: string; isRendition: boolean } | u
 }
 
 /** There is no file of this hash. */
-export class FileGone extends Error {
+export class FileNotFound extends Error {
   constructor(hash: string) {
     super(`The file ${hash} is gone.`);
   }

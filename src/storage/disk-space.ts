@@ -1,6 +1,6 @@
 /** How full the disk may get. A database that cannot write its log hangs the whole process, so files stop well before. */
 import { mkdir, statfs } from 'node:fs/promises';
-import { LimitReachedError } from '../app/refusal.ts';
+import { LimitReachedError } from '../refusal/refusal.ts';
 
 const megabyte = 1024 * 1024;
 
@@ -34,6 +34,6 @@ export class DiskFull extends Error {
   }
 }
 
-export async function assertWritable(free: () => Promise<number>): Promise<void> {
+export async function assertSpaceForFile(free: () => Promise<number>): Promise<void> {
   if ((await free()) < minFreeForFiles) throw new DiskFull();
 }

@@ -1,6 +1,6 @@
 /** A picture in another size or format, as it is asked for and as it stands in a URL's parameters. */
 import { z } from 'zod';
-import { parseInput } from '../app/refusal.ts';
+import { parseInput } from '../refusal/refusal.ts';
 
 export type ImageFormat = 'JPEG' | 'PNG' | 'WEBP' | 'AVIF';
 

@@ -1,10 +1,10 @@
 /** Pictures in other sizes and formats, drawn once and kept. A cache: what is missing is drawn again. */
 import { rm } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
-import { FileGone, fileKey, type OpenFile, type Place, renditionsOf } from './blob-store.ts';
+import { type BlobStore, FileNotFound, fileKey, type OpenFile, renditionsOf } from './blob-store.ts';
 import { decoding, picture } from './decoder.ts';
 import type { ImageFormat, Rendition } from './rendition.ts';
-import type { Scratch } from './scratch.ts';
+import type { TemporaryFolder } from './temporary-folder.ts';
 
 /** WebP holds no longer side. */
 const maxSide = 16_383;
@@ -13,42 +13,49 @@ const maxSide = 16_383;
 export const renditionKey = ({ width, format, quality }: Rendition) =>
   `${width ?? 'full'}-${quality ?? 'default'}.${format.toLowerCase()}`;
 
-export function createRenditions(place: Place, scratch: Scratch) {
+export function createRenditions(blobs: BlobStore, temporaryFolder: TemporaryFolder) {
   const underWay = new Map<string, Promise<void>>();
   return {
     async render(hash: string, rendition: Rendition): Promise<OpenFile> {
       const key = `${renditionsOf(hash)}${renditionKey(rendition)}`;
-      const kept = await place.open(key);
+      const kept = await blobs.open(key);
       if (kept !== undefined) return kept;
-      const drawn = underWay.get(key) ?? draw(place, scratch, hash, rendition, key).finally(() => underWay.delete(key));
+      const drawn =
+        underWay.get(key) ?? draw(blobs, temporaryFolder, hash, rendition, key).finally(() => underWay.delete(key));
       underWay.set(key, drawn);
       await drawn;
-      const file = await place.open(key);
-      if (file === undefined) throw new FileGone(hash);
+      const file = await blobs.open(key);
+      if (file === undefined) throw new FileNotFound(hash);
       return file;
     },
   };
 }
 
-async function draw(place: Place, scratch: Scratch, hash: string, rendition: Rendition, key: string): Promise<void> {
-  const unfinished = await scratch.newPath();
-  const isGone = async () => (await place.byteSize(fileKey(hash))) === undefined;
+async function draw(
+  blobs: BlobStore,
+  temporaryFolder: TemporaryFolder,
+  hash: string,
+  rendition: Rendition,
+  key: string,
+): Promise<void> {
+  const unfinished = await temporaryFolder.newPath();
+  const isGone = async () => (await blobs.byteSize(fileKey(hash))) === undefined;
   try {
     const { width = maxSide, format, quality } = rendition;
-    await place.use(hash, async (path) => {
+    await blobs.withLocalFile(hash, async (path) => {
       const sized = picture(path)
         .autoOrient()
         .resize({ width, height: maxSide, fit: 'inside', withoutEnlargement: true });
       await decoding(() => encode[format](sized, quality).toFile(unfinished));
     });
-    await place.put(unfinished, key);
+    await blobs.put(unfinished, key);
   } catch (error) {
-    throw (await isGone()) ? new FileGone(hash) : error;
+    throw (await isGone()) ? new FileNotFound(hash) : error;
   } finally {
     await rm(unfinished, { force: true });
   }
   // Removed while it was drawn: the copy must not outlive it.
-  if (await isGone()) await place.removeFile(hash);
+  if (await isGone()) await blobs.removeFile(hash);
 }
 
 /** In sRGB and without metadata, as sharp writes unless told otherwise. PNG loses nothing and takes no quality. */

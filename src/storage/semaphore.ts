@@ -6,7 +6,7 @@ export function semaphore(places: number): Semaphore {
   const waiting: (() => void)[] = [];
   return async (work) => {
     if (free > 0) free -= 1;
-    // Whoever leaves hands over the place, so that nobody slips in between.
+    // Whoever leaves hands over the permit, so that nobody slips in between.
     else await new Promise<void>((enter) => waiting.push(enter));
     try {
       return await work();

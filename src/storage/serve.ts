@@ -1,9 +1,9 @@
 /** Answering a request for one of our files by a signed URL. It knows neither whose file it is nor Node's server. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import { InvalidInputError } from '../app/refusal.ts';
-import { FileGone, type OpenFile, StorageUnavailable } from './blob-store.ts';
-import type { FileStore } from './files.ts';
+import { InvalidInputError } from '../refusal/refusal.ts';
+import { FileNotFound, type OpenFile, StorageUnavailable } from './blob-store.ts';
+import type { FileStore } from './file-store.ts';
 import { parseRange } from './range.ts';
 import { contentTypes, parseRendition, type Rendition } from './rendition.ts';
 import { renditionKey } from './renditions.ts';
@@ -46,7 +46,7 @@ export async function serveSigned(
   } catch (error) {
     if (error instanceof InvalidInputError) return refuse(400, error.message);
     // Removed since its row was read.
-    if (error instanceof FileGone) return refuse(404, 'There is no such file any more.');
+    if (error instanceof FileNotFound) return refuse(404, 'There is no such file any more.');
     if (error instanceof StorageUnavailable)
       return refuse(503, 'The files cannot be read just now.', { 'retry-after': '5' });
     throw error;

@@ -1,7 +1,7 @@
 /** URLs of our files: signed, expiring, minted per read. Whoever has one may read that file until it expires. */
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import type { Database } from '../database/client.ts';
-import { secretNamed } from '../database/secret.ts';
+import { installationSecret } from '../database/installation-secret.ts';
 
 export interface SignedUrls {
   /**
@@ -30,7 +30,7 @@ export async function openSignedUrls({
   baseUrl: () => string;
   now: () => Date;
 }): Promise<SignedUrls> {
-  const key = createSecretKey(await secretNamed(prisma, 'url-signing-key'));
+  const key = createSecretKey(await installationSecret(prisma, 'url-signing-key'));
   const signature = (path: string, parameters: URLSearchParams) => {
     const signed = new URLSearchParams(parameters);
     signed.sort();

@@ -10,12 +10,12 @@ export class UploadedFile {
   readonly path: string;
   readonly byteSize: number;
   /** The file went on past the limit of one file; what lies on disk is cut off there. */
-  readonly isCutOff: boolean;
+  readonly isTruncated: boolean;
 
-  constructor(file: { fileName: string; path: string; byteSize: number; isCutOff: boolean }) {
+  constructor(file: { fileName: string; path: string; byteSize: number; isTruncated: boolean }) {
     this.fileName = file.fileName;
     this.path = file.path;
     this.byteSize = file.byteSize;
-    this.isCutOff = file.isCutOff;
+    this.isTruncated = file.isTruncated;
   }
 }

@@ -39,7 +39,7 @@ export async function copyLora(
   const config = await buffer(await fal.download(config_file.url, { maxBytes: maxConfigBytes, signal }));
   if (!isJsonObject(config.toString())) throw lost('The config file that fal made is not JSON.');
   const weights = await fal.download(diffusers_lora_file.url, { maxBytes: maxLoraBytes, signal });
-  const { file: lora } = await files.writeSeen(weights, { maxBytes: maxLoraBytes, look: assertSafetensors });
+  const { file: lora } = await files.writeInspected(weights, { maxBytes: maxLoraBytes, inspect: assertSafetensors });
   const kept = await files.write(config, { maxBytes: maxConfigBytes });
   return {
     output: output.data,

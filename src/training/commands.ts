@@ -1,13 +1,13 @@
 /** What can be done about trainings, one transaction each. */
 import type { Avatar, Job, TrainingPreset } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { InvalidInputError, parseInput } from '../app/refusal.ts';
 import type { AvatarKey } from '../avatar/key.ts';
 import { lockAvatar } from '../avatar/lock.ts';
 import type { Tx } from '../database/client.ts';
 import { idempotencyOf } from '../job/commands/idempotency.ts';
 import { JobActiveError, type JobPlan, type NewJob, planJob, startJob } from '../job/commands/start-job.ts';
 import { isEnded } from '../job/state.ts';
+import { InvalidInputError, parseInput } from '../refusal/refusal.ts';
 import { assertDatasetReady, type Overrides, startTrainingInput, trainerIssues } from './rules.ts';
 import { checkedInput } from './settings/names.ts';
 import { endpointOf, presetSettings, type Trainer, trainerOf } from './settings/settings.ts';

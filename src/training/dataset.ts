@@ -23,7 +23,7 @@ const longestSide = 2048;
 /**
  * Packs the avatar's photos as 001.jpg, 002.jpg … in the order they were added. Each is decoded and encoded anew: upright,
  * in sRGB, nothing of its metadata left, neither where it was taken nor with what. The same photos give the same bytes.
- * Streamed to a temporary file, one photo in memory at a time. Throws FileGone when a photo's file is gone.
+ * Streamed to a temporary file, one photo in memory at a time. Throws FileNotFound when a photo's file is gone.
  */
 export async function packDataset(
   { prisma, files }: Pick<App, 'prisma' | 'files'>,
@@ -35,7 +35,7 @@ export async function packDataset(
     orderBy: { position: 'asc' },
     select: { fileHash: true },
   });
-  const path = await files.temporary();
+  const path = await files.newTemporaryPath();
   const remove = () => rm(path, { force: true });
   try {
     const hash = createHash('sha256');
@@ -49,7 +49,7 @@ export async function packDataset(
       photos.map(
         ({ fileHash }) =>
           () =>
-            files.use(fileHash, trainable),
+            files.withLocalFile(fileHash, trainable),
       ),
     );
     // Open before it can be told to stop: nothing is made after it was removed.

@@ -1,10 +1,10 @@
 /** Pure: what may be trained, and with what. */
 import { z } from 'zod';
 import type { AvatarKind } from '../../prisma/generated/client/client.ts';
-import { type InputIssue, Refusal } from '../app/refusal.ts';
 import { line } from '../avatar/rules.ts';
 import { type FalMode, urlForFal } from '../fal/url.ts';
 import { photoLimits as ofPhotos } from '../photo/rules.ts';
+import { type InputIssue, Refusal } from '../refusal/refusal.ts';
 import { presetNames } from './presets.ts';
 import { type Trainer, trainerOf } from './settings/settings.ts';
 

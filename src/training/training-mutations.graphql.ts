@@ -1,6 +1,5 @@
 /** GraphQL: how a training is started, and why not. */
 
-import { InvalidInputError, LimitReachedError, NotFoundError } from '../app/refusal.ts';
 import { avatarKey } from '../avatar/key.ts';
 import { builder } from '../graphql/builder.ts';
 import { ErrorInterface } from '../graphql/error-types.ts';
@@ -8,6 +7,7 @@ import { EndpointRetiredError } from '../job/capacity/retired-endpoints.ts';
 import { IdempotencyConflictError, JobActiveError } from '../job/commands/start-job.ts';
 import { Training } from '../job/job.graphql.ts';
 import { InsufficientCreditsError } from '../ledger/account.ts';
+import { InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { startTraining } from './commands.ts';
 import { TrainingPreset } from './preset.graphql.ts';
 import { TrainingReadiness } from './readiness.graphql.ts';

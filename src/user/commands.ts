@@ -1,10 +1,10 @@
 /** What admins can do about users. */
 import { z } from 'zod';
 import type { User } from '../../prisma/generated/client/client.ts';
-import { findOrAddUser, isExternalId, realmOf } from '../access/session.ts';
+import { endUserRealm, findOrCreateUser, isExternalId } from '../access/session.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { NotFoundError, parseInput } from '../app/refusal.ts';
 import { toTenths } from '../ledger/prices.ts';
+import { NotFoundError, parseInput } from '../refusal/refusal.ts';
 
 const externalId = z.object({
   externalId: z.string().refine(isExternalId, 'Takes 1 to 255 visible ASCII characters.'),
@@ -13,7 +13,7 @@ const externalId = z.object({
 /** The user of an id of the admin's own, as `X-Likeness-User` would make them; who is there already stays. Throws InvalidInputError. */
 export async function createUser(app: Pick<App, 'prisma'>, viewer: Viewer, input: unknown): Promise<User> {
   const parsed = parseInput(externalId, input);
-  const { id } = await findOrAddUser(app, realmOf(viewer), parsed.externalId);
+  const { id } = await findOrCreateUser(app, endUserRealm(viewer), parsed.externalId);
   return await app.prisma.user.findUniqueOrThrow({ where: { id } });
 }
 

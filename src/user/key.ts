@@ -1,6 +1,7 @@
 /** Which user an admin means. */
-import { NotFoundError } from '../app/refusal.ts';
+
 import { uuidOf } from '../graphql/global-id.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 
 /** Reads a global id. Throws NotFoundError for the id of anything but a user. */
 export function userIdOf(globalId: string): string {

@@ -1,7 +1,7 @@
 /** GraphQL: users and their limits, for admins. */
 
-import { InvalidInputError, NotFoundError } from '../app/refusal.ts';
 import { builder } from '../graphql/builder.ts';
+import { InvalidInputError, NotFoundError } from '../refusal/refusal.ts';
 import { createUser, setUserLimits } from './commands.ts';
 import { userIdOf } from './key.ts';
 import { User } from './user.graphql.ts';

@@ -5,7 +5,7 @@ import { createClient } from 'graphql-ws';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { AccessRefused } from '../../src/access/access-refused.ts';
+import { AccessDenied } from '../../src/access/access-denied.ts';
 import { createJwtVerifier } from '../../src/access/jwt.ts';
 import { type Answer, gql } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
@@ -146,7 +146,7 @@ describe('a token', () => {
     const publicKey = await exportSPKI(first.publicKey);
     const verify = createJwtVerifier({ keys: { publicKey }, issuer, audience });
     const refused = await verify(await token(first, { sub }), new Date()).catch((error: unknown) => error);
-    expect.assert(refused instanceof AccessRefused);
+    expect.assert(refused instanceof AccessDenied);
     validateHeaderValue('www-authenticate', refused.challenge ?? '');
   });
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { findOrAddUser, localViewer, realmOf } from '../../src/access/session.ts';
+import { endUserRealm, findOrCreateUser, localViewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
 import { type Answer, gql, multipartForm } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
@@ -52,10 +52,10 @@ describe('one identity, whatever carries it', () => {
   let endUser: string;
   beforeAll(async () => {
     likeness = await startLikeness({ env: { PUBLIC_URL: 'https://likeness.example' } });
-    const { id } = await findOrAddUser(likeness.app, realmOf(localViewer), 'owner-of-the-key');
+    const { id } = await findOrCreateUser(likeness.app, endUserRealm(localViewer), 'owner-of-the-key');
     ({ key } = await createApiKey(likeness.app, id, { name: 'bot', scopes: ['WRITE', 'ACT_AS'] }));
     owner = userId(id);
-    endUser = userId((await findOrAddUser(likeness.app, realmOf({ id }), 'ada')).id);
+    endUser = userId((await findOrCreateUser(likeness.app, endUserRealm({ id }), 'ada')).id);
   });
   afterAll(() => likeness.close());
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Avatar, GeneratedImage, Job, Photo, Prisma } from '../../prisma/generated/client/client.ts';
-import { findOrAddUser, localViewer, realmOf } from '../../src/access/session.ts';
+import { endUserRealm, findOrCreateUser, localViewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
 import type { App, Viewer } from '../../src/app/app.ts';
 import type { NewEvent } from '../../src/events/payload.ts';
@@ -28,7 +28,7 @@ export type Owner = Awaited<ReturnType<typeof fillOwner>>;
 
 export async function fillOwner(app: App) {
   const { prisma } = app;
-  const viewer = await findOrAddUser(app, realmOf(localViewer), ownerExternalId);
+  const viewer = await findOrCreateUser(app, endUserRealm(localViewer), ownerExternalId);
   const owned = { ownerId: viewer.id };
   await issueCredits(app, 'GRANT', viewer.id, { credits: 1_000, reason: `${accountCanary} reason` });
   const addKey = (name: string, scopes: string[]) =>

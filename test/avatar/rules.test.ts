@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidInputError, parseInput } from '../../src/app/refusal.ts';
 import { cursorOf, placeOf } from '../../src/avatar/cursor.ts';
 import { findingsOf } from '../../src/avatar/findings.ts';
 import { createAvatarInput, defaultTrigger, importAvatarInput, newName } from '../../src/avatar/rules.ts';
 import { urlForFal } from '../../src/fal/url.ts';
+import { InvalidInputError, parseInput } from '../../src/refusal/refusal.ts';
 
 describe('a name', () => {
   const emoji = '🧑🏽‍🎨';

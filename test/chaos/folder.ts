@@ -1,7 +1,7 @@
 /** What a stopped server has left in its data folder. */
 import { readdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { openEither } from '../../src/database/open-database.ts';
+import { openDatabase } from '../../src/database/open-database.ts';
 
 /** Files of that folder and below, as paths. */
 function filesIn(folder: string): string[] {
@@ -24,7 +24,7 @@ export async function wrongInFolder(
   { swept, url }: { swept: boolean; url?: string | undefined },
 ): Promise<string[]> {
   const wrong: string[] = [];
-  const { prisma, close } = await openEither(url, dataDir);
+  const { prisma, close } = await openDatabase(url, dataDir);
   try {
     const rows = await prisma.storedFile.findMany({
       include: { _count: { select: { photos: true, images: true, loraOf: true, configOf: true } } },

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openDatabase } from '../../src/database/client.ts';
+import { openEmbeddedDatabase } from '../../src/database/client.ts';
 import { DataFolderInUse, lockFolder } from '../../src/database/folder-lock.ts';
 
 const script = (name: string) => join(import.meta.dirname, '../support', name);
@@ -33,18 +33,18 @@ describe('a data folder', () => {
     await once(holder.stdout, 'data');
 
     const startedAt = performance.now();
-    await expect(openDatabase(folder)).rejects.toThrow(
+    await expect(openEmbeddedDatabase(folder)).rejects.toThrow(
       `The data folder ${folder} is in use by another Likeness server (process ${holder.pid}). ` +
         'Stop that one first, or give this one a folder of its own with DATA_DIR.',
     );
     expect(performance.now() - startedAt).toBeLessThan(1000);
 
     await kill(holder);
-    const database = await openDatabase(folder);
+    const database = await openEmbeddedDatabase(folder);
     expect(await database.prisma.avatar.count()).toBe(0);
-    await expect(openDatabase(folder)).rejects.toThrow(DataFolderInUse);
+    await expect(openEmbeddedDatabase(folder)).rejects.toThrow(DataFolderInUse);
     await database.close();
-    await (await openDatabase(folder)).close();
+    await (await openEmbeddedDatabase(folder)).close();
   }, 60_000);
 
   it('goes to exactly one of many that come at the same moment, also over a dead one’s lock', async () => {

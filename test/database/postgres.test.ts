@@ -2,7 +2,7 @@
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
-import { applicationName, DatabaseUnusable, openPostgres } from '../../src/database/postgres.ts';
+import { applicationName, DatabaseMisconfigured, openPostgres } from '../../src/database/postgres.ts';
 import { type Simulator, startSimulator } from '../../src/fal-simulator/server.ts';
 import { databases, onPostgres, type ServerDatabase, tellSkipped } from '../support/databases.ts';
 import { type Answer, subscribe } from '../support/http.ts';
@@ -168,7 +168,7 @@ describe('a database that cannot be used', () => {
     const { env, remove } = await onPostgres();
     const url = new URL(String(env['DATABASE_URL']));
     url.pathname = '/likeness_not_there';
-    await expect(openPostgres(url.href, 1)).rejects.toThrow(DatabaseUnusable);
+    await expect(openPostgres(url.href, 1)).rejects.toThrow(DatabaseMisconfigured);
     await remove();
   });
 });

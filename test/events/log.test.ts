@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Avatar } from '../../prisma/generated/client/client.ts';
 import type { OpenDatabase } from '../../src/database/client.ts';
-import { openEither } from '../../src/database/open-database.ts';
+import { openDatabase } from '../../src/database/open-database.ts';
 import { appendEvents, readEvents, writeJob } from '../../src/events/event-log.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { databases, tellSkipped } from '../support/databases.ts';
@@ -99,7 +99,7 @@ tellSkipped();
 describe.each(databases)('on %s', (_name, open) => {
   test('what a write says that it added is what the log has, to the millisecond', async () => {
     const { env, remove } = await open();
-    const { prisma, close } = await openEither(env['DATABASE_URL'], String(env['DATA_DIR']));
+    const { prisma, close } = await openDatabase(env['DATABASE_URL'], String(env['DATA_DIR']));
     const { id } = await addJob(prisma, await addAvatar(prisma, (await addUser(prisma)).id));
     const added = [];
     for (let n = 0; n < 20; n += 1) {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Avatar, GenerationPreset } from '../../prisma/generated/client/client.ts';
-import { InvalidInputError } from '../../src/app/refusal.ts';
 import type { FalMode } from '../../src/fal/url.ts';
 import { type GenerationInput, planDrawing } from '../../src/generation/plan.ts';
 import { readSettings } from '../../src/generation/settings/wire.ts';
+import { InvalidInputError } from '../../src/refusal/refusal.ts';
 
 const path = 'https://v3.fal.media/files/ada.safetensors';
 const portrait = {

@@ -1,8 +1,8 @@
 /** Owners and what happens to them: what came of each operation, and what must never come of one. */
 import { randomUUID } from 'node:crypto';
-import { Refusal } from '../../src/app/refusal.ts';
 import { ClaimLost } from '../../src/job/runner/commit-step.ts';
 import { spentToday } from '../../src/ledger/account.ts';
+import { Refusal } from '../../src/refusal/refusal.ts';
 import { type Act, actOf, addAvatar, claimOf, endOf, type Owner } from './acts.ts';
 import { Crash, traced } from './crash.ts';
 import type { Opened } from './opened.ts';

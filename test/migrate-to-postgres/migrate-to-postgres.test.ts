@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
-import { openDatabase } from '../../src/database/client.ts';
+import { openEmbeddedDatabase } from '../../src/database/client.ts';
 import { tellSkipped } from '../support/databases.ts';
 import { gql, upload } from '../support/http.ts';
 import { newDataFolder, startLikeness } from '../support/likeness.ts';
@@ -30,7 +30,7 @@ const move = async (env: Record<string, string>, ...args: string[]) => {
   return { code, stdout, stderr };
 };
 
-describe.runIf(await isPostgresReachable())('npm run move', () => {
+describe.runIf(await isPostgresReachable())('npm run migrate-to-postgres', () => {
   const { dataDir, remove } = newDataFolder();
   let postgres: Awaited<ReturnType<typeof openEmptyPostgres>>;
   beforeAll(async () => {
@@ -125,7 +125,7 @@ describe.runIf(await isPostgresReachable())('npm run move', () => {
     const again = await move({ DATA_DIR: dataDir }, '--to', postgres.url);
     expect(again).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('in use already') as string });
     // What it was moved from is as it was.
-    const source = await openDatabase(dataDir);
+    const source = await openEmbeddedDatabase(dataDir);
     expect(await source.prisma.job.count()).toBe(3);
     await source.close();
   }, 120_000);

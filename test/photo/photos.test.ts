@@ -6,7 +6,7 @@ import { encodeGlobalID } from '@pothos/plugin-relay';
 import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addPhotos } from '../../src/photo/commands.ts';
-import { FileGone } from '../../src/storage/blob-store.ts';
+import { FileNotFound } from '../../src/storage/blob-store.ts';
 import { UploadedFile } from '../../src/storage/uploaded-file.ts';
 import { type Api, openApi } from '../support/api.ts';
 import { goodPhotos, photoPath, uploaded } from '../support/photos.ts';
@@ -162,7 +162,7 @@ describe('addPhotos', () => {
 
   test('refuses what is cut off as too large', async () => {
     const path = photoPath('good/01.jpg');
-    const cut = new UploadedFile({ fileName: '01.jpg', path, byteSize: 1000, isCutOff: true });
+    const cut = new UploadedFile({ fileName: '01.jpg', path, byteSize: 1000, isTruncated: true });
     expect((await add([cut])).verdicts[0]?.problems).toEqual(['TOO_LARGE']);
   });
 
@@ -212,7 +212,7 @@ describe('addPhotos', () => {
     expect(existsSync(api.pathOf(verdict?.photo?.fileHash ?? ''))).toBe(true);
     removals = -9;
     const adding = addPhotos(app, api.viewer, { avatar: { id }, files: await plainPhotos(1) });
-    await expect(adding).rejects.toThrow(FileGone);
+    await expect(adding).rejects.toThrow(FileNotFound);
   });
 
   test('finds no avatar that is not there, is deleted, or is somebody else’s', async () => {

@@ -11,11 +11,11 @@ import {
 } from '../../src/photo/rules.ts';
 
 test.each([
-  { byteSize: 0, isCutOff: false, problem: 'EMPTY' },
-  { byteSize: 1, isCutOff: false, problem: undefined },
-  { byteSize: 20_000_000, isCutOff: false, problem: undefined },
-  { byteSize: 20_000_001, isCutOff: false, problem: 'TOO_LARGE' },
-  { byteSize: 20_000_000, isCutOff: true, problem: 'TOO_LARGE' },
+  { byteSize: 0, isTruncated: false, problem: 'EMPTY' },
+  { byteSize: 1, isTruncated: false, problem: undefined },
+  { byteSize: 20_000_000, isTruncated: false, problem: undefined },
+  { byteSize: 20_000_001, isTruncated: false, problem: 'TOO_LARGE' },
+  { byteSize: 20_000_000, isTruncated: true, problem: 'TOO_LARGE' },
 ])('size %j', ({ problem, ...file }) => {
   expect(refusalOfSize(file)?.problem).toBe(problem);
 });

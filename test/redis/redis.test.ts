@@ -3,8 +3,8 @@ import { pino } from 'pino';
 import { RateLimiterRes } from 'rate-limiter-flexible';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Nudges } from '../../src/events/nudges.ts';
-import { redisNudges } from '../../src/redis/nudges.ts';
-import { openRedis } from '../../src/redis/redis.ts';
+import { createRedisNudgeTarget } from '../../src/redis/nudge-target.ts';
+import { openRedis } from '../../src/redis/redis-clients.ts';
 import { inRedis } from '../../src/server/limits/rate-store.ts';
 import { hasRedis, openRedisServer, type TestRedis, tellSkippedRedis } from '../support/redis.ts';
 
@@ -23,7 +23,7 @@ describe.runIf(hasRedis)('through Redis', () => {
     const clients = openRedis(redis.url, pino({ level: 'info' }, { write: (line: string) => void logged.push(line) }));
     onTestFinished(() => clients.close());
     await vi.waitFor(() => expect([clients.commands.status, clients.listener.status]).toEqual(['ready', 'ready']));
-    return { clients, logged, nudges: new Nudges(redisNudges(clients, prefix)) };
+    return { clients, logged, nudges: new Nudges(createRedisNudgeTarget(clients, prefix)) };
   };
   const hearing = (nudges: Nudges, topic: string) => {
     const heard: string[] = [];

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { createSchema } from 'graphql-yoga';
 import { type Logger, pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import { NotFoundError } from '../../src/app/refusal.ts';
 import { FileScalar } from '../../src/graphql/builder.ts';
+import { NotFoundError } from '../../src/refusal/refusal.ts';
 import { createServer, type Server, type ServerOptions } from '../../src/server/server.ts';
 import type { UploadedFile } from '../../src/storage/uploaded-file.ts';
 import { Channel } from './websocket/channel.ts';
@@ -36,7 +36,7 @@ const typeDefs = /* GraphQL */ `
     hold(file: File!): Saved!
   }
   input SaveInput { title: String  files: [File!]! }
-  type Saved { fileName: String!  byteSize: Int!  isCutOff: Boolean!  sha256: String! }
+  type Saved { fileName: String!  byteSize: Int!  isTruncated: Boolean!  sha256: String! }
   type Subscription {
     "What the test puts on the channel."
     follow: String!
@@ -184,10 +184,10 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
   return { server, url, options: allOptions, channel, endless, gate, lines, uploadsFolder, close, connections };
 }
 
-async function saved({ fileName, path, byteSize, isCutOff }: UploadedFile) {
+async function saved({ fileName, path, byteSize, isTruncated }: UploadedFile) {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return { fileName, byteSize, isCutOff, sha256: hash.digest('hex') };
+  return { fileName, byteSize, isTruncated, sha256: hash.digest('hex') };
 }
 
 /** Established connections that a port of this machine has, by Linux's own table. */

@@ -1,7 +1,7 @@
 /** Drawing without pictures: two files a job, of bytes that name their request, in a store in memory. */
 import { createHash } from 'node:crypto';
 import type { Task } from '../../src/job/task.ts';
-import type { FileStore } from '../../src/storage/files.ts';
+import type { FileStore } from '../../src/storage/file-store.ts';
 import type { Gate } from './fal.ts';
 
 export const picturesOf = (requestId: string, tag: string) => [0, 1].map((n) => `picture ${n} of ${requestId}: ${tag}`);

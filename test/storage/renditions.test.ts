@@ -2,19 +2,19 @@ import { createReadStream } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { InvalidInputError } from '../../src/app/refusal.ts';
 import type { OpenDatabase } from '../../src/database/client.ts';
-import { FileGone, fileKey } from '../../src/storage/blob-store.ts';
+import { InvalidInputError } from '../../src/refusal/refusal.ts';
+import { FileNotFound, fileKey } from '../../src/storage/blob-store.ts';
 import { freeBytes } from '../../src/storage/disk-space.ts';
 import { parseRendition, type Rendition, renditionParameters } from '../../src/storage/rendition.ts';
 import { createRenditions } from '../../src/storage/renditions.ts';
-import { createScratch } from '../../src/storage/scratch.ts';
+import { createTemporaryFolder } from '../../src/storage/temporary-folder.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { photoPath } from '../support/photos.ts';
-import { places, type TestPlace } from '../support/places.ts';
+import { stores, type TestStore } from '../support/stores.ts';
 
 let database: OpenDatabase;
-let store: TestPlace;
+let store: TestStore;
 
 beforeAll(async () => {
   database = await openTestDatabase();
@@ -29,9 +29,9 @@ const good = (name: string) => put(photoPath(`good/${name}`));
 const render = async (hash: string, rendition: Rendition) =>
   await buffer(await (await store.files.render(hash, rendition)).read());
 
-describe.each(places)('render, in %s', (_name, openPlace) => {
+describe.each(stores)('render, in %s', (_name, openStore) => {
   beforeAll(async () => {
-    store = await openPlace(database.prisma);
+    store = await openStore(database.prisma);
   });
   afterAll(() => store.remove());
 
@@ -64,16 +64,16 @@ describe.each(places)('render, in %s', (_name, openPlace) => {
 
   test('three at once, and a later one, are drawn once; nothing else is left', async () => {
     const hash = await good('09.jpg');
-    const scratch = createScratch(`${store.folder}/temporary`, () => freeBytes(store.folder));
+    const temporaryFolder = createTemporaryFolder(`${store.folder}/temporary`, () => freeBytes(store.folder));
     let drawn = 0;
-    const place = {
-      ...store.place,
+    const blobs = {
+      ...store.blobs,
       async put(path: string, key: string) {
         drawn += 1;
-        await store.place.put(path, key);
+        await store.blobs.put(path, key);
       },
     };
-    const counted = createRenditions(place, scratch);
+    const counted = createRenditions(blobs, temporaryFolder);
     const wish: Rendition = { width: 64, format: 'PNG' };
     const files = await Promise.all([1, 2, 3].map(() => counted.render(hash, wish)));
     files.push(await counted.render(hash, wish));
@@ -91,7 +91,7 @@ describe.each(places)('render, in %s', (_name, openPlace) => {
     await expect(store.files.render(hash, { width: 64, format: 'PNG' })).rejects.toThrow('premature end');
     expect(store.temporary()).toEqual([]);
     store.take(fileKey(hash));
-    await expect(store.files.render(hash, { width: 64, format: 'PNG' })).rejects.toThrow(FileGone);
+    await expect(store.files.render(hash, { width: 64, format: 'PNG' })).rejects.toThrow(FileNotFound);
   });
 
   test('one that is removed while it is drawn leaves no copy', async () => {

@@ -6,9 +6,9 @@ import { pino } from 'pino';
 import type { Database } from '../../src/database/client.ts';
 import { fileKey } from '../../src/storage/blob-store.ts';
 import { freeBytes } from '../../src/storage/disk-space.ts';
-import { createFileStore, type FileStore } from '../../src/storage/files.ts';
-import { createFolder } from '../../src/storage/folder.ts';
-import { createScratch } from '../../src/storage/scratch.ts';
+import { createFileStore, type FileStore } from '../../src/storage/file-store.ts';
+import { createFolderStore } from '../../src/storage/folder-store.ts';
+import { createTemporaryFolder } from '../../src/storage/temporary-folder.ts';
 
 export type TestFiles = {
   files: FileStore;
@@ -21,9 +21,9 @@ export type TestFiles = {
 export function openTestFiles(prisma: Database, free?: () => Promise<number>): TestFiles {
   const folder = mkdtempSync(join(tmpdir(), 'likeness-files-'));
   const bytes = free ?? (() => freeBytes(folder));
-  const scratch = createScratch(join(folder, 'temporary'), bytes);
+  const temporaryFolder = createTemporaryFolder(join(folder, 'temporary'), bytes);
   const log = pino({ enabled: false });
-  const files = createFileStore({ place: createFolder(folder), scratch, prisma, log, free: bytes });
+  const files = createFileStore({ blobs: createFolderStore(folder), temporaryFolder, prisma, log, free: bytes });
   return {
     files,
     folder,

@@ -6,13 +6,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { openDatabase } from '../../src/database/client.ts';
+import { openEmbeddedDatabase } from '../../src/database/client.ts';
 import { saidFolder, secretsIn } from './said.ts';
 
 export default async function setup(project: TestProject): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), 'likeness-test-'));
   const dataFolder = join(folder, 'data');
-  const database = await openDatabase(dataFolder);
+  const database = await openEmbeddedDatabase(dataFolder);
   const image = join(folder, 'database.tar');
   writeFileSync(image, Buffer.from(await (await database.pglite.dumpDataDir('none')).arrayBuffer()));
   await database.close();

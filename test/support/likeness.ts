@@ -8,7 +8,7 @@ import { localViewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
 import { readSettings } from '../../src/app/config.ts';
 import { type Likeness, type StartOptions, start } from '../../src/app/start.ts';
-import { idsOfLine } from '../../src/observability/trace.ts';
+import { idsOfLine } from '../../src/tracing/trace.ts';
 import { type Answer, gql } from './http.ts';
 import { write } from './said.ts';
 

@@ -1,6 +1,6 @@
 /** Run alone: opens the database of the folder it is given, says so, and holds it until it is killed. */
-import { openDatabase } from '../../src/database/client.ts';
+import { openEmbeddedDatabase } from '../../src/database/client.ts';
 
-await openDatabase(process.argv[2] ?? '');
+await openEmbeddedDatabase(process.argv[2] ?? '');
 process.stdout.write('open\n');
 setInterval(() => undefined, 60_000);

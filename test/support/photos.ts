@@ -11,7 +11,7 @@ export const photoPath = (name: string) => join(folder, name);
 export const photoNames = (kind: 'good' | 'bad') => readdirSync(join(folder, kind)).sort();
 
 export function uploaded(path: string, fileName = basename(path)): UploadedFile {
-  return new UploadedFile({ fileName, path, byteSize: statSync(path).size, isCutOff: false });
+  return new UploadedFile({ fileName, path, byteSize: statSync(path).size, isTruncated: false });
 }
 
 export const goodPhotos = () => photoNames('good').map((name) => uploaded(photoPath(`good/${name}`)));

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
-import { pgliteAdapter } from '../../src/database/adapter.ts';
+import { pgliteAdapter } from '../../src/database/pglite-adapter.ts';
 
 const require = createRequire(import.meta.url);
 const schemaPath = join(import.meta.dirname, '../../prisma/schema.prisma');

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fromBuffer } from 'yauzl';
 import type { OpenDatabase } from '../../src/database/client.ts';
 import { addPhotos } from '../../src/photo/commands.ts';
-import { FileGone } from '../../src/storage/blob-store.ts';
+import { FileNotFound } from '../../src/storage/blob-store.ts';
 import { packDataset } from '../../src/training/dataset.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { openTestFiles, type TestFiles } from '../support/files.ts';
@@ -119,7 +119,7 @@ test('stops when it is told to, or when a file is gone, and leaves nothing', asy
   await expect(packDataset(parts(), avatarId, AbortSignal.abort())).rejects.toThrow('abort');
   const photo = await database.prisma.photo.findFirstOrThrow({ where: { avatarId, position: 7 } });
   rmSync(store.path(photo.fileHash));
-  await expect(packDataset(parts(), avatarId)).rejects.toThrow(FileGone);
+  await expect(packDataset(parts(), avatarId)).rejects.toThrow(FileNotFound);
   expect(temporary()).toEqual([]);
   expect(existsSync(store.folder)).toBe(true);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidInputError, parseInput } from '../../src/app/refusal.ts';
+import { InvalidInputError, parseInput } from '../../src/refusal/refusal.ts';
 import {
   assertDatasetReady,
   DatasetNotReadyError,

@@ -2,7 +2,7 @@
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { findOrAddUser, localViewer, realmOf } from '../../src/access/session.ts';
+import { endUserRealm, findOrCreateUser, localViewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
 import { gql, multipartForm } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
@@ -16,7 +16,8 @@ afterAll(() => likeness.close());
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 /** A key of the operator's, or of a user of the operator's. */
 async function newKey(scopes: string[], owner?: string): Promise<Record<string, string>> {
-  const { id } = owner === undefined ? localViewer : await findOrAddUser(likeness.app, realmOf(localViewer), owner);
+  const { id } =
+    owner === undefined ? localViewer : await findOrCreateUser(likeness.app, endUserRealm(localViewer), owner);
   return bearer((await createApiKey(likeness.app, id, { name: 'bot', scopes })).key);
 }
 const callerOf = async (headers: Record<string, string>, externalId?: string) => {

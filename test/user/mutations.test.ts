@@ -1,6 +1,6 @@
 /** What admins do about users: making them, finding them, setting what they may take, and what is refused. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findOrAddUser, localViewer, realmOf } from '../../src/access/session.ts';
+import { endUserRealm, findOrCreateUser, localViewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
 import { globalId } from '../support/api.ts';
 import { gql } from '../support/http.ts';
@@ -69,7 +69,7 @@ describe('createUser', () => {
 });
 
 test('users(externalId:) finds those of that id whoever’s they are, exactly, newest first; without it everybody', async () => {
-  const app = await findOrAddUser(likeness.app, realmOf(localViewer), 'an-app');
+  const app = await findOrCreateUser(likeness.app, endUserRealm(localViewer), 'an-app');
   const scopes = ['ADMIN', 'ACT_AS'];
   const { key } = await createApiKey(likeness.app, app.id, { name: 'theirs', scopes });
   const mine = await send('createUser', { externalId: 'shared' });

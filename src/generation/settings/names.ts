@@ -1,8 +1,8 @@
 /** What fal calls a value of its input, and what this API calls it: for what is refused here, and what fal refuses later. */
 import type { z } from 'zod';
-import type { InputIssue } from '../../app/refusal.ts';
 import { endpoints } from '../../fal/endpoints.ts';
 import { range } from '../../fal/range.ts';
+import type { InputIssue } from '../../refusal/refusal.ts';
 import { endpointOf, type Model } from './settings.ts';
 
 const shared = {

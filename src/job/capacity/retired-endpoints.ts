@@ -4,8 +4,8 @@
  * were started before are sent in any case.
  */
 import { Prisma } from '../../../prisma/generated/client/client.ts';
-import { Refusal } from '../../app/refusal.ts';
 import type { Tx } from '../../database/client.ts';
+import { Refusal } from '../../refusal/refusal.ts';
 
 /** How long fal's word is believed: long enough to spare jobs that would all fail, short enough to notice its return. */
 const believedMs = 10 * 60_000;

@@ -1,11 +1,11 @@
 /** Cancelling, from the owner's side. */
 import type { Job } from '../../../prisma/generated/client/client.ts';
 import { Prisma } from '../../../prisma/generated/client/client.ts';
-import { lockOwner, own } from '../../access/ownership.ts';
+import { lockOwner, owned } from '../../access/ownership.ts';
 import type { App, Viewer } from '../../app/app.ts';
-import { NotFoundError, Refusal } from '../../app/refusal.ts';
 import type { Tx } from '../../database/client.ts';
 import { settle } from '../../ledger/account.ts';
+import { NotFoundError, Refusal } from '../../refusal/refusal.ts';
 import { failpoint } from '../../runtime/failpoint.ts';
 import { type JobKey } from '../key.ts';
 import { cancelled } from '../runner/end.ts';
@@ -30,7 +30,7 @@ type Parts = Pick<App, 'prisma' | 'events' | 'steps' | 'tasks' | 'now'>;
  */
 export async function cancelJob(app: Parts, viewer: Viewer, key: JobKey): Promise<Job> {
   const job = await app.prisma.$transaction(async (tx) => {
-    const found = await tx.job.findFirst({ where: { ...own.jobs(viewer), ...key } });
+    const found = await tx.job.findFirst({ where: { ...owned.jobs(viewer), ...key } });
     if (found === null) throw new NotFoundError('job');
     await lockOwner(tx, viewer.id);
     return await cancelInTransaction(app, tx, found.id);

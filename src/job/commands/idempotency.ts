@@ -1,8 +1,8 @@
 /** What makes two calls with one idempotency key the same call. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { parseInput } from '../../app/refusal.ts';
 import { isStorable } from '../../database/storable-text.ts';
+import { parseInput } from '../../refusal/refusal.ts';
 import type { Idempotency } from './start-job.ts';
 
 /** What a client calls an attempt of its own, so that a repetition of it does nothing more. */

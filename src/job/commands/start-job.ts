@@ -2,13 +2,13 @@
 import { type Job, Prisma } from '../../../prisma/generated/client/client.ts';
 import { lockOwner, ownedBy } from '../../access/ownership.ts';
 import type { App, Viewer } from '../../app/app.ts';
-import { Refusal } from '../../app/refusal.ts';
 import type { Tx } from '../../database/client.ts';
 import { type EndpointId } from '../../fal/endpoints.ts';
 import { assertMaySpend, reserve } from '../../ledger/account.ts';
 import { priceTenths } from '../../ledger/prices.ts';
-import { traceparentNow } from '../../observability/trace.ts';
+import { Refusal } from '../../refusal/refusal.ts';
 import { failpoint } from '../../runtime/failpoint.ts';
+import { traceparentNow } from '../../tracing/trace.ts';
 import { assertServed } from '../capacity/retired-endpoints.ts';
 
 /** The same idempotency key came with another input before. */

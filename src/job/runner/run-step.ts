@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Job, JobStatus } from '../../../prisma/generated/client/client.ts';
 import { FalError } from '../../fal/errors.ts';
-import { inJobSpan } from '../../observability/trace.ts';
 import { StorageUnavailable } from '../../storage/blob-store.ts';
 import { DiskFull } from '../../storage/disk-space.ts';
+import { inJobSpan } from '../../tracing/trace.ts';
 import { isEnded, pauseMs, unfinished } from '../state.ts';
 import { type Change, type Claim, ClaimLost, write } from './commit-step.ts';
 import { end, type Failure } from './end.ts';

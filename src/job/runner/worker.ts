@@ -3,7 +3,7 @@
  * which is how the tests run it, or left to itself (`start`).
  */
 import { setMaxListeners } from 'node:events';
-import { outOfTrace } from '../../observability/trace.ts';
+import { outOfTrace } from '../../tracing/trace.ts';
 import { admitWaiting, tellPositions } from '../capacity/waiting-line.ts';
 import { runStep, type StepDone, type StepName, type StepPolicy, singleStep } from './run-step.ts';
 import type { StepDependencies } from './step-dependencies.ts';

@@ -2,9 +2,9 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from 'pino';
 import { Prisma } from '../../../prisma/generated/client/client.ts';
-import { InvalidInputError, Refusal } from '../../app/refusal.ts';
-import { isDatabaseAway } from '../../database/is-unavailable.ts';
+import { isDatabaseUnavailable } from '../../database/is-unavailable.ts';
 import { abridge } from '../../database/storable-text.ts';
+import { InvalidInputError, Refusal } from '../../refusal/refusal.ts';
 import { StorageUnavailable } from '../../storage/blob-store.ts';
 
 export const unexpectedMessage = 'Unexpected error.';
@@ -78,7 +78,7 @@ function foreseen(cause: unknown): Record<string, unknown> | null {
 
 function awayOf(cause: unknown): 'files' | 'database' | undefined {
   if (cause instanceof StorageUnavailable) return 'files';
-  return isDatabaseAway(cause) ? 'database' : undefined;
+  return isDatabaseUnavailable(cause) ? 'database' : undefined;
 }
 
 const tryAgain = { status: 503, headers: { 'retry-after': '5' } };

@@ -1,7 +1,7 @@
 /** Each mutation is a span: where the trace of the job that it starts begins, or goes on from the caller's own. */
 import { type ExecutionArgs, getOperationAST, Kind, OperationTypeNode } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
-import { inServerSpan } from '../../observability/trace.ts';
+import { inServerSpan } from '../../tracing/trace.ts';
 
 /**
  * Named by the fields that are asked for, which the schema bounds, and not by what the client calls it. A socket's

@@ -1,6 +1,6 @@
 /** Letting a caller in: their context, or the HTTP error that says why not. */
 
-import { AccessRefused } from '../../access/access-refused.ts';
+import { AccessDenied } from '../../access/access-denied.ts';
 import { KeysUnavailable } from '../../access/jwt.ts';
 import type { Caller, ContextOf, RequestContext } from './caller.ts';
 import { foreseenOf, HttpError, unavailableFor } from './http-error.ts';
@@ -13,7 +13,7 @@ export async function admit(context: ContextOf, caller: Caller): Promise<Request
     const admitted = await context(caller);
     if (admitted !== null) return admitted;
   } catch (error) {
-    if (error instanceof AccessRefused) {
+    if (error instanceof AccessDenied) {
       const { status, message, challenge } = error;
       throw new HttpError(
         status,

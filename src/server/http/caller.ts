@@ -26,7 +26,7 @@ export type RequestContext = {
 };
 
 /**
- * Runs once for each operation, and once more for each WebSocket's connection_init. It refuses with AccessRefused, or with
+ * Runs once for each operation, and once more for each WebSocket's connection_init. It refuses with AccessDenied, or with
  * null, which is 403: over WebSocket each closes it with 4403. What else it throws is unforeseen.
  */
 export type ContextOf = (caller: Caller) => Promise<RequestContext | null> | RequestContext | null;

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
-import { isDatabaseAway } from '../../database/is-unavailable.ts';
+import { isDatabaseUnavailable } from '../../database/is-unavailable.ts';
 
 export class HttpError extends Error {
   override name = 'HttpError';
@@ -25,7 +25,7 @@ export const unavailableFor = (message: string) =>
 /** A failure as the answer that is foreseen for it; undefined for one that is not. */
 export function foreseenOf(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
-  if (!isDatabaseAway(error)) return undefined;
+  if (!isDatabaseUnavailable(error)) return undefined;
   return unavailableFor('The database of this server cannot be reached just now. Try again in a moment.');
 }
 

@@ -61,8 +61,8 @@ export class UploadForm {
     await Promise.allSettled(this.#files.values());
   }
 
-  #takeField(name: string, value: string, isCutOff: boolean): void {
-    if (isCutOff) {
+  #takeField(name: string, value: string, isTruncated: boolean): void {
+    if (isTruncated) {
       const message = `The field "${name}" may have ${this.#limits.requestBytes} bytes at most.`;
       throw new HttpError(413, 'REQUEST_TOO_LARGE', message);
     }
@@ -103,7 +103,7 @@ export class UploadForm {
 async function writeFile(bytes: Part, fileName: string, path: string): Promise<UploadedFile> {
   const disk = createWriteStream(path, { flags: 'wx' });
   await pipeline(bytes, disk);
-  return new UploadedFile({ fileName, path, byteSize: disk.bytesWritten, isCutOff: bytes.truncated === true });
+  return new UploadedFile({ fileName, path, byteSize: disk.bytesWritten, isTruncated: bytes.truncated === true });
 }
 
 function createParser(headers: IncomingHttpHeaders, limits: Limits): busboy.Busboy {

@@ -1,6 +1,7 @@
 /** What fal calls a value of its input, and what this API calls it: for what is refused here, and what fal refuses later. */
-import type { InputIssue } from '../../app/refusal.ts';
+
 import { range } from '../../fal/range.ts';
+import type { InputIssue } from '../../refusal/refusal.ts';
 import type { Trainer, TrainingSettings } from './settings.ts';
 import { falInput, inputOf, type TrainingInput } from './wire.ts';
 

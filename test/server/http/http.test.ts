@@ -16,9 +16,9 @@ describe('GraphQL', () => {
   test('answers a query, an upload and both kinds of subscription', async () => {
     const { url } = await openWorld();
     expect(await gql(url, '{ hello }')).toEqual({ data: { hello: 'hello world' } });
-    const document = 'mutation ($file: File!) { save(file: $file) { fileName byteSize isCutOff } }';
+    const document = 'mutation ($file: File!) { save(file: $file) { fileName byteSize isTruncated } }';
     const saved = await upload(url, document, { file: null }, [{ path: 'variables.file', name: 'é', content: 'abc' }]);
-    expect(saved).toEqual({ status: 200, data: { save: { fileName: 'é', byteSize: 3, isCutOff: false } } });
+    expect(saved).toEqual({ status: 200, data: { save: { fileName: 'é', byteSize: 3, isTruncated: false } } });
     for (const follow of [subscribe, sse]) {
       const seen: unknown[] = [];
       for await (const { data } of follow(url, 'subscription { countTo(last: 3) }')) seen.push(data?.['countTo']);

@@ -8,8 +8,8 @@ import { gql, upload } from '../../support/http.ts';
 import { converse } from '../../support/raw.ts';
 import { openWorld } from '../world.ts';
 
-const save = 'mutation ($file: File!) { save(file: $file) { fileName byteSize isCutOff sha256 } }';
-const saveAll = 'mutation ($files: [File!]!) { saveAll(files: $files) { fileName byteSize isCutOff } }';
+const save = 'mutation ($file: File!) { save(file: $file) { fileName byteSize isTruncated sha256 } }';
+const saveAll = 'mutation ($files: [File!]!) { saveAll(files: $files) { fileName byteSize isTruncated } }';
 const sha256 = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const nulls = (count: number) => ({ files: Array.from({ length: count }, () => null) });
 const files = (contents: string[]) =>
@@ -37,13 +37,13 @@ describe('what comes through', () => {
       { path: 'variables.file', name: '../../été "1".png', content: bytes },
     ]);
     expect(one.data).toEqual({
-      save: { fileName: 'été %221%22.png', byteSize: 300_000, isCutOff: false, sha256: sha256(bytes) },
+      save: { fileName: 'été %221%22.png', byteSize: 300_000, isTruncated: false, sha256: sha256(bytes) },
     });
     const all = await upload(url, saveAll, nulls(3), files(['a', 'bb', '']));
     expect(all.data?.['saveAll']).toEqual([
-      { fileName: '0.jpg', byteSize: 1, isCutOff: false },
-      { fileName: '1.jpg', byteSize: 2, isCutOff: false },
-      { fileName: '2.jpg', byteSize: 0, isCutOff: false },
+      { fileName: '0.jpg', byteSize: 1, isTruncated: false },
+      { fileName: '1.jpg', byteSize: 2, isTruncated: false },
+      { fileName: '2.jpg', byteSize: 0, isTruncated: false },
     ]);
     const nested = 'mutation ($input: SaveInput!) { saveNested(input: $input) { fileName } }';
     const path = 'variables.input.files.0';
@@ -60,10 +60,10 @@ describe('what comes through', () => {
     const contents = ['x'.repeat(100_000), 'x'.repeat(100_001), 'x'.repeat(900_000), 'y'];
     const { data } = await upload(url, saveAll, nulls(4), files(contents));
     expect(data?.['saveAll']).toMatchObject([
-      { byteSize: 100_000, isCutOff: false },
-      { isCutOff: true },
-      { isCutOff: true },
-      { byteSize: 1, isCutOff: false },
+      { byteSize: 100_000, isTruncated: false },
+      { isTruncated: true },
+      { isTruncated: true },
+      { byteSize: 1, isTruncated: false },
     ]);
   });
 
@@ -110,7 +110,7 @@ describe('what comes through', () => {
     }
     expect(await readdir(uploadsFolder)).toHaveLength(1);
     await sent(`--${boundary}--\r\n`);
-    await vi.waitFor(() => expect(answer()).toContain('"9","byteSize":20000000,"isCutOff":false}]}}'), 10_000);
+    await vi.waitFor(() => expect(answer()).toContain('"9","byteSize":20000000,"isTruncated":false}]}}'), 10_000);
     leave();
     expect((peak - before) / 1_000_000).toBeLessThan(60);
     await vi.waitFor(async () => expect(await readdir(uploadsFolder)).toEqual([]));
@@ -202,7 +202,7 @@ describe('what is refused', () => {
 
   test('a value for File that is no upload, even one that looks like it', async () => {
     const { url } = await openWorld();
-    const fake = { fileName: 'passwd', path: '/etc/passwd', byteSize: 10, isCutOff: false };
+    const fake = { fileName: 'passwd', path: '/etc/passwd', byteSize: 10, isTruncated: false };
     for (const value of [fake, 'text', 1, true, {}, []]) {
       const { data, errors } = await gql(url, save, { file: value });
       expect(data).toBe(undefined);

@@ -10,9 +10,9 @@ import { type CallSeen, callOutcomes } from '../fal/metrics-hooks.ts';
 import type { StepSeen } from '../job/runner/worker.ts';
 import { unfinished } from '../job/state.ts';
 import { limitNames, type ServerSeen } from '../server/http/metrics-hooks.ts';
-import { countJobs, sumLedger } from './counts.ts';
-import { processRegistry } from './process.ts';
-import { recently } from './recent.ts';
+import { cachedRead } from './cached-read.ts';
+import { countJobs, sumLedger } from './database-counts.ts';
+import { processRegistry } from './process-metrics.ts';
 
 /** Several gauges of one read, and a scrape by two scrapers. */
 const readForMs = 1_000;
@@ -160,7 +160,7 @@ function gaugeTheDatabase(registers: Registry[], { prisma, now, log }: Sources):
       failures.inc({ read });
       log.warn({ err: error, read }, 'the database could not be read for a scrape');
     };
-    return recently(statement, { forMs: readForMs, withinMs: readWithinMs, onFailed });
+    return cachedRead(statement, { forMs: readForMs, withinMs: readWithinMs, onFailed });
   };
   const jobs = reading('jobs', () => countJobs(prisma));
   const ledger = reading('ledger', () => sumLedger(prisma));

@@ -6,16 +6,16 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { OpenDatabase } from '../../src/database/client.ts';
-import { FileGone, fileKey, StorageMisconfigured, StorageUnavailable } from '../../src/storage/blob-store.ts';
-import { createBucket } from '../../src/storage/bucket.ts';
-import { createScratch } from '../../src/storage/scratch.ts';
+import { FileNotFound, fileKey, StorageMisconfigured, StorageUnavailable } from '../../src/storage/blob-store.ts';
+import { createBucketStore } from '../../src/storage/bucket-store.ts';
+import { createTemporaryFolder } from '../../src/storage/temporary-folder.ts';
 import { openTestDatabase } from '../support/database.ts';
-import { bucketAt, openBucketAt, type TestPlace } from '../support/places.ts';
 import { s3Key, TestS3 } from '../support/s3.ts';
+import { bucketAt, openBucketAt, type TestStore } from '../support/stores.ts';
 
 let database: OpenDatabase;
 let s3: TestS3;
-let store: TestPlace;
+let store: TestStore;
 const maxBytes = 200_000_000;
 
 beforeAll(async () => {
@@ -57,14 +57,14 @@ describe('bytes', () => {
     const pieces = (function* () {
       for (let n = 0; n < 96; n += 1) yield piece;
     })();
-    const written = await store.files.writeSeen(Readable.from(pieces), {
+    const written = await store.files.writeInspected(Readable.from(pieces), {
       maxBytes,
-      look: async () => void (most = process.memoryUsage().arrayBuffers - before),
+      inspect: async () => void (most = process.memoryUsage().arrayBuffers - before),
     });
     expect(written.file).toEqual({ hash: hash.digest('hex'), byteSize: 96 * piece.length });
     expect(most).toBeLessThan(32 * piece.length);
     expect(s3.received.filter((line) => line.startsWith('PUT'))).toHaveLength(1);
-    const again = await store.files.use(written.file.hash, async (path) => {
+    const again = await store.files.withLocalFile(written.file.hash, async (path) => {
       const { createReadStream } = await import('node:fs');
       const read = createHash('sha256');
       for await (const chunk of createReadStream(path)) read.update(chunk as Buffer);
@@ -78,7 +78,7 @@ describe('bytes', () => {
     const key = fileKey('a'.repeat(64));
     const path = `${store.folder}/other`;
     writeFileSync(path, 'not what was hashed');
-    await expect(store.place.put(path, key)).rejects.toThrow(StorageUnavailable);
+    await expect(store.blobs.put(path, key)).rejects.toThrow(StorageUnavailable);
     expect(store.keys()).toEqual([]);
   });
 
@@ -86,9 +86,9 @@ describe('bytes', () => {
     const { hash } = await write('gone');
     const opened = await store.files.open(hash);
     store.take(fileKey(hash));
-    await expect(opened.read()).rejects.toThrow(FileGone);
-    await expect(store.files.open(hash)).rejects.toThrow(FileGone);
-    await expect(store.files.use(hash, () => Promise.resolve())).rejects.toThrow(FileGone);
+    await expect(opened.read()).rejects.toThrow(FileNotFound);
+    await expect(store.files.open(hash)).rejects.toThrow(FileNotFound);
+    await expect(store.files.withLocalFile(hash, () => Promise.resolve())).rejects.toThrow(FileNotFound);
     expect(store.temporary()).toEqual([]);
   });
 });
@@ -99,7 +99,7 @@ describe('a bucket that is away', () => {
     await s3.stop();
     await expect(write('lost')).rejects.toThrow(StorageUnavailable);
     await expect(store.files.open(hash)).rejects.toThrow(StorageUnavailable);
-    await expect(store.files.use(hash, () => Promise.resolve())).rejects.toThrow(StorageUnavailable);
+    await expect(store.files.withLocalFile(hash, () => Promise.resolve())).rejects.toThrow(StorageUnavailable);
     const recording = database.prisma.$transaction((tx) =>
       store.files.record(tx, [{ hash, byteSize, contentType: 'text/plain' }]),
     );
@@ -171,8 +171,8 @@ describe('removing', () => {
 
 describe('a bucket that refuses', () => {
   const check = (other: Partial<ReturnType<typeof bucketAt>>) => {
-    const scratch = createScratch(store.folder, () => Promise.resolve(Infinity));
-    const bucket = createBucket({ ...bucketAt(s3), ...other }, scratch);
+    const temporaryFolder = createTemporaryFolder(store.folder, () => Promise.resolve(Infinity));
+    const bucket = createBucketStore({ ...bucketAt(s3), ...other }, temporaryFolder);
     return bucket.check().finally(() => bucket.close());
   };
 
@@ -186,14 +186,14 @@ describe('a bucket that refuses', () => {
 
   test('is never quoted with its key', async () => {
     const credentials = { accessKeyId: 'AKIA-of-another', secretAccessKey: 'very-secret' };
-    const scratch = createScratch(store.folder, () => Promise.resolve(Infinity));
-    const bucket = createBucket({ ...bucketAt(s3), credentials }, scratch);
+    const temporaryFolder = createTemporaryFolder(store.folder, () => Promise.resolve(Infinity));
+    const bucket = createBucketStore({ ...bucketAt(s3), credentials }, temporaryFolder);
     const said = await Promise.all(
       [
         bucket.check(),
         bucket.open('x'),
         bucket.removeFile('a'.repeat(64)),
-        bucket.use('a', () => Promise.resolve()),
+        bucket.withLocalFile('a', () => Promise.resolve()),
       ].map(messageOf),
     );
     bucket.close();

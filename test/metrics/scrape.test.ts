@@ -2,8 +2,8 @@
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Database } from '../../src/database/client.ts';
-import { createMetrics } from '../../src/observability/metrics.ts';
-import { recently } from '../../src/observability/recent.ts';
+import { cachedRead } from '../../src/metrics/cached-read.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
 import { hear } from '../support/hear.ts';
 import { startLikeness } from '../support/likeness.ts';
 import { readExposition, sumOf, typesOf } from './exposition.ts';
@@ -106,10 +106,10 @@ describe('what is read once in a while', () => {
 
   test('is read by one at a time, and kept for a while', async () => {
     let reads = 0;
-    const value = recently(async () => (reads += 1), { forMs: 60_000, withinMs: 1_000, onFailed });
+    const value = cachedRead(async () => (reads += 1), { forMs: 60_000, withinMs: 1_000, onFailed });
     expect(await Promise.all([value(), value(), value()])).toEqual([1, 1, 1]);
     expect(await value()).toBe(1);
-    const fresh = recently(async () => (reads += 1), { forMs: 0, withinMs: 1_000, onFailed });
+    const fresh = cachedRead(async () => (reads += 1), { forMs: 0, withinMs: 1_000, onFailed });
     expect([await fresh(), await fresh()]).toEqual([2, 3]);
   });
 
@@ -120,7 +120,7 @@ describe('what is read once in a while', () => {
       reads += 1;
       return new Promise<string>((resolve) => (answer = resolve));
     };
-    const value = recently(slow, { forMs: 60_000, withinMs: 5, onFailed });
+    const value = cachedRead(slow, { forMs: 60_000, withinMs: 5, onFailed });
     expect(await value()).toBeUndefined();
     expect(await value()).toBeUndefined();
     expect([reads, failures.length]).toEqual([1, 2]);

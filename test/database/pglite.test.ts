@@ -7,7 +7,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openDatabase } from '../../src/database/client.ts';
+import { openEmbeddedDatabase } from '../../src/database/client.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -42,10 +42,10 @@ describe('a first start that is killed', () => {
     '%s leaves a folder that works',
     async (_when, isTime) => {
       await killWhen(isTime);
-      const database = await openDatabase(folder);
+      const database = await openEmbeddedDatabase(folder);
       const { id } = await database.prisma.user.create({ data: { id: randomUUID() } });
       await database.close();
-      const again = await openDatabase(folder);
+      const again = await openEmbeddedDatabase(folder);
       expect(await again.prisma.user.findMany()).toMatchObject([{ id }]);
       await again.close();
     },
@@ -54,7 +54,7 @@ describe('a first start that is killed', () => {
 });
 
 it('a commit is synced to disk before it is acknowledged, a read syncs nothing', async () => {
-  const database = await openDatabase(folder);
+  const database = await openEmbeddedDatabase(folder);
   const fsync = vi.spyOn(fs, 'fsyncSync');
   syncBuiltinESMExports();
   for (let commits = 1; commits <= 10; commits += 1) {

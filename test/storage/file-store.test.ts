@@ -3,16 +3,16 @@ import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { LimitReachedError } from '../../src/app/refusal.ts';
 import type { OpenDatabase } from '../../src/database/client.ts';
-import { FileGone, fileKey } from '../../src/storage/blob-store.ts';
+import { LimitReachedError } from '../../src/refusal/refusal.ts';
+import { FileNotFound, fileKey } from '../../src/storage/blob-store.ts';
 import { DiskFull, freeBytes } from '../../src/storage/disk-space.ts';
-import { FileTooLarge, type WrittenFile } from '../../src/storage/scratch.ts';
+import { FileTooLarge, type WrittenFile } from '../../src/storage/temporary-folder.ts';
 import { openTestDatabase } from '../support/database.ts';
-import { places, type TestPlace } from '../support/places.ts';
+import { stores, type TestStore } from '../support/stores.ts';
 
 let database: OpenDatabase;
-let store: TestPlace;
+let store: TestStore;
 const ownerId = randomUUID();
 const avatarId = randomUUID();
 const maxBytes = 1_000_000;
@@ -64,9 +64,9 @@ const layTemporary = (name: string, hours: number) => {
   utimesSync(path, at, at);
 };
 
-describe.each(places)('in %s', (_name, openPlace) => {
+describe.each(stores)('in %s', (_name, openStore) => {
   beforeEach(async () => {
-    store = await openPlace(database.prisma);
+    store = await openStore(database.prisma);
   });
   afterEach(async () => {
     await database.prisma.photo.deleteMany();
@@ -121,7 +121,7 @@ describe.each(places)('in %s', (_name, openPlace) => {
 
     test('refuses a file that is not on disk, and the transaction leaves no row', async () => {
       const gone = { hash: 'a'.repeat(64), byteSize: 1 };
-      await expect(record(gone)).rejects.toThrow(FileGone);
+      await expect(record(gone)).rejects.toThrow(FileNotFound);
       expect(await database.prisma.storedFile.count()).toBe(0);
     });
   });
@@ -178,7 +178,7 @@ describe.each(places)('in %s', (_name, openPlace) => {
               });
           });
         } catch (error) {
-          if (!(error instanceof FileGone)) throw error;
+          if (!(error instanceof FileNotFound)) throw error;
           await put(position);
         }
       };
@@ -249,7 +249,7 @@ describe.each(places)('in %s', (_name, openPlace) => {
       { free: 128, work: LimitReachedError, file: 'taken' },
       { free: 127, work: LimitReachedError, file: DiskFull },
     ])('with $free MB free', async ({ free, work, file }) => {
-      const tight = await openPlace(database.prisma, megabytes(free));
+      const tight = await openStore(database.prisma, megabytes(free));
       expect(await outcome(tight.files.assertSpace())).toBe(work);
       expect(await outcome(tight.files.write(Buffer.from('x'), { maxBytes }))).toBe(file);
       await tight.remove();

@@ -3,42 +3,42 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Settings } from '../app/config.ts';
 import type { Database } from '../database/client.ts';
-import { type Place, StorageUnavailable } from './blob-store.ts';
+import { type BlobStore, StorageUnavailable } from './blob-store.ts';
 import { freeBytes } from './disk-space.ts';
-import { createFileStore, type FileStore } from './files.ts';
-import { createFolder } from './folder.ts';
-import { createScratch, type Scratch } from './scratch.ts';
+import { createFileStore, type FileStore } from './file-store.ts';
+import { createFolderStore } from './folder-store.ts';
+import { createTemporaryFolder, type TemporaryFolder } from './temporary-folder.ts';
 
-export type OpenFiles = { files: FileStore; close(): void };
+export type OpenStorage = { files: FileStore; close(): void };
 
 /** Throws StorageMisconfigured when the bucket refuses this server; one that is away for now may come back. */
-export async function openFiles(
+export async function openStorage(
   settings: Settings,
   { dataDir, prisma, log }: { dataDir: string; prisma: Database; log: Logger },
-): Promise<OpenFiles> {
+): Promise<OpenStorage> {
   const folder = join(dataDir, 'files');
   const free = () => freeBytes(folder);
-  const scratch = createScratch(join(folder, 'temporary'), free);
-  const place = await openPlace(settings, folder, scratch);
+  const temporaryFolder = createTemporaryFolder(join(folder, 'temporary'), free);
+  const blobs = await openStore(settings, folder, temporaryFolder);
   try {
-    await place.check();
+    await blobs.check();
   } catch (error) {
     if (!(error instanceof StorageUnavailable)) {
-      place.close();
+      blobs.close();
       throw error;
     }
     log.warn({ err: error }, 'The bucket is away; the server starts without it and waits for it.');
   }
-  return { files: createFileStore({ place, scratch, prisma, log, free }), close: () => place.close() };
+  return { files: createFileStore({ blobs, temporaryFolder, prisma, log, free }), close: () => blobs.close() };
 }
 
-async function openPlace(settings: Settings, folder: string, scratch: Scratch): Promise<Place> {
+async function openStore(settings: Settings, folder: string, temporaryFolder: TemporaryFolder): Promise<BlobStore> {
   const { S3_BUCKET, S3_ENDPOINT, S3_REGION, S3_FORCE_PATH_STYLE, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = settings;
-  if (S3_BUCKET === undefined) return createFolder(folder);
+  if (S3_BUCKET === undefined) return createFolderStore(folder);
   // The SDK takes 0.2 seconds and 20 MB to load: only for those who use it.
-  const { createBucket } = await import('./bucket.ts');
+  const { createBucketStore } = await import('./bucket-store.ts');
   const hasKey = S3_ACCESS_KEY_ID !== undefined && S3_SECRET_ACCESS_KEY !== undefined;
-  return createBucket(
+  return createBucketStore(
     {
       bucket: S3_BUCKET,
       endpoint: S3_ENDPOINT,
@@ -46,6 +46,6 @@ async function openPlace(settings: Settings, folder: string, scratch: Scratch): 
       forcePathStyle: S3_FORCE_PATH_STYLE === 'on',
       credentials: hasKey ? { accessKeyId: S3_ACCESS_KEY_ID, secretAccessKey: S3_SECRET_ACCESS_KEY } : undefined,
     },
-    scratch,
+    temporaryFolder,
   );
 }

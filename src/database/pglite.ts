@@ -16,13 +16,13 @@ export type EmbeddedDatabase = { pglite: PGlite; close(): Promise<void> };
 const startParams = [...PGlite.defaultStartParams.filter((param) => param !== '-F'), '-c', 'wal_sync_method=fsync'];
 
 /** The data folder is no place to write to, or its database does not open. The message is all that the user needs. */
-export class DataFolderUnusable extends Error {}
+export class DataFolderError extends Error {}
 
 /**
  * Opens the database of a data folder, making it when it is not there. Throws DataFolderInUse when another process has
- * it, and DataFolderUnusable.
+ * it, and DataFolderError.
  */
-export async function openEmbedded(dataDir: string): Promise<EmbeddedDatabase> {
+export async function openPglite(dataDir: string): Promise<EmbeddedDatabase> {
   const unlock = take(dataDir);
   try {
     const pglite = await open(dataDir);
@@ -48,7 +48,7 @@ function take(dataDir: string): () => void {
     return lockFolder(dataDir);
   } catch (error) {
     if (error instanceof DataFolderInUse) throw error;
-    throw new DataFolderUnusable(
+    throw new DataFolderError(
       `DATA_DIR: ${dataDir} is not a folder that this server can write to (${reasonOf(error)}).`,
       { cause: error },
     );
@@ -73,7 +73,7 @@ async function open(dataDir: string): Promise<PGlite> {
     }
     return pglite;
   } catch (error) {
-    throw new DataFolderUnusable(
+    throw new DataFolderError(
       `The database in ${folder} does not open (${reasonOf(error)}). Is the disk full, or the folder of another version or damaged? Restore it from a backup, or give this server a new folder with DATA_DIR.`,
       { cause: error },
     );

@@ -1,8 +1,8 @@
 /** What this repository replaces of Prisma's adapter over PGlite: transactions and scripts. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { pgliteAdapter } from '../../src/database/adapter.ts';
 import type { OpenDatabase } from '../../src/database/client.ts';
+import { pgliteAdapter } from '../../src/database/pglite-adapter.ts';
 import { openTestDatabase } from '../support/database.ts';
 
 let database: OpenDatabase;

@@ -1,8 +1,8 @@
 /** Why a caller is not let in. */
 
 /** 401: the credentials are missing or no good. 403: they are good, and not for this. 400: they cannot be read. */
-export class AccessRefused extends Error {
-  override name = 'AccessRefused';
+export class AccessDenied extends Error {
+  override name = 'AccessDenied';
   readonly status: 400 | 401 | 403;
   /** What a WWW-Authenticate header says beside the scheme (RFC 6750); undefined with 403. */
   readonly challenge: string | undefined;
@@ -19,9 +19,7 @@ export class AccessRefused extends Error {
 const describable = (message: string) => message.replaceAll(/[^ !#-[\]-~]/g, "'");
 
 export const missing = () =>
-  new AccessRefused(
-    'Send an API key or a token: the header `Authorization: Bearer …`, or the same in connection_init.',
-  );
-export const invalid = (message: string) => new AccessRefused(message, { error: 'invalid_token' });
-export const malformed = (message: string) => new AccessRefused(message, { status: 400 });
-export const forbidden = (message: string) => new AccessRefused(message, { status: 403 });
+  new AccessDenied('Send an API key or a token: the header `Authorization: Bearer …`, or the same in connection_init.');
+export const invalid = (message: string) => new AccessDenied(message, { error: 'invalid_token' });
+export const malformed = (message: string) => new AccessDenied(message, { status: 400 });
+export const forbidden = (message: string) => new AccessDenied(message, { status: 403 });

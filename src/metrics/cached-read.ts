@@ -5,7 +5,7 @@ import { within } from '../runtime/timers.ts';
  * Returns the value, `forMs` old at most; undefined when it could not be read, or not within `withinMs`. A read that takes
  * longer goes on, and whoever asks meanwhile waits for that one: asking again and again adds no load.
  */
-export function recently<T>(
+export function cachedRead<T>(
   read: () => Promise<T>,
   { forMs, withinMs, onFailed }: { forMs: number; withinMs: number; onFailed: (error: unknown) => void },
 ): () => Promise<T | undefined> {

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { localViewer, type Session } from '../../src/access/session.ts';
-import { SessionWatch } from '../../src/access/session-watch.ts';
+import { SessionMonitor } from '../../src/access/session-monitor.ts';
 import { createApiKey, revokeApiKey } from '../../src/apikey/commands.ts';
 import { databases, onPostgres, type ServerDatabase, tellSkipped } from '../support/databases.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
@@ -182,7 +182,7 @@ describe('what it holds', () => {
     onTestFinished(() => void vi.useRealTimers());
     const findMany = vi.fn<(asked: { where: { id: { in: string[] } } }) => Promise<{ id: string }[]>>(() => ask());
     const prisma = { apiKey: { findMany } } as unknown as TestLikeness['app']['prisma'];
-    const watch = new SessionWatch({ prisma, now: () => new Date(), log: pino({ enabled: false }) });
+    const watch = new SessionMonitor({ prisma, now: () => new Date(), log: pino({ enabled: false }) });
     const session = (of: Partial<Session>): Session => ({
       viewer: localViewer,
       scopes: new Set(),

@@ -1,8 +1,8 @@
 /** Removing files that nothing refers to. */
 import type { Prisma } from '../../prisma/generated/client/client.ts';
 import type { Database } from '../database/client.ts';
-import type { Kept, Place } from './blob-store.ts';
-import { isOlderThan } from './scratch.ts';
+import type { BlobStore, StoredBlob } from './blob-store.ts';
+import { isOlderThan } from './temporary-folder.ts';
 
 export const hourMs = 60 * 60 * 1000;
 const weekMs = 7 * 24 * hourMs;
@@ -21,13 +21,13 @@ const unused = {
  * held while it does, so that whoever records the same content meanwhile waits, then finds the file gone, and writes it
  * again. A crash in between leaves a row that nobody uses without its file; the next run removes it.
  */
-export async function removeUnused(prisma: Database, place: Place, hashes?: string[]): Promise<number> {
+export async function removeUnused(prisma: Database, blobs: BlobStore, hashes?: string[]): Promise<number> {
   let removed = 0;
-  for (let batch = batchSize; batch === batchSize; removed += batch) batch = await removeBatch(prisma, place, hashes);
+  for (let batch = batchSize; batch === batchSize; removed += batch) batch = await removeBatch(prisma, blobs, hashes);
   return removed;
 }
 
-async function removeBatch(prisma: Database, place: Place, hashes: string[] | undefined): Promise<number> {
+async function removeBatch(prisma: Database, blobs: BlobStore, hashes: string[] | undefined): Promise<number> {
   return prisma.$transaction(async (tx) => {
     const find = (where: Prisma.StoredFileWhereInput) =>
       tx.storedFile.findMany({ where: { ...unused, ...where }, select: { hash: true }, take: batchSize });
@@ -41,7 +41,7 @@ async function removeBatch(prisma: Database, place: Place, hashes: string[] | un
     const gone = (await find({ hash: { in: locked.map((file) => file.hash) } })).map((file) => file.hash);
     await tx.storedFile.deleteMany({ where: { hash: { in: gone } } });
     // All have ended before the lock is let go of, also when one fails: none may remove what is written again after it.
-    const removals = await Promise.allSettled(gone.map((hash) => place.removeFile(hash)));
+    const removals = await Promise.allSettled(gone.map((hash) => blobs.removeFile(hash)));
     const failed = removals.find((removal) => removal.status === 'rejected');
     if (failed) throw failed.reason;
     return gone.length;
@@ -52,7 +52,7 @@ async function removeBatch(prisma: Database, place: Place, hashes: string[] | un
  * Gives files that no row knows a row that nobody uses: removing them is then the same as removing any other. Whoever
  * just wrote one of them, to record it in a moment, then writes it again.
  */
-export async function adopt(prisma: Database, found: string[]): Promise<void> {
+export async function recordOrphans(prisma: Database, found: string[]): Promise<void> {
   const known = await knownOf(prisma, found);
   const orphans = found.filter((hash) => !known.has(hash));
   if (orphans.length === 0) return;
@@ -66,18 +66,18 @@ export async function adopt(prisma: Database, found: string[]): Promise<void> {
  * Finds what crashes left, and removes it or gives it to `removeUnused`. Looks at every file that there is. What another
  * process has just written is younger than an hour, and left alone.
  */
-export async function searchPlace(prisma: Database, place: Place): Promise<void> {
-  for await (const kept of place.list()) {
+export async function sweepStore(prisma: Database, blobs: BlobStore): Promise<void> {
+  for await (const kept of blobs.list()) {
     const files = kept.filter(({ isRendition, writtenAt }) => !isRendition && isOlderThan(hourMs, writtenAt));
-    await adopt(prisma, hashesOf(files));
+    await recordOrphans(prisma, hashesOf(files));
     const renditions = kept.filter(({ isRendition }) => isRendition);
     const known = await knownOf(prisma, hashesOf(renditions));
     const stale = renditions.filter(({ hash, writtenAt }) => !known.has(hash) || isOlderThan(weekMs, writtenAt));
-    await place.remove(stale.map(({ key }) => key));
+    await blobs.remove(stale.map(({ key }) => key));
   }
 }
 
-const hashesOf = (kept: Kept[]) => [...new Set(kept.map(({ hash }) => hash))];
+const hashesOf = (kept: StoredBlob[]) => [...new Set(kept.map(({ hash }) => hash))];
 
 async function knownOf(prisma: Database, hashes: string[]): Promise<Set<string>> {
   if (hashes.length === 0) return new Set();

@@ -14,12 +14,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import type { Database } from '../../src/database/client.ts';
-import type { Place } from '../../src/storage/blob-store.ts';
-import { type BucketSettings, createBucket } from '../../src/storage/bucket.ts';
+import type { BlobStore } from '../../src/storage/blob-store.ts';
+import { type BucketSettings, createBucketStore } from '../../src/storage/bucket-store.ts';
 import { freeBytes } from '../../src/storage/disk-space.ts';
-import { createFileStore, type FileStore } from '../../src/storage/files.ts';
-import { createFolder } from '../../src/storage/folder.ts';
-import { createScratch } from '../../src/storage/scratch.ts';
+import { createFileStore, type FileStore } from '../../src/storage/file-store.ts';
+import { createFolderStore } from '../../src/storage/folder-store.ts';
+import { createTemporaryFolder } from '../../src/storage/temporary-folder.ts';
 import { s3Key, TestS3 } from './s3.ts';
 
 /** What lies there, by key. */
@@ -34,22 +34,22 @@ type Hands = {
   keys(): string[];
 };
 
-export type TestPlace = Hands & {
+export type TestStore = Hands & {
   files: FileStore;
-  place: Place;
+  blobs: BlobStore;
   folder: string;
   temporary(): string[];
   remove(): Promise<void>;
 };
 
-export type OpenPlace = (prisma: Database, free?: () => Promise<number>) => Promise<TestPlace>;
+export type OpenStore = (prisma: Database, free?: () => Promise<number>) => Promise<TestStore>;
 
-const inFolder: OpenPlace = async (prisma, free) => {
+const inFolder: OpenStore = async (prisma, free) => {
   const { folder, ...parts } = prepare(free);
   const at = (key: string) => join(folder, key);
-  const place = createFolder(folder);
+  const blobs = createFolderStore(folder);
   return {
-    ...opened(prisma, place, { folder, ...parts }),
+    ...opened(prisma, blobs, { folder, ...parts }),
     has: (key) => existsSync(at(key)),
     read: (key) => readFileSync(at(key)),
     lay(key, hours, bytes = Buffer.from('x')) {
@@ -68,19 +68,19 @@ const inFolder: OpenPlace = async (prisma, free) => {
   };
 };
 
-const inBucket: OpenPlace = async (prisma, free) => openBucketAt(await new TestS3().start(), prisma, free);
+const inBucket: OpenStore = async (prisma, free) => openBucketAt(await new TestS3().start(), prisma, free);
 
 /** A bucket's store with its server, which is stopped with it. */
-export function openBucketAt(s3: TestS3, prisma: Database, free?: () => Promise<number>): TestPlace {
+export function openBucketAt(s3: TestS3, prisma: Database, free?: () => Promise<number>): TestStore {
   const { folder, ...parts } = prepare(free);
-  const place = createBucket(bucketAt(s3), parts.scratch);
+  const blobs = createBucketStore(bucketAt(s3), parts.temporaryFolder);
   const at = (key: string) => {
     const object = s3.objects.get(key);
     if (object === undefined) throw new Error(`There is no ${key}.`);
     return object;
   };
   return {
-    ...opened(prisma, place, { folder, ...parts }),
+    ...opened(prisma, blobs, { folder, ...parts }),
     has: (key) => s3.objects.has(key),
     read: (key) => at(key).bytes,
     lay: (key, hours, bytes = Buffer.from('x')) =>
@@ -89,7 +89,7 @@ export function openBucketAt(s3: TestS3, prisma: Database, free?: () => Promise<
     writtenAt: (key) => at(key).modifiedAt,
     keys: () => [...s3.objects.keys()].sort(),
     async remove() {
-      place.close();
+      blobs.close();
       await s3.stop();
       rmSync(folder, { recursive: true, force: true });
     },
@@ -104,7 +104,7 @@ export const bucketAt = ({ bucket, url }: TestS3): BucketSettings => ({
   credentials: s3Key,
 });
 
-export const places: [string, OpenPlace][] = [
+export const stores: [string, OpenStore][] = [
   ['a folder', inFolder],
   ['a bucket', inBucket],
 ];
@@ -112,14 +112,14 @@ export const places: [string, OpenPlace][] = [
 function prepare(given?: () => Promise<number>) {
   const folder = mkdtempSync(join(tmpdir(), 'likeness-files-'));
   const free = given ?? (() => freeBytes(folder));
-  return { folder, free, scratch: createScratch(join(folder, 'temporary'), free) };
+  return { folder, free, temporaryFolder: createTemporaryFolder(join(folder, 'temporary'), free) };
 }
 
-function opened(prisma: Database, place: Place, { folder, free, scratch }: ReturnType<typeof prepare>) {
+function opened(prisma: Database, blobs: BlobStore, { folder, free, temporaryFolder }: ReturnType<typeof prepare>) {
   const temporary = join(folder, 'temporary');
   return {
-    files: createFileStore({ place, scratch, prisma, log: pino({ enabled: false }), free }),
-    place,
+    files: createFileStore({ blobs, temporaryFolder, prisma, log: pino({ enabled: false }), free }),
+    blobs,
     folder,
     temporary: () => (existsSync(temporary) ? readdirSync(temporary) : []),
   };

@@ -2,7 +2,7 @@
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { liveAt, startLikeness } from '../support/likeness.ts';
+import { liveAt, startLikeness } from '../../support/likeness.ts';
 
 async function open(options: Parameters<typeof startLikeness>[0] = {}) {
   const likeness = await startLikeness(options);

@@ -9,18 +9,18 @@ import { pipeline } from 'node:stream/promises';
 import { GetObjectCommand, NoSuchKey, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
 import { S3Driver } from 'flydrive/drivers/s3';
 import {
-  FileGone,
+  type BlobStore,
+  FileNotFound,
   fileKey,
-  type Kept,
   type OpenFile,
-  type Place,
   readKey,
   renditionsOf,
   StorageMisconfigured,
   StorageUnavailable,
+  type StoredBlob,
 } from './blob-store.ts';
 import type { ByteRange } from './range.ts';
-import type { Scratch } from './scratch.ts';
+import type { TemporaryFolder } from './temporary-folder.ts';
 
 export type BucketSettings = {
   bucket: string;
@@ -40,10 +40,10 @@ const silenceMs = 30_000;
 /** The first try and what the SDK tries again by itself: throttling, a connection that broke, an answer of 5xx. */
 const attempts = 3;
 
-export function createBucket(
+export function createBucketStore(
   { bucket, endpoint, region, forcePathStyle, credentials }: BucketSettings,
-  scratch: Scratch,
-): Place {
+  temporaryFolder: TemporaryFolder,
+): BlobStore {
   const connect = (socketTimeout: number) =>
     new S3Client({
       region,
@@ -90,7 +90,7 @@ export function createBucket(
   const page = async (prefix: string, paginationToken?: string) => {
     const options = { recursive: true, ...(paginationToken !== undefined && { paginationToken }) };
     const listed = await known(questions.listAll(prefix, options));
-    const kept: Kept[] = [];
+    const kept: StoredBlob[] = [];
     for (const object of listed.objects) {
       const named = object.isFile ? readKey(object.key) : undefined;
       if (!object.isFile || named === undefined) continue;
@@ -118,17 +118,17 @@ export function createBucket(
         byteSize: size,
         async read(range) {
           const body = await read(key, range);
-          if (body === undefined) throw new FileGone(readKey(key)?.hash ?? key);
+          if (body === undefined) throw new FileNotFound(readKey(key)?.hash ?? key);
           return body;
         },
         close: () => Promise.resolve(),
       };
     },
-    async use(hash, work) {
-      const path = await scratch.newPath();
+    async withLocalFile(hash, work) {
+      const path = await temporaryFolder.newPath();
       try {
         const body = await read(fileKey(hash));
-        if (body === undefined) throw new FileGone(hash);
+        if (body === undefined) throw new FileNotFound(hash);
         await carry(body, path);
         return await work(path);
       } finally {

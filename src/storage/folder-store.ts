@@ -3,18 +3,18 @@ import { existsSync } from 'node:fs';
 import { access, constants, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
-  FileGone,
+  type BlobStore,
+  FileNotFound,
   fileKey,
-  type Kept,
   type OpenFile,
-  type Place,
   readKey,
   renditionsOf,
   StorageMisconfigured,
+  type StoredBlob,
 } from './blob-store.ts';
-import { namesIn, sync, writtenAtOf } from './scratch.ts';
+import { namesIn, sync, writtenAtOf } from './temporary-folder.ts';
 
-export function createFolder(folder: string): Place {
+export function createFolderStore(folder: string): BlobStore {
   const pathOf = (key: string) => join(folder, key);
   return {
     async put(path, key) {
@@ -32,12 +32,12 @@ export function createFolder(folder: string): Place {
     },
     byteSize: async (key) => (await unlessGone(stat(pathOf(key))))?.size,
     open: (key) => openFile(pathOf(key)),
-    async use(hash, work) {
+    async withLocalFile(hash, work) {
       const path = pathOf(fileKey(hash));
       try {
         return await work(path);
       } catch (error) {
-        throw existsSync(path) ? error : new FileGone(hash);
+        throw existsSync(path) ? error : new FileNotFound(hash);
       }
     },
     async removeFile(hash) {
@@ -88,7 +88,7 @@ async function parentsIn(folder: string): Promise<string[]> {
   return [...parents, ...drawn.map((hash) => `renditions/${hash}`)];
 }
 
-async function look(key: string, path: string): Promise<Kept | undefined> {
+async function look(key: string, path: string): Promise<StoredBlob | undefined> {
   const named = readKey(key);
   const writtenAt = named && (await writtenAtOf(path));
   return writtenAt && { key, ...named, writtenAt };

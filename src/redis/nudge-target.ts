@@ -2,12 +2,15 @@
 import { randomUUID } from 'node:crypto';
 import { createRedisEventTarget } from '@graphql-yoga/redis-event-target';
 import type { NudgeTarget } from '../events/nudges.ts';
-import type { RedisClients } from './redis.ts';
+import type { RedisClients } from './redis-clients.ts';
 
 type Sent = { by: string; detail: string };
 
 /** `prefix` is of this installation: another may use the same Redis. */
-export function redisNudges({ commands, listener }: Pick<RedisClients, 'commands' | 'listener'>, prefix: string) {
+export function createRedisNudgeTarget(
+  { commands, listener }: Pick<RedisClients, 'commands' | 'listener'>,
+  prefix: string,
+) {
   const own = randomUUID();
   const here = new EventTarget();
   const there = createRedisEventTarget<CustomEvent<Sent>>({

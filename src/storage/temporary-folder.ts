@@ -4,11 +4,11 @@ import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { failpoint } from '../runtime/failpoint.ts';
-import { assertWritable } from './disk-space.ts';
+import { assertSpaceForFile } from './disk-space.ts';
 
 export type WrittenFile = { hash: string; byteSize: number };
 
-export type Scratch = ReturnType<typeof createScratch>;
+export type TemporaryFolder = ReturnType<typeof createTemporaryFolder>;
 
 /** More bytes came than the file may have. */
 export class FileTooLarge extends Error {
@@ -17,7 +17,7 @@ export class FileTooLarge extends Error {
   }
 }
 
-export function createScratch(folder: string, free: () => Promise<number>) {
+export function createTemporaryFolder(folder: string, free: () => Promise<number>) {
   const newPath = async () => {
     await mkdir(folder, { recursive: true });
     return join(folder, randomUUID());
@@ -31,7 +31,7 @@ export function createScratch(folder: string, free: () => Promise<number>) {
       bytes: Readable | Uint8Array,
       { maxBytes }: { maxBytes: number },
     ): Promise<WrittenFile & { path: string }> {
-      await assertWritable(free);
+      await assertSpaceForFile(free);
       const path = await newPath();
       try {
         return { path, ...(await copyHashed(bytes, path, maxBytes)) };

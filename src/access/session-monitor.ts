@@ -14,7 +14,7 @@ const answerWithinMs = 5_000;
 /** setTimeout's longest delay. */
 const longestMs = 2 ** 31 - 1;
 
-export class SessionWatch {
+export class SessionMonitor {
   readonly #prisma: App['prisma'];
   readonly #now: () => Date;
   readonly #log: Logger;
