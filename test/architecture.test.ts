@@ -205,9 +205,9 @@ describe('one door each', () => {
     expect(importers(/^@fal-ai\/client/)).toEqual(['fal/client.ts']);
   });
 
-  test('only observability/ imports Prometheus and OpenTelemetry', () => {
-    expect(importers(/^prom-client/).filter((path) => !path.startsWith('observability/'))).toEqual([]);
-    expect(importers(/^@opentelemetry\//)).toEqual(['tracing/trace.ts', 'tracing/exporter.ts']);
+  test('only metrics/ imports Prometheus, and only tracing/ OpenTelemetry', () => {
+    expect(importers(/^prom-client/).filter((path) => !path.startsWith('metrics/'))).toEqual([]);
+    expect(importers(/^@opentelemetry\//)).toEqual(['tracing/exporter.ts', 'tracing/trace.ts']);
   });
 
   test('the simulated fal imports nothing of ours but the endpoints', () => {
