@@ -72,11 +72,7 @@ describe('arrows point one way', () => {
             'runtime',
             'remote-file',
           ].includes(room),
-        (target, { room, path }) =>
-          inRoom(target, features) &&
-          !(room === 'job' && allowed.test(target)) &&
-          // What retries a job of either kind names the refusals of both.
-          !/^job\/(retry\.graphql|commands\/retry-job)\.ts$/.test(path),
+        (target, { room }) => inRoom(target, features) && !(room === 'job' && allowed.test(target)),
       ),
     ).toEqual([]);
   });

@@ -132,7 +132,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       dailyBudgetTenths: settings.DAILY_CREDITS === undefined ? null : toTenths(settings.DAILY_CREDITS),
     };
     const falMode = settings.FAL_MODE === 'live' ? ('LIVE' as const) : ('SIMULATED' as const);
-    const shared = { prisma, events, files, steps, log, now, falLimits, falMode, deadlineMs };
+    const shared = { prisma, events, files, steps, log, now, falLimits, falMode, deadlineMs, metering };
     const allowLoopback = isLoopback(new URL(baseUrl ?? 'https://fal.run').hostname);
     const parts = { ...shared, allowLoopback, fal: options.runner?.fal ?? fal };
     const publicUrl = settings.PUBLIC_URL?.replace(/\/$/, '');
@@ -154,7 +154,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       requestsPerAddress: settings.REQUESTS_PER_ADDRESS,
       ...options.limits,
     };
-    const app: App = { ...shared, urls, tasks, metering, limits };
+    const app: App = { ...shared, urls, tasks, limits };
 
     const worker = new Worker(runner, {
       ...options.worker,

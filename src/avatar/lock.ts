@@ -5,13 +5,18 @@ import type { Tx } from '../database/client.ts';
 import { NotFoundError } from '../refusal/refusal.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';
 
+/** The viewer's avatar, read without a lock. Throws NotFoundError. */
+export async function findAvatar(db: Tx, viewer: Viewer, key: AvatarKey): Promise<Avatar> {
+  const avatar = await db.avatar.findUnique({ where: ownAvatar(viewer, key) });
+  if (avatar === null) throw new NotFoundError('avatar');
+  return avatar;
+}
+
 /**
- * The avatar that a job is started on or a photo is added to, in the transaction that does it: it cannot be deleted until
- * that has ended, and a second start on it waits and then sees the first. See own.ts for the order. Throws NotFoundError.
+ * The viewer's avatar, locked until the transaction ends: it cannot be deleted meanwhile, and a second start on it waits
+ * and then sees the first. access/ownership.ts has the order of locks. Throws NotFoundError.
  */
 export async function lockAvatar(tx: Tx, viewer: Viewer, key: AvatarKey): Promise<Avatar> {
   await tx.$queryRaw`SELECT 1 FROM "Avatar" WHERE "id" = ${key.id}::uuid FOR NO KEY UPDATE`;
-  const avatar = await tx.avatar.findUnique({ where: ownAvatar(viewer, key) });
-  if (avatar === null) throw new NotFoundError('avatar');
-  return avatar;
+  return await findAvatar(tx, viewer, key);
 }

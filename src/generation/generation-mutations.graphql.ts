@@ -8,6 +8,7 @@ import { ErrorInterface } from '../graphql/error-types.ts';
 import { EndpointRetiredError } from '../job/capacity/retired-endpoints.ts';
 import { IdempotencyConflictError } from '../job/commands/start-job.ts';
 import { Generation } from '../job/job.graphql.ts';
+import { registerStartRefusals } from '../job/start-refusals.ts';
 import { InsufficientCreditsError } from '../ledger/account.ts';
 import { InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { startGeneration } from './commands.ts';
@@ -69,7 +70,7 @@ export const StartGenerationInput = builder.inputType('StartGenerationInput', {
   }),
 });
 
-/** What startGeneration, and planGeneration with it, may answer instead. */
+/** The refusals of startGeneration and planGeneration. */
 export const whyNoGeneration = [
   InvalidInputError,
   NotFoundError,
@@ -80,6 +81,7 @@ export const whyNoGeneration = [
   InsufficientCreditsError,
   LimitReachedError,
 ] as const;
+registerStartRefusals(whyNoGeneration);
 
 builder.mutationField('startGeneration', (t) =>
   t.errorUnionField({

@@ -7,6 +7,7 @@ import { type Picture, readPicture } from '../image/read-picture.ts';
 import type { Task } from '../job/task.ts';
 import { lookAt } from '../remote-file/inspect.ts';
 import type { WrittenFile } from '../storage/temporary-folder.ts';
+import { retryGeneration, type StartParts } from './commands.ts';
 import { type LoraParts, loraUrl } from './lora.ts';
 import { fieldName } from './settings/names.ts';
 import { endpointOf, modelOf } from './settings/settings.ts';
@@ -24,7 +25,7 @@ export type KeptImages = {
 
 type KeptImage = WrittenFile & Picture & { hasNsfwConcepts: boolean };
 
-export function generationTask(parts: LoraParts): Task<KeptImages> {
+export function generationTask(parts: LoraParts & StartParts): Task<KeptImages> {
   const { fal, files } = parts;
 
   /** One image of fal's answer: streamed to disk, decoded to its end, and then kept. */
@@ -94,6 +95,8 @@ export function generationTask(parts: LoraParts): Task<KeptImages> {
         data: { loraSeenAt: null },
       });
     },
+
+    retry: (job) => retryGeneration(parts, { id: job.ownerId }, job),
 
     fieldName: (job, falField) => fieldName(modelOf(job.endpoint), falField),
   };

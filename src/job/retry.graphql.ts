@@ -1,38 +1,23 @@
-/** GraphQL: starting an ended job anew. */
-
-import { AvatarNotReadyError, AvatarRuleError } from '../generation/rules.ts';
+/** GraphQL: the mutation that starts an ended job anew. */
 import { builder } from '../graphql/builder.ts';
-import { InsufficientCreditsError } from '../ledger/account.ts';
-import { InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
-import { DatasetNotReadyError } from '../training/rules.ts';
-import { EndpointRetiredError } from './capacity/retired-endpoints.ts';
 import { retryJob } from './commands/retry-job.ts';
-import { JobActiveError } from './commands/start-job.ts';
+import { IdempotencyConflictError, JobActiveError } from './commands/start-job.ts';
 import { Generation, jobTypeName, Training } from './job.graphql.ts';
 import { jobKey } from './key.ts';
+import { startRefusals } from './start-refusals.ts';
 
-builder.mutationField('retryJob', (t) =>
-  t.errorUnionField({
-    types: [
-      Training,
-      Generation,
-      InvalidInputError,
-      NotFoundError,
-      JobActiveError,
-      AvatarNotReadyError,
-      AvatarRuleError,
-      DatasetNotReadyError,
-      EndpointRetiredError,
-      InsufficientCreditsError,
-      LimitReachedError,
-    ],
+builder.mutationField('retryJob', (t) => {
+  // A retry takes no idempotency key, and only a retry meets a job of its own that still runs.
+  const refusals = startRefusals().filter((refusal) => refusal !== IdempotencyConflictError);
+  return t.errorUnionField({
+    types: [Training, Generation, ...new Set([JobActiveError, ...refusals])],
     description:
-      'Starts a new job with the input of an ended one, whatever its end was, by the rules of now. The ended job stays as it is.',
+      'Starts a new job with the input of an ended one, however it ended, by the rules of now. The ended job stays as it is.',
     union: {
       description: 'The new job, or why there is none.',
       resolveType: (job) => jobTypeName(job as { kind: 'TRAINING' | 'GENERATION' }),
     },
     args: { jobId: t.arg.id({ required: true, description: 'The ended job.' }) },
     resolve: async (_root, { jobId }, { app, viewer }) => await retryJob(app, viewer, jobKey(jobId)),
-  }),
-);
+  });
+});

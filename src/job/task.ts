@@ -28,6 +28,9 @@ export interface Task<Kept extends KeptFiles = KeptFiles> {
   /** Undoes what starting did, in the transaction that makes the job FAILED or CANCELLED: an avatar is no longer TRAINING. */
   release(tx: Tx, job: Job, end: 'FAILED' | 'CANCELLED'): Promise<void>;
 
+  /** Starts a new job of the same owner with the input of this ended one. Throws JobActiveError while it runs, and the kind's refusals. */
+  retry(job: Job): Promise<Job>;
+
   /** A field of fal's input, as `image_size.width`, in the words of this API's own input: `settings.fluxLora.imageSize.width`. */
   fieldName(job: Job, falField: string): string;
 }

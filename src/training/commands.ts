@@ -1,11 +1,19 @@
-/** What can be done about trainings, one transaction each. */
+/** Starts, plans and retries trainings. The avatar's kind decides the trainer. */
+import type { z } from 'zod';
 import type { Avatar, Job, TrainingPreset } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app/app.ts';
 import type { AvatarKey } from '../avatar/key.ts';
-import { lockAvatar } from '../avatar/lock.ts';
+import { findAvatar, lockAvatar } from '../avatar/lock.ts';
 import type { Tx } from '../database/client.ts';
 import { idempotencyOf } from '../job/commands/idempotency.ts';
-import { JobActiveError, type JobPlan, type NewJob, planJob, startJob } from '../job/commands/start-job.ts';
+import {
+  JobActiveError,
+  type JobPlan,
+  type JobRequest,
+  type NewJob,
+  planJob,
+  startJob,
+} from '../job/commands/start-job.ts';
 import { isEnded } from '../job/state.ts';
 import { InvalidInputError, parseInput } from '../refusal/refusal.ts';
 import { assertDatasetReady, type Overrides, startTrainingInput, trainerIssues } from './rules.ts';
@@ -13,74 +21,88 @@ import { checkedInput } from './settings/names.ts';
 import { endpointOf, presetSettings, type Trainer, trainerOf } from './settings/settings.ts';
 import { inputOf, type TrainingInput, trainerOfEndpoint } from './settings/wire.ts';
 
-type Parts = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'now' | 'metering'>;
+/** What starting a training needs of the app. */
+export type StartParts = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'now' | 'metering'>;
+
+export type StartTraining = z.input<ReturnType<typeof startTrainingInput>> & { avatar: AvatarKey };
 
 /**
  * Starts to train an avatar from its photos, or from a ready archive. An avatar without a model is TRAINING until the job
- * has ended; a READY one stays READY. Throws InvalidInputError, NotFoundError, DatasetNotReadyError, JobActiveError, IdempotencyConflictError,
- * EndpointRetiredError, InsufficientCreditsError, LimitReachedError.
+ * has ended; a READY one stays READY. Throws InvalidInputError, NotFoundError, DatasetNotReadyError, JobActiveError,
+ * IdempotencyConflictError, EndpointRetiredError, InsufficientCreditsError, LimitReachedError.
  */
-export async function startTraining(app: Parts, viewer: Viewer, key: AvatarKey, input: unknown): Promise<Job> {
-  const { idempotency, create } = asked(app, viewer, key, input);
-  return await startJob(app, viewer, idempotency, create);
+export async function startTraining(app: StartParts, viewer: Viewer, input: StartTraining): Promise<Job> {
+  return await startJob(app, viewer, newTraining(app, viewer, input));
 }
 
-/** What startTraining would do, and nothing done. Throws what it would throw. */
-export async function planTraining(app: Parts, viewer: Viewer, key: AvatarKey, input: unknown): Promise<JobPlan> {
-  const { idempotency, create } = asked(app, viewer, key, input);
-  return await planJob(app, viewer, idempotency, create);
-}
-
-/** Throws InvalidInputError. */
-function asked(app: Parts, viewer: Viewer, key: AvatarKey, input: unknown) {
-  const { idempotencyKey, ...parsed } = parseInput(startTrainingInput(app.falMode), input);
-  const create = async (tx: Tx): Promise<NewJob> => {
-    await app.files.assertSpace();
-    const avatar = await lockAvatar(tx, viewer, key);
-    return await newTraining(tx, avatar, {
-      preset: parsed.preset,
-      input: inputFor(avatar, parsed.preset, parsed.settings ?? {}),
-      datasetUrl: parsed.datasetUrl ?? null,
-    });
-  };
-  return { idempotency: idempotencyOf('startTraining', idempotencyKey, { avatarId: key.id, ...parsed }), create };
+/** What startTraining would start, and what it would cost. Takes no lock and writes nothing. Throws what it would throw. */
+export async function planTraining(app: StartParts, viewer: Viewer, input: StartTraining): Promise<JobPlan> {
+  return await planJob(app, viewer, newTraining(app, viewer, input));
 }
 
 /**
- * Starts a training with the input of one that has ended: the same settings and archive, or the avatar's photos as they
- * are now. Throws NotFoundError, DatasetNotReadyError, JobActiveError, EndpointRetiredError, LimitReachedError.
+ * Starts a new training with the settings of an ended one, from its archive or from the avatar's current photos. Throws
+ * JobActiveError while the old one runs, and what startTraining throws but InvalidInputError and IdempotencyConflictError.
  */
-export async function retryTraining(app: Parts, viewer: Viewer, job: Job): Promise<Job> {
+export async function retryTraining(app: StartParts, viewer: Viewer, job: Job): Promise<Job> {
+  return await startJob(app, viewer, repeatedTraining(viewer, job));
+}
+
+/** Throws InvalidInputError. */
+function newTraining(app: StartParts, viewer: Viewer, { avatar: key, ...input }: StartTraining): JobRequest<Avatar> {
+  const { idempotencyKey, ...training } = parseInput(startTrainingInput(app.falMode), input);
+  return {
+    ...avatarOf(viewer, key),
+    idempotency: idempotencyOf('startTraining', idempotencyKey, { avatarId: key.id, ...training }),
+    plan: (db, avatar) =>
+      planOf(db, avatar, {
+        preset: training.preset,
+        input: inputFor(avatar, training.preset, training.settings ?? {}),
+        datasetUrl: training.datasetUrl ?? null,
+      }),
+    record: markTraining,
+  };
+}
+
+/** Throws JobActiveError. */
+function repeatedTraining(viewer: Viewer, job: Job): JobRequest<Avatar> {
   if (!isEnded(job.status)) {
     throw new JobActiveError('This training has not ended yet. Wait for its end, or cancel it first.', job);
   }
-  return startJob(app, viewer, undefined, async (tx) => {
-    await app.files.assertSpace();
-    const avatar = await lockAvatar(tx, viewer, { id: job.avatarId });
-    const training = await newTraining(tx, avatar, {
-      preset: job.trainingPreset,
-      input: inputOf[trainerOfEndpoint(job.endpoint)].parse(job.input),
-      // Of no photos: the archive is the caller's own. Else it was packed from the photos then, and is packed anew.
-      datasetUrl: job.photoCount === 0 ? job.datasetUrl : null,
-    });
-    return { ...training, retryOfId: job.id };
-  });
+  return {
+    ...avatarOf(viewer, { id: job.avatarId }),
+    idempotency: undefined,
+    async plan(db, avatar): Promise<NewJob> {
+      const training = await planOf(db, avatar, {
+        preset: job.trainingPreset,
+        input: inputOf[trainerOfEndpoint(job.endpoint)].parse(job.input),
+        // With no photos the archive was the caller's own. Else this server packed it, and packs the photos of now.
+        datasetUrl: job.photoCount === 0 ? job.datasetUrl : null,
+      });
+      return { ...training, retryOfId: job.id };
+    },
+    record: markTraining,
+  };
 }
 
-type What = { preset: TrainingPreset | null; input: TrainingInput; datasetUrl: string | null };
+const avatarOf = (viewer: Viewer, key: AvatarKey): Pick<JobRequest<Avatar>, 'lock' | 'find'> => ({
+  lock: (tx) => lockAvatar(tx, viewer, key),
+  find: (db) => findAvatar(db, viewer, key),
+});
 
-/** Checks the rules and says that the avatar is being trained, in the transaction that holds its lock. */
-async function newTraining(tx: Tx, avatar: Avatar, { preset, input, datasetUrl }: What): Promise<NewJob> {
-  const active = await tx.job.findFirst({ where: { avatarId: avatar.id, kind: 'TRAINING', finishedAt: null } });
+type TrainingRequest = { preset: TrainingPreset | null; input: TrainingInput; datasetUrl: string | null };
+
+/** Checks the rules, reads only. Throws JobActiveError, DatasetNotReadyError. */
+async function planOf(db: Tx, avatar: Avatar, { preset, input, datasetUrl }: TrainingRequest): Promise<NewJob> {
+  const active = await db.job.findFirst({ where: { avatarId: avatar.id, kind: 'TRAINING', finishedAt: null } });
   if (active !== null) {
     throw new JobActiveError(
       'This avatar is being trained already. Wait for the end, or cancel that training first.',
       active,
     );
   }
-  const photoCount = datasetUrl === null ? await tx.photo.count({ where: { avatarId: avatar.id } }) : 0;
+  const photoCount = datasetUrl === null ? await db.photo.count({ where: { avatarId: avatar.id } }) : 0;
   if (datasetUrl === null) assertDatasetReady(photoCount);
-  if (avatar.status !== 'READY') await tx.avatar.update({ where: { id: avatar.id }, data: { status: 'TRAINING' } });
   return {
     avatarId: avatar.id,
     kind: 'TRAINING',
@@ -93,7 +115,11 @@ async function newTraining(tx: Tx, avatar: Avatar, { preset, input, datasetUrl }
   };
 }
 
-/** The preset, what the caller gave over it, and what follows from the avatar, as fal's input. Throws InvalidInputError. */
+async function markTraining(tx: Tx, { id, status }: Avatar): Promise<void> {
+  if (status !== 'READY') await tx.avatar.update({ where: { id }, data: { status: 'TRAINING' } });
+}
+
+/** fal's input: the preset, then what follows from the avatar, then the caller's settings. Throws InvalidInputError. */
 function inputFor(avatar: Avatar, preset: TrainingPreset, overrides: Overrides): TrainingInput {
   const [named] = (['fluxLoraPortraitTrainer', 'fluxProTrainer'] as const).filter((trainer) => overrides[trainer]);
   const misnamed = trainerIssues(avatar.kind, named);
@@ -109,7 +135,7 @@ function fromAvatar({ kind, name, triggerPhrase, triggerWord }: Avatar) {
   return kind === 'PORTRAIT' ? { triggerPhrase: triggerPhrase ?? triggerWord } : { triggerWord, comment: name };
 }
 
-/** A null is as if it were not there: the preset decides. */
+/** A null counts as absent: the preset decides. */
 function given(overrides: Overrides, trainer: Trainer) {
   return Object.fromEntries(
     Object.entries(overrides[trainer] ?? {}).filter(([, value]) => value !== null && value !== undefined),

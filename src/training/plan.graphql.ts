@@ -57,6 +57,6 @@ builder.queryField('planTraining', (t) =>
     union: { description: 'The plan, or why there would be none.', resolveType: () => 'TrainingPlan' },
     args: { input: t.arg({ type: StartTrainingInput, required: true, description: 'As for startTraining.' }) },
     resolve: (_root, { input: { avatarId, ...input } }, { app, viewer }) =>
-      planTraining(app, viewer, avatarKey(avatarId), input),
+      planTraining(app, viewer, { ...input, avatar: avatarKey(avatarId) }),
   }),
 );

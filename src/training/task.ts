@@ -1,16 +1,16 @@
 /** What a training asks of fal, how its answer is read, and what is kept of it. */
 import type { Job } from '../../prisma/generated/client/client.ts';
-import type { App } from '../app/app.ts';
 import { FalError } from '../fal/errors.ts';
 import type { Fal } from '../fal/port.ts';
 import type { Task } from '../job/task.ts';
 import { lookAt } from '../remote-file/inspect.ts';
 import { copyLora, type KeptModel, readFinetune } from './artefact.ts';
+import { retryTraining, type StartParts } from './commands.ts';
 import { packDataset } from './dataset.ts';
 import { fieldName } from './settings/names.ts';
 import { archiveField, inputOf, readSettings, trainerOfEndpoint } from './settings/wire.ts';
 
-export type TrainingParts = Pick<App, 'prisma' | 'files'> & {
+export type TrainingParts = StartParts & {
   fal: Fal;
   /** Whether fal is a simulator on this machine, which may be sent to files here. */
   allowLoopback: boolean;
@@ -52,6 +52,8 @@ export function trainingTask(parts: TrainingParts): Task<KeptModel> {
         data: { status: end === 'FAILED' ? 'FAILED' : 'DRAFT' },
       });
     },
+
+    retry: (job) => retryTraining(parts, { id: job.ownerId }, job),
 
     fieldName: (job, falField) =>
       fieldName(trainerOfEndpoint(job.endpoint), falField, job.photoCount === 0 ? 'datasetUrl' : 'photos'),

@@ -6,6 +6,7 @@ import { ErrorInterface } from '../graphql/error-types.ts';
 import { EndpointRetiredError } from '../job/capacity/retired-endpoints.ts';
 import { IdempotencyConflictError, JobActiveError } from '../job/commands/start-job.ts';
 import { Training } from '../job/job.graphql.ts';
+import { registerStartRefusals } from '../job/start-refusals.ts';
 import { InsufficientCreditsError } from '../ledger/account.ts';
 import { InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { startTraining } from './commands.ts';
@@ -48,7 +49,7 @@ export const StartTrainingInput = builder.inputType('StartTrainingInput', {
   }),
 });
 
-/** What startTraining, and planTraining with it, may answer instead. */
+/** The refusals of startTraining and planTraining. */
 export const whyNoTraining = [
   InvalidInputError,
   NotFoundError,
@@ -59,6 +60,7 @@ export const whyNoTraining = [
   InsufficientCreditsError,
   LimitReachedError,
 ] as const;
+registerStartRefusals(whyNoTraining);
 
 builder.mutationField('startTraining', (t) =>
   t.errorUnionField({
@@ -67,6 +69,6 @@ builder.mutationField('startTraining', (t) =>
     union: { description: 'The new training, or why there is none.', resolveType: () => 'Training' },
     args: { input: t.arg({ type: StartTrainingInput, required: true, description: 'What to train, and with what.' }) },
     resolve: (_root, { input: { avatarId, ...input } }, { app, viewer }) =>
-      startTraining(app, viewer, avatarKey(avatarId), input),
+      startTraining(app, viewer, { ...input, avatar: avatarKey(avatarId) }),
   }),
 );

@@ -66,7 +66,7 @@ describe.runIf(isReachable)('on PostgreSQL', () => {
   };
   const add = (viewer: Viewer, name = 'Ada') => createAvatar(app, viewer, { style: { name } });
   const train = (viewer: Viewer, id: string, idempotencyKey?: string) =>
-    startTraining(app, viewer, { id }, { datasetUrl: new URL('https://example.com/a.zip'), idempotencyKey });
+    startTraining(app, viewer, { avatar: { id }, datasetUrl: new URL('https://example.com/a.zip'), idempotencyKey });
   const defaults = async (viewer: Viewer) =>
     (await app.prisma.avatar.findMany({ where: { ownerId: viewer.id, deletedAt: null } })).filter(
       (one) => one.isDefault,

@@ -71,7 +71,7 @@ export async function actOf(
       if (avatar === undefined) return undefined;
       const datasetUrl = `https://example.com/${number}.zip`;
       const named = { name: datasetUrl, tenths: 1500, isStart: true };
-      return { named, work: (app) => startTraining(app, owner, avatar, { datasetUrl: new URL(datasetUrl) }) };
+      return { named, work: (app) => startTraining(app, owner, { avatar, datasetUrl: new URL(datasetUrl) }) };
     }
     case 'delete':
       return avatar && { work: (app) => deleteAvatar(app, owner, avatar) };

@@ -59,6 +59,7 @@ export function simulatedTask(store: SimulatedStore, gate: Gate): Task {
       return { output: { images: files.length }, delivered: files.length };
     },
     release: () => Promise.resolve(),
+    retry: () => Promise.reject(new Error('The simulation retries by itself.')),
     fieldName: (_job, field) => field,
   };
 }

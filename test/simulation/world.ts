@@ -199,8 +199,13 @@ export class World {
     for (;;) {
       await this.#gate('start');
       const process = this.#process;
-      const create = async () => ({ ...drawing, ...words, ...retry, id: nextId(), avatarId: owner.avatarId });
-      const starting = startJob({ ...process.runner, metering }, owner, { key: name, hash: 'f'.repeat(64) }, create);
+      const noSubject = async () => undefined;
+      const starting = startJob({ ...process.runner, metering }, owner, {
+        idempotency: { key: name, hash: 'f'.repeat(64) },
+        lock: noSubject,
+        find: noSubject,
+        plan: async () => ({ ...drawing, ...words, ...retry, id: nextId(), avatarId: owner.avatarId }),
+      });
       const job = await Promise.race([starting, process.died]);
       if (job === 'DIED') continue;
       this.started.push({ tag, owner: this.owners.indexOf(owner), jobId: job.id });

@@ -27,8 +27,8 @@ export async function openApi(options: { falMode?: App['falMode']; free?: () => 
   const opened = await openTestApp({ falMode: options.falMode ?? 'LIVE', free: options.free });
   const { app, prisma, viewer, run } = opened;
   const fal = fakeFal();
-  const task = trainingTask({ prisma, files: app.files, allowLoopback: true, fal: fal.port });
-  app.tasks = { TRAINING: task, GENERATION: { ...task, kind: 'GENERATION' } };
+  const task = trainingTask({ ...app, allowLoopback: true, fal: fal.port });
+  app.tasks = { ...app.tasks, TRAINING: task };
 
   return {
     ...opened,

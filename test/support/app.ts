@@ -8,15 +8,18 @@ import type { App, Viewer } from '../../src/app/app.ts';
 import { schema } from '../../src/app/schema.ts';
 import { Events } from '../../src/events/events.ts';
 import { Nudges } from '../../src/events/nudges.ts';
+import type { Fal } from '../../src/fal/port.ts';
+import { generationTask } from '../../src/generation/task.ts';
 import { Steps } from '../../src/job/runner/steps.ts';
 import { defaultLimits } from '../../src/server/limits/limits.ts';
 import { openSignedUrls } from '../../src/storage/signed-urls.ts';
+import { trainingTask } from '../../src/training/task.ts';
 import { openTestDatabase } from './database.ts';
 import { openTestFiles } from './files.ts';
 
 export type TestApp = Awaited<ReturnType<typeof openTestApp>>;
 
-/** `free` tells how many bytes are free on the disk of the files. The app has no tasks. */
+/** `free` tells how many bytes are free on the disk of the files. The app's tasks reach no fal. */
 export async function openTestApp(options: {
   falMode: App['falMode'];
   log?: Logger;
@@ -45,6 +48,8 @@ export async function openTestApp(options: {
     log: options.log ?? pino({ enabled: false }),
     now: () => new Date(),
   };
+  const taskParts = { ...app, fal: {} as Fal, allowLoopback: true };
+  app.tasks = { TRAINING: trainingTask(taskParts), GENERATION: generationTask(taskParts) };
   const addViewer = async (): Promise<Viewer> => await prisma.user.create({ data: { id: randomUUID() } });
   const viewer = await addViewer();
   return {

@@ -1,18 +1,18 @@
 /**
- * Endpoints that fal has stopped serving. fal's word at a submit is remembered for a while: until then a start is refused
- * before anything is written, then one at a time is let through to see, and when fal takes one all is forgotten. Jobs that
- * were started before are sent in any case.
+ * Endpoints that fal no longer serves. When fal rejects a submit with 404 or 410, the endpoint is remembered as retired for
+ * ten minutes, and new jobs on it are refused before anything is written. After that, one start a minute is let through as
+ * a probe; the first submit that fal accepts clears the entry. Jobs that were started before are submitted in any case.
  */
 import { Prisma } from '../../../prisma/generated/client/client.ts';
 import type { Tx } from '../../database/client.ts';
 import { Refusal } from '../../refusal/refusal.ts';
 
-/** How long fal's word is believed: long enough to spare jobs that would all fail, short enough to notice its return. */
-const believedMs = 10 * 60_000;
-/** Whoever is let through to see has this long before the next one is. */
-const tryMs = 60_000;
+/** Long enough to spare jobs that would all fail, short enough to notice that fal serves the endpoint again. */
+const retiredMs = 10 * 60_000;
+/** Between two probes. */
+const probeEveryMs = 60_000;
 
-/** fal does not serve the model that the job would run on. */
+/** fal no longer serves the model that the job would run on. */
 export class EndpointRetiredError extends Refusal {
   override name = 'EndpointRetiredError';
   readonly endpoint: string;
@@ -20,29 +20,38 @@ export class EndpointRetiredError extends Refusal {
 
   constructor(endpoint: string, retryAfterSeconds: number) {
     super(
-      `fal no longer serves ${endpoint}: nothing was started. Whether it does again is looked at in ${retryAfterSeconds} seconds.`,
+      `fal no longer serves ${endpoint}: nothing was started. Try again in ${retryAfterSeconds} seconds, when this server asks fal again.`,
     );
     this.endpoint = endpoint;
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 
-/** In the transaction that starts a job. Throws EndpointRetiredError. */
-export async function assertServed(tx: Tx, endpoint: string, now: Date): Promise<void> {
-  const known = await tx.retiredEndpoint.findUnique({ where: { endpoint } });
-  if (known === null) return;
-  // Of those who find the time come, the first moves it on, and the row's lock makes the others see that.
-  const mayTry = await tx.$executeRaw(Prisma.sql`
-    UPDATE "RetiredEndpoint" SET "askAgainAt" = ${new Date(now.getTime() + tryMs)}
-    WHERE "endpoint" = ${endpoint} AND "askAgainAt" <= ${now}`);
-  if (mayTry > 0) return;
-  const { askAgainAt } = (await tx.retiredEndpoint.findUnique({ where: { endpoint } })) ?? known;
-  throw new EndpointRetiredError(endpoint, Math.max(1, Math.ceil((askAgainAt.getTime() - now.getTime()) / 1000)));
+/** Reads only. Passes when the endpoint is not retired, or when a start may probe it now. Throws EndpointRetiredError. */
+export async function assertServed(db: Tx, endpoint: string, now: Date): Promise<void> {
+  const retired = await db.retiredEndpoint.findUnique({ where: { endpoint } });
+  if (retired !== null && retired.askAgainAt > now) throw retiredUntil(endpoint, retired.askAgainAt, now);
 }
 
-/** fal has said so, in the transaction that ends the job it said it of. */
+/** The same in the transaction that starts a job, which becomes the probe when one is due. Throws EndpointRetiredError. */
+export async function assertServedOrProbe(tx: Tx, endpoint: string, now: Date): Promise<void> {
+  const retired = await tx.retiredEndpoint.findUnique({ where: { endpoint } });
+  if (retired === null) return;
+  // Several starts may find a probe due: the first moves askAgainAt, and the others wait for its row lock and then see that.
+  const isProbe = await tx.$executeRaw(Prisma.sql`
+    UPDATE "RetiredEndpoint" SET "askAgainAt" = ${new Date(now.getTime() + probeEveryMs)}
+    WHERE "endpoint" = ${endpoint} AND "askAgainAt" <= ${now}`);
+  if (isProbe > 0) return;
+  const { askAgainAt } = (await tx.retiredEndpoint.findUnique({ where: { endpoint } })) ?? retired;
+  throw retiredUntil(endpoint, askAgainAt, now);
+}
+
+const retiredUntil = (endpoint: string, askAgainAt: Date, now: Date) =>
+  new EndpointRetiredError(endpoint, Math.max(1, Math.ceil((askAgainAt.getTime() - now.getTime()) / 1000)));
+
+/** Records that fal rejected a submit because it no longer serves the endpoint, in the transaction that ends the job. */
 export async function rememberRetired(tx: Tx, endpoint: string, now: Date): Promise<void> {
-  const askAgainAt = new Date(now.getTime() + believedMs);
+  const askAgainAt = new Date(now.getTime() + retiredMs);
   await tx.retiredEndpoint.upsert({
     where: { endpoint },
     create: { endpoint, since: now, askAgainAt },
@@ -50,7 +59,7 @@ export async function rememberRetired(tx: Tx, endpoint: string, now: Date): Prom
   });
 }
 
-/** fal has taken a request there. */
+/** Clears the entry: fal has accepted a request on the endpoint. */
 export async function forgetRetired(tx: Tx, endpoint: string): Promise<void> {
   await tx.$executeRaw(Prisma.sql`DELETE FROM "RetiredEndpoint" WHERE "endpoint" = ${endpoint}`);
 }

@@ -1,17 +1,17 @@
-/** Starting a job: its row, its first event and its first step, in one transaction of the caller's. */
+/** Starts a job of any kind, or plans it: the same checks in the same order, with and without the writes. */
 import { type Job, Prisma } from '../../../prisma/generated/client/client.ts';
 import { lockOwner, ownedBy } from '../../access/ownership.ts';
 import type { App, Viewer } from '../../app/app.ts';
 import type { Tx } from '../../database/client.ts';
-import { type EndpointId } from '../../fal/endpoints.ts';
+import type { EndpointId } from '../../fal/endpoints.ts';
 import { assertMaySpend, reserve } from '../../ledger/account.ts';
 import { priceTenths } from '../../ledger/prices.ts';
 import { Refusal } from '../../refusal/refusal.ts';
 import { failpoint } from '../../runtime/failpoint.ts';
 import { traceparentNow } from '../../tracing/trace.ts';
-import { assertServed } from '../capacity/retired-endpoints.ts';
+import { assertServed, assertServedOrProbe } from '../capacity/retired-endpoints.ts';
 
-/** The same idempotency key came with another input before. */
+/** The caller used this idempotency key before, with another input. */
 export class IdempotencyConflictError extends Refusal {
   override name = 'IdempotencyConflictError';
   readonly job: Job;
@@ -22,7 +22,7 @@ export class IdempotencyConflictError extends Refusal {
   }
 }
 
-/** Another job stands in the way: the avatar is already being trained, or the job to retry has not ended. */
+/** An unfinished job stands in the way: another training of the avatar, or the job to retry itself. */
 export class JobActiveError extends Refusal {
   override name = 'JobActiveError';
   readonly job: Job;
@@ -33,29 +33,69 @@ export class JobActiveError extends Refusal {
   }
 }
 
-/** What a caller's idempotency key stands for: the key and a digest of the input that came with it. */
+/** A caller's idempotency key, with a digest of the input that it came with. */
 export type Idempotency = { key: string; hash: string };
 
+/** A job that a feature can start or plan. `Subject` is what the job is about: the avatar. */
+export type JobRequest<Subject> = {
+  idempotency: Idempotency | undefined;
+  /** Reads the subject and locks it until the transaction ends. Called by a start. Throws NotFoundError. */
+  lock(tx: Tx): Promise<Subject>;
+  /** Reads the subject without a lock. Called by a plan. Throws NotFoundError. */
+  find(db: Tx): Promise<Subject>;
+  /** Checks the feature's rules and returns the job's columns. It only reads, and throws the feature's refusals. */
+  plan(db: Tx, subject: Subject): Promise<NewJob>;
+  /** Writes what else changes when the job starts, in the start's transaction. */
+  record?(tx: Tx, subject: Subject): Promise<void>;
+};
+
+/** The columns of a new job that its feature decides. */
+export type NewJob = Pick<Prisma.JobUncheckedCreateInput, 'avatarId' | 'kind' | 'input'> & {
+  endpoint: EndpointId;
+  /** The priced units: how many images, or one training. */
+  units: number;
+} & Partial<
+    Pick<
+      Prisma.JobUncheckedCreateInput,
+      | 'id'
+      | 'prompt'
+      | 'finalPrompt'
+      | 'generationPreset'
+      | 'trainingPreset'
+      | 'photoCount'
+      | 'datasetUrl'
+      | 'retryOfId'
+    >
+  >;
+
+/** What a start would write and cost. */
+export type JobPlan = { job: NewJob; priceTenths: number };
+
+type StartParts = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'now' | 'metering'>;
+
 /**
- * Starts a job in one transaction: `create` checks the rules and returns the new job's columns, and what is written with
- * them (its QUEUED event, its first step) is kept or lost with everything that `create` wrote. Followers and the worker
- * are told after the commit.
+ * Starts a job. The job's row, its QUEUED event, its first step, the reservation of its price and what the request records
+ * are committed together; subscribers and the worker are notified after the commit.
  *
- * With an idempotency key, the job that it already started is returned instead, before any rule is asked: a repeated
- * call gets its job even when the rules would refuse a new one by now. Throws IdempotencyConflictError when the input was
- * another one, EndpointRetiredError, and what `create` throws.
+ * With an idempotency key that has already started a job, returns that job before any rule is checked: a repeated call
+ * gets its job even when the rules would refuse a new one by now. Throws IdempotencyConflictError when the input differs,
+ * LimitReachedError, EndpointRetiredError, InsufficientCreditsError, and what the request throws.
  */
-export async function startJob(
-  app: StartApp,
-  viewer: Viewer,
-  idempotency: Idempotency | undefined,
-  create: (tx: Tx) => Promise<NewJob>,
-): Promise<Job> {
-  const started = idempotency && (await findStarted(app, viewer, idempotency));
-  if (started) return started;
+export async function startJob<Subject>(app: StartParts, viewer: Viewer, request: JobRequest<Subject>): Promise<Job> {
+  const { idempotency } = request;
+  const started = await findStarted(app, viewer, idempotency);
+  if (started !== null) return started;
+  await app.files.assertSpace();
   try {
     const job = await app.prisma.$transaction(async (tx) => {
-      const { owner, data, price } = await check(app, tx, viewer, create);
+      const owner = await lockOwner(tx, viewer.id);
+      if (owner === undefined) throw unknownViewer(viewer);
+      const subject = await request.lock(tx);
+      const data = await request.plan(tx, subject);
+      await assertServedOrProbe(tx, data.endpoint, app.now());
+      const price = priceTenths(data.endpoint, data.units);
+      assertMaySpend(owner, price, app.metering, app.now());
+      await request.record?.(tx, subject);
       const row = await tx.job.create({
         data: {
           ...data,
@@ -79,86 +119,51 @@ export async function startJob(
     await failpoint('start.committed');
     return job;
   } catch (error) {
-    // Two calls with one key at once: the database let one in, and that one's job is the answer to both. The other may
-    // also have waited for the first's locks, and then met the rule that the first's job is in the way.
-    const isLate = error instanceof Refusal || isUniqueViolation(error);
-    const winner = idempotency && isLate ? await findStarted(app, viewer, idempotency) : null;
-    if (winner) return winner;
+    // Two calls with one key ran at once: the unique index let one of them in, and both answer with its job. The loser may
+    // instead have waited for the winner's locks and then been refused because the winner's job is in the way.
+    const winner =
+      error instanceof Refusal || isUniqueViolation(error) ? await findStarted(app, viewer, idempotency) : null;
+    if (winner !== null) return winner;
     throw error;
   }
 }
 
-/** What a start would come to. */
-export type JobPlan = { job: NewJob; priceTenths: number };
-
 /**
- * All that starting asks, and nothing done: the transaction is the start's own up to the row, and is rolled back. Throws
- * what the start would throw.
+ * Plans a job: the checks of a start, outside a transaction, with no lock and no write. What it says holds for the moment
+ * of its reads. Throws what the start would throw.
  */
-export async function planJob(
-  app: StartApp,
+export async function planJob<Subject>(
+  app: StartParts,
   viewer: Viewer,
-  idempotency: Idempotency | undefined,
-  create: (tx: Tx) => Promise<NewJob>,
+  request: JobRequest<Subject>,
 ): Promise<JobPlan> {
-  if (idempotency) await findStarted(app, viewer, idempotency);
-  const planned = new Planned();
-  try {
-    await app.prisma.$transaction(async (tx) => {
-      const { data, price } = await check(app, tx, viewer, create);
-      planned.plan = { job: data, priceTenths: price };
-      throw planned;
-    });
-  } catch (error) {
-    if (error !== planned) throw error;
-  }
-  if (planned.plan === undefined) throw new Error('A plan was committed.');
-  return planned.plan;
-}
-
-/** Thrown to roll back. */
-class Planned extends Error {
-  plan: JobPlan | undefined;
-}
-
-type StartApp = Pick<App, 'prisma' | 'events' | 'steps' | 'now' | 'metering'>;
-
-/** The rules of a start, in their order: the feature's, then fal's, then what it costs. */
-async function check(app: StartApp, tx: Tx, viewer: Viewer, create: (tx: Tx) => Promise<NewJob>) {
-  const owner = await lockOwner(tx, viewer.id);
-  if (owner === undefined) throw new Error(`The viewer ${viewer.id} is nobody.`);
-  const data = await create(tx);
-  await assertServed(tx, data.endpoint, app.now());
-  const price = priceTenths(data.endpoint, data.units);
+  await findStarted(app, viewer, request.idempotency);
+  await app.files.assertSpace();
+  const owner = await app.prisma.user.findUnique({ where: { id: viewer.id } });
+  if (owner === null) throw unknownViewer(viewer);
+  const subject = await request.find(app.prisma);
+  const job = await request.plan(app.prisma, subject);
+  await assertServed(app.prisma, job.endpoint, app.now());
+  const price = priceTenths(job.endpoint, job.units);
   assertMaySpend(owner, price, app.metering, app.now());
-  return { owner, data, price };
+  return { job, priceTenths: price };
 }
 
-/** A job's columns that are its feature's to say. */
-export type NewJob = Pick<Prisma.JobUncheckedCreateInput, 'avatarId' | 'kind' | 'input'> & {
-  endpoint: EndpointId;
-  /** What its price is for: the images asked for, or one training. */
-  units: number;
-} & Partial<
-    Pick<
-      Prisma.JobUncheckedCreateInput,
-      | 'id'
-      | 'prompt'
-      | 'finalPrompt'
-      | 'generationPreset'
-      | 'trainingPreset'
-      | 'photoCount'
-      | 'datasetUrl'
-      | 'retryOfId'
-    >
-  >;
+const unknownViewer = ({ id }: Viewer) => new Error(`The viewer ${id} has no row in User.`);
 
-/** Whether a write met a unique index. */
+/** Whether a write violated a unique index. */
 export function isUniqueViolation(error: unknown): boolean {
   return error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002';
 }
 
-async function findStarted(app: Pick<App, 'prisma'>, viewer: Viewer, { key, hash }: Idempotency): Promise<Job | null> {
+/** The job that this idempotency key has started. Throws IdempotencyConflictError. */
+async function findStarted(
+  app: Pick<App, 'prisma'>,
+  viewer: Viewer,
+  idempotency: Idempotency | undefined,
+): Promise<Job | null> {
+  if (idempotency === undefined) return null;
+  const { key, hash } = idempotency;
   const job = await app.prisma.job.findUnique({
     where: { ownerId_idempotencyKey: { ...ownedBy(viewer), idempotencyKey: key } },
   });

@@ -80,7 +80,7 @@ describe('an endpoint that fal has retired', () => {
       endpoint: 'fal-ai/flux-lora',
       retryAfterSeconds: 540,
       message:
-        'fal no longer serves fal-ai/flux-lora: nothing was started. Whether it does again is looked at in 540 seconds.',
+        'fal no longer serves fal-ai/flux-lora: nothing was started. Try again in 540 seconds, when this server asks fal again.',
     });
     expect(await likeness.app.prisma.job.count()).toBe(1);
     expect(fal.at(routes.submit)).toHaveLength(1);
