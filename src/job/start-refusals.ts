@@ -5,8 +5,7 @@
  */
 import type { Refusal } from '../refusal/refusal.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: constructors differ in their parameters, which nobody calls here.
-export type RefusalClass = new (...args: any[]) => Refusal;
+export type RefusalClass = new (...args: never[]) => Refusal;
 
 const registered = new Set<RefusalClass>();
 
