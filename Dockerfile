@@ -1,4 +1,4 @@
-# One image for every role. From the top of the tree: docker build -f Dockerfile -t likeness .
+# One image for every role: docker build -t likeness .
 FROM node:20-slim
 ENV NODE_ENV=production
 WORKDIR /app
@@ -16,5 +16,5 @@ VOLUME /data
 EXPOSE 4000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:4000/health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Not through npm: signals reach the server itself.
+# Node is started directly, not by npm, so that it receives SIGTERM itself.
 CMD ["node", "--enable-source-maps", "dist/server/main.js"]

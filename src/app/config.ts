@@ -1,4 +1,4 @@
-/** The settings: one zod object, the only reader of process.env. README.md has the same table; a test holds them together. */
+/** The settings: one zod object, the only reader of process.env. A test compares them with the table in docs/configuration.md. */
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { readFailpoints } from '../runtime/failpoint.ts';
@@ -85,7 +85,7 @@ export type Settings = Omit<z.output<typeof settings>, Defaulted> & {
 /** A setting is missing or wrong. Its message is all that the user needs. */
 export class InvalidSettings extends Error {
   constructor(problems: string[]) {
-    super(`${problems.join('\n')}\nEvery setting is in the README's table.`);
+    super(`${problems.join('\n')}\ndocs/configuration.md describes every setting.`);
   }
 }
 

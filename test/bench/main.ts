@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [part …] [--quick]`: measures this server beside others, in one run, and writes the table of README.md.
+ * `npm run bench -- [part …] [--quick]`: measures this server beside others, in one run, and writes the table of docs/performance.md.
  * With --quick there are fewer and shorter rounds, and nothing is written.
  */
 import { existsSync } from 'node:fs';

@@ -1,9 +1,9 @@
-/** The table of README.md, between two marks: written by a run, read by the next, which keeps the rows of parts that it did not measure. */
+/** The table of docs/performance.md, between two marks: written by a run, read by the next, which keeps the rows of parts that it did not measure. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Figure } from './part.ts';
 
-const readme = join(import.meta.dirname, '../../README.md');
+const document = join(import.meta.dirname, '../../docs/performance.md');
 const marks = /(<!-- bench -->\n)(.*?)(<!-- \/bench -->)/s;
 
 export type Measured = { part: string; figures: Figure[] };
@@ -24,7 +24,7 @@ export const rowsOf = (measured: Measured[]) =>
 
 /** Puts the rows of what was measured in their places, by the order of `parts`. Rows of another machine go. */
 export function write(machine: string, parts: string[], measured: Measured[]): void {
-  const text = readFileSync(readme, 'utf8');
+  const text = readFileSync(document, 'utf8');
   const before = marks.exec(text)?.[2] ?? '';
   const kept = before.startsWith(`${machine}.`) ? before.split('\n').slice(4) : [];
   const rows = parts.flatMap((part) => {
@@ -32,7 +32,7 @@ export function write(machine: string, parts: string[], measured: Measured[]): v
     return anew.length > 0 ? rowsOf(anew) : kept.filter((row) => row.startsWith(`| ${part} |`));
   });
   writeFileSync(
-    readme,
+    document,
     text.replace(marks, (_whole, open, _old, close) => `${open}${print(machine, rows)}${close}`),
   );
 }

@@ -1,4 +1,4 @@
-/** The simulation by itself, on all cores: `npm run simulate -- --seed 7 --runs 4000`. */
+/** The simulation by itself, on all cores: `npm run interleavings -- --seed 7 --runs 4000`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';

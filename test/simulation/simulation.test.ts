@@ -1,6 +1,6 @@
 /**
  * The core under thousands of interleavings. A failure prints fast-check's seed and path; the same again:
- * `npm run simulate -- --seed 7 --path 12:0`, and more of them: `npm run simulate -- --runs 10000`.
+ * `npm run interleavings -- --seed 7 --path 12:0`, and more of them: `npm run interleavings -- --runs 10000`.
  */
 import type { PGlite } from '@electric-sql/pglite';
 import {

@@ -1,6 +1,6 @@
 /**
- * Takes the pictures of the README anew: `npx tsx test/support/readme-pictures.ts`. GraphiQL in the system's Chromium,
- * on a server of its own with fal simulated, and what the demo draws there.
+ * Takes the pictures in docs/images again: `npx tsx scripts/take-pictures.ts`. They show GraphiQL in the system's
+ * Chromium, on a server with a simulated fal that this script starts, and the pictures that the demo draws there.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,19 +10,19 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import sharp, { type Sharp } from 'sharp';
-import { readSettings } from '../../src/app/config.ts';
-import { createLogger } from '../../src/app/logger.ts';
-import { start } from '../../src/app/start.ts';
-import { findChromium, launchChromium } from './chromium.ts';
-import { gql } from './http.ts';
+import { readSettings } from '../src/app/config.ts';
+import { createLogger } from '../src/app/logger.ts';
+import { start } from '../src/app/start.ts';
+import { findChromium, launchChromium } from '../test/support/chromium.ts';
+import { gql } from '../test/support/http.ts';
 
-const root = join(import.meta.dirname, '../..');
+const root = join(import.meta.dirname, '..');
 const target = join(root, 'docs/images');
 
 const chromium = findChromium();
-if (chromium === null) throw new Error('There is no Chromium here. CHROMIUM names one that lies elsewhere.');
+if (chromium === null) throw new Error('Chromium was not found. Set CHROMIUM to its path.');
 
-const scratch = mkdtempSync(join(tmpdir(), 'likeness-readme-'));
+const scratch = mkdtempSync(join(tmpdir(), 'likeness-pictures-'));
 const settings = readSettings({ PORT: '0', DATA_DIR: join(scratch, 'data'), LOG_LEVEL: 'warn' });
 const likeness = await start({ settings, log: createLogger(settings) });
 const browser = await launchChromium(chromium);
@@ -39,7 +39,7 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-/** The tour as it opens, its first mutation answered. */
+/** The tour as it opens, after its first mutation. */
 async function takeFirstTab(page: Page): Promise<void> {
   await page.goto(`${likeness.url}/graphql`);
   await execute(page);
@@ -47,7 +47,7 @@ async function takeFirstTab(page: Page): Promise<void> {
   await save(sharp(await page.screenshot()), 'graphiql-tour.png');
 }
 
-/** A training, followed while it goes on. */
+/** A subscription to a training that is running. */
 async function takeSubscription(page: Page): Promise<void> {
   const { data } = await gql<{ avatars: { edges: { node: { id: string } }[] } }>(
     likeness.url,
@@ -94,10 +94,10 @@ async function playDemo(): Promise<void> {
     stdio: 'inherit',
   });
   const [code] = await once(demo, 'exit');
-  if (code !== 0) throw new Error(`The demo ended with ${code}.`);
+  if (code !== 0) throw new Error(`The demo exited with ${code}.`);
 }
 
-/** What was drawn, an avatar's pictures in each row. */
+/** The demo's pictures, one avatar in each row. */
 async function drawSheet(): Promise<void> {
   const folder = join(scratch, 'pictures');
   const names = readdirSync(folder).sort();
