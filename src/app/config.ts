@@ -2,8 +2,7 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { readFailpoints } from '../runtime/failpoint.ts';
-
-const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
+import { isLoopbackHost } from '../runtime/loopback.ts';
 
 const onOff = z.enum(['on', 'off']);
 const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
@@ -128,7 +127,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     throw new InvalidSettings(['FAILPOINT: is for tests, and not for production.']);
   }
   const isProduction = rest.NODE_ENV === 'production';
-  const needsAccess = isProduction || !loopback.has(rest.HOST) || !isOfThisMachine(rest.PUBLIC_URL);
+  const needsAccess = isProduction || !isLoopbackHost(rest.HOST) || !isOfThisMachine(rest.PUBLIC_URL);
   return {
     ...rest,
     FAL_MODE: FAL_MODE ?? (rest.FAL_KEY === undefined ? 'simulated' : 'live'),
@@ -153,4 +152,3 @@ function assertBucket(given: z.output<typeof settings>): void {
 }
 
 const isOfThisMachine = (url: string | undefined) => url === undefined || isLoopbackHost(new URL(url).hostname);
-const isLoopbackHost = (host: string) => loopback.has(host.replace(/^\[|\]$/g, ''));

@@ -4,7 +4,7 @@ import { openEmbeddedDatabase } from './client.ts';
 import { applicationName, openPostgres } from './postgres.ts';
 
 /**
- * `connections`: how many a PostgreSQL is asked for at most, a quarter of them for pg-boss. `forSteps` is what pg-boss needs to work in the same database. Throws DatabaseMisconfigured, DataFolderInUse, DataFolderError.
+ * `connections`: how many a PostgreSQL is asked for at most, a quarter of them for pg-boss. `stepQueue` is what pg-boss needs to work in the same database. Throws DatabaseMisconfigured, DataFolderInUse, DataFolderError.
  */
 export async function openDatabase(url: string | undefined, dataDir: string, connections = 4) {
   if (url === undefined) {
@@ -14,11 +14,11 @@ export async function openDatabase(url: string | undefined, dataDir: string, con
       close,
       isShared: false,
       pool: undefined,
-      forSteps: { db: fromPglite(pglite), backend: 'pglite' as const },
+      stepQueue: { db: fromPglite(pglite), backend: 'pglite' as const },
     };
   }
-  const ofSteps = Math.floor(connections / 4);
-  const { prisma, pool, close } = await openPostgres(url, connections - ofSteps);
-  const forSteps = { connectionString: url, max: ofSteps, application_name: applicationName };
-  return { prisma, close, isShared: true, pool, forSteps };
+  const queueConnections = Math.floor(connections / 4);
+  const { prisma, pool, close } = await openPostgres(url, connections - queueConnections);
+  const stepQueue = { connectionString: url, max: queueConnections, application_name: applicationName };
+  return { prisma, close, isShared: true, pool, stepQueue };
 }

@@ -10,6 +10,7 @@ import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { type Readable, Transform } from 'node:stream';
 import { connect as secure } from 'node:tls';
 import ipaddr from 'ipaddr.js';
+import { isLoopbackHost } from '../runtime/loopback.ts';
 
 const maxRedirects = 3;
 const defaultIdleMs = 30_000;
@@ -287,7 +288,5 @@ function isPublicName(host: string): boolean {
   return /^([a-z0-9_-]+\.)+[a-z][a-z0-9-]*$/.test(host);
 }
 
-function isLoopback(host: string): boolean {
-  if (isIP(host) === 0) return host === 'localhost' || host.endsWith('.localhost');
-  return ipaddr.isValid(host) && ipaddr.parse(host).range() === 'loopback';
-}
+/** Also for the names below `localhost`: what they lead to must be a loopback address as well. */
+const isLoopback = (host: string) => isLoopbackHost(host) || (isIP(host) === 0 && host.endsWith('.localhost'));

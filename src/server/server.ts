@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
+import { isLoopbackHost } from '../runtime/loopback.ts';
 import { SharedSubscriptions } from './fanout/shared-subscriptions.ts';
 import { Queries } from './graphql/execution/queries.ts';
 import { GraphiQL } from './graphql/graphiql.ts';
@@ -22,7 +23,7 @@ import { securityHeaders } from './http/headers.ts';
 import type { Checks } from './http/health.ts';
 import type { Exposed } from './http/metrics.ts';
 import { type ServerSeen, unseen } from './http/metrics-hooks.ts';
-import { isLoopback, isOwnHost } from './http/origin.ts';
+import { isOwnHost } from './http/origin.ts';
 import { RequestLog } from './http/request-log.ts';
 import type { ReceiveWebhook } from './http/webhooks.ts';
 import { Allowances, addressOf } from './limits/allowances.ts';
@@ -150,7 +151,7 @@ export function createServer(options: ServerOptions): Server {
     receiveWebhook,
     limits,
     hasApi: options.hasApi ?? true,
-    isOwnHost: (name) => !isLoopback(host) || isOwnHost(name, ownNames),
+    isOwnHost: (name) => !isLoopbackHost(host) || isOwnHost(name, ownNames),
     isReady: () => !isDraining,
     log,
     requestLog,

@@ -76,6 +76,6 @@ test('closing twice, also while it closes, is closing once; a part that cannot b
   });
   await Promise.all([likeness.close(), likeness.close()]);
   await likeness.close();
-  expect(likeness.logged.join('')).toContain('a part could not be closed');
+  expect(likeness.logged.join('')).toContain('a part of the server could not be closed');
   expect(existsSync(join(dataDir, 'server.lock'))).toBe(false);
 });

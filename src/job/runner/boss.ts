@@ -1,6 +1,8 @@
 /** pg-boss, as the steps of jobs need it. */
 import { type ConstructorOptions, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
+import type { Nudges } from '../../events/nudges.ts';
+import { Steps } from './steps.ts';
 
 /** How often pg-boss looks for leases that ran out and for old steps to delete; left to itself, once a minute and once a day. */
 const upkeep = { superviseIntervalSeconds: 3, monitorIntervalSeconds: 1, maintenanceIntervalSeconds: 60 };
@@ -18,3 +20,20 @@ export function createBoss(where: ConstructorOptions, log: Logger): PgBoss {
   boss.on('warning', (warning) => log.warn({ warning }, 'pg-boss'));
   return boss;
 }
+
+/** Opens the queue of steps. `close` ends polling and heartbeats; the worker has stopped by then. */
+export async function openStepQueue(where: ConstructorOptions, log: Logger, nudges: Nudges): Promise<OpenStepQueue> {
+  const boss = createBoss(where, log);
+  const close = () => boss.stop({ graceful: false });
+  try {
+    await boss.start();
+    const steps = new Steps(boss, nudges);
+    await steps.open();
+    return { steps, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+export type OpenStepQueue = { steps: Steps; close(): Promise<void> };

@@ -26,9 +26,6 @@ export function isCrossSite(headers: IncomingHttpHeaders): boolean {
   return host === undefined || !URL.canParse(origin) || new URL(origin).host !== host.toLowerCase();
 }
 
-/** Whether an address is only to be reached from this machine. */
-export const isLoopback = (host: string) => host === 'localhost' || host === '::1' || host.startsWith('127.');
-
 function hostName(host: string): string | null {
   const url = `http://${host}`;
   return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : null;

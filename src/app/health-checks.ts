@@ -1,0 +1,28 @@
+/** What /ready checks: the parts without which the server cannot work. fal is not among them. */
+import type { Worker } from '../job/runner/worker.ts';
+import type { Checks } from '../server/http/health.ts';
+import { freeBytes, minFreeForWork } from '../storage/disk-space.ts';
+import type { App } from './app.ts';
+
+/** The worker asks for steps twice a second. After this long without an answer it is not ready. */
+const stepsQuietMs = 10_000;
+
+/** `worker` is undefined where this process runs no steps by itself. */
+export function healthChecks({ prisma, files }: App, dataDir: string, worker: Worker | undefined): Checks {
+  return {
+    database: () =>
+      prisma.$queryRaw`SELECT 1`.then(
+        () => true as const,
+        () => 'does not answer',
+      ),
+    async steps() {
+      if (worker === undefined) return true;
+      const { idleMs } = worker;
+      if (idleMs === undefined) return 'not asked for yet';
+      return idleMs < stepsQuietMs || `not asked for in ${Math.round(idleMs / 1000)} seconds`;
+    },
+    /** The disk of this machine: files pass through it even when they are stored in a bucket. */
+    disk: async () => (await freeBytes(dataDir)) >= minFreeForWork || 'almost full',
+    storage: () => files.health(),
+  };
+}

@@ -1,0 +1,82 @@
+/** The one port, as the settings ask for it. It listens when it is told to, so that the other parts are ready by then. */
+import { join } from 'node:path';
+import { fetchJwks } from '../fal/webhook/jwks.ts';
+import { WebhookKeys } from '../fal/webhook/keys.ts';
+import { receiveWebhook } from '../fal/webhook/receive.ts';
+import type { StepDependencies } from '../job/runner/step-dependencies.ts';
+import type { Worker } from '../job/runner/worker.ts';
+import { hashOfKey } from '../job/webhook/fal-account.ts';
+import { handleWebhook, type JobWebhook } from '../job/webhook/handle-webhook.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { RateStore } from '../server/limits/rate-store.ts';
+import { createServer, type Server } from '../server/server.ts';
+import type { App } from './app.ts';
+import type { Settings } from './config.ts';
+import { openContexts } from './context.ts';
+import { healthChecks } from './health-checks.ts';
+import type { OpenFal } from './open-fal.ts';
+import { schema } from './schema.ts';
+import { serveFile } from './serve-file.ts';
+
+/** Requests and steps that run when the server stops have this long to end. */
+const graceMs = 5_000;
+
+export type ServerParts = {
+  app: App;
+  dataDir: string;
+  /** Whether other processes use the same database. */
+  isShared: boolean;
+  fal: OpenFal;
+  dependencies: StepDependencies;
+  worker: Worker;
+  /** Whether the worker of this process leases steps by itself. */
+  isWorking: boolean;
+  metrics: Metrics;
+  rateStore: RateStore;
+};
+
+export function openServer(settings: Settings, parts: ServerParts): Omit<Server, 'close'> & { close(): Promise<void> } {
+  const { app, dataDir, worker, metrics } = parts;
+  const contexts = openContexts(settings, app);
+  const server = createServer({
+    schema,
+    context: contexts.contextOf,
+    host: settings.HOST,
+    port: settings.PORT,
+    ...(settings.PUBLIC_URL === undefined ? {} : { publicUrl: new URL(settings.PUBLIC_URL) }),
+    log: app.log,
+    health: healthChecks(app, dataDir, parts.isWorking ? worker : undefined),
+    ...(settings.METRICS_TOKEN === undefined && settings.needsAccess
+      ? {}
+      : { metrics: { token: settings.METRICS_TOKEN, read: metrics.text } }),
+    seen: metrics.server,
+    uploadsFolder: join(dataDir, 'uploads'),
+    isAlone: !parts.isShared,
+    limits: app.limits,
+    rateStore: parts.rateStore,
+    ...(settings.needsAccess && { trustedProxies: settings.TRUSTED_PROXIES }),
+    corsOrigins: settings.CORS_ORIGINS ?? [],
+    hasGraphiQL: settings.GRAPHIQL === 'on',
+    asksWho: settings.needsAccess,
+    hasIntrospection: settings.INTROSPECTION === 'on',
+    hasApi: settings.ROLE !== 'worker',
+    serveFile: (request) => serveFile(app, request),
+    receiveWebhook: webhookReceiver(parts),
+  });
+  return {
+    ...server,
+    /** Also stops the worker, at the same time: no new work starts while the last requests are answered, and jobs are released in the same seconds. */
+    async close() {
+      await server.drain(1000 * settings.DRAIN_SECONDS);
+      await Promise.all([server.close(graceMs), worker.stop()]);
+      contexts.close();
+    },
+  };
+}
+
+function webhookReceiver({ app: { log, now }, fal, dependencies }: ServerParts) {
+  const keys = new WebhookKeys({ load: () => fetchJwks(fal.jwksUrl) });
+  const parts = { ...dependencies, keyHash: hashOfKey(fal.key) };
+  const onNotice = (webhook: JobWebhook) => handleWebhook(parts, webhook);
+  return (request: Parameters<typeof receiveWebhook>[1]) => receiveWebhook({ keys, log, now, onNotice }, request);
+}
