@@ -103,14 +103,14 @@ async function play(theatre: Theatre, scene: Scene): Promise<void> {
     });
   const [peak, ofCpu] = await rate(1);
   add([`${scene.title}: messages a second`, ...shown(peak), '', '']);
-  add([`… of bare ws`, ...shares(peak, 'bare'), ...judged('>', peak.likeness / peak.bare, goals.bare)]);
-  add([`… of plain graphql-ws`, ...shares(peak, 'plain'), ...judged('>', peak.likeness / peak.plain, goals.plain)]);
-  add([`… of bare ws, for a second of the processor`, ...shares(ofCpu, 'bare'), '', '']);
+  add([`… beside bare ws`, ...shares(peak, 'bare'), ...judged('>', peak.likeness / peak.bare, goals.bare)]);
+  add([`… beside graphql-ws`, ...shares(peak, 'plain'), ...judged('>', peak.likeness / peak.plain, goals.plain)]);
+  add([`… beside bare ws, for each second of CPU`, ...shares(ofCpu, 'bare'), '', '']);
   if (scene.hasBursts) {
     const [burst, burstOfCpu] = await rate(16);
     add([`${scene.title}: in bursts of 16`, ...shown(burst), '', '']);
-    add([`… of bare ws`, ...shares(burst, 'bare'), ...judged('>', burst.likeness / burst.bare, goals.burst)]);
-    add([`… of bare ws, for a second of the processor`, ...shares(burstOfCpu, 'bare'), '', '']);
+    add([`… beside bare ws`, ...shares(burst, 'bare'), ...judged('>', burst.likeness / burst.bare, goals.burst)]);
+    add([`… beside bare ws, for each second of CPU`, ...shares(burstOfCpu, 'bare'), '', '']);
   }
 
   const times: Record<'p50' | 'p99', PerName> = { p50: { ...heapOf }, p99: { ...heapOf } };

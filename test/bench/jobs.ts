@@ -87,12 +87,12 @@ export async function measure(options: PartOptions): Promise<Figure[]> {
     const statements = await statementsOfJob(fal, finetuneId, database.url, database.folder(), isQuick ? 10 : 20);
     const postgres = await versionOfPostgres(database);
 
-    const fal1 = `the simulated fal asked directly by ${versioned('@fal-ai/client')}`;
+    const fal1 = `the simulated fal, called directly by ${versioned('@fal-ai/client')}`;
     const latency = (what: string, name: string): Figure => {
       const p50 = median(waits.get(name) ?? []);
       const direct = median(waits.get('fal') ?? []);
       return {
-        what: `startGeneration to fal’s submit, nothing waiting, ${what}: p50`,
+        what: `startGeneration to the submit at fal, no other job waiting, ${what}: p50`,
         figure: `${round(p50, 1)} ms, ${round(p50 - direct, 1)} ms more`,
         against: fal1,
         goal: 'at most 30 ms',
@@ -100,14 +100,14 @@ export async function measure(options: PartOptions): Promise<Figure[]> {
       };
     };
     const lives = (what: string, name: string): Figure => ({
-      what: `pictures a second, whole lives, ${what}`,
+      what: `pictures a second, from start to stored, ${what}`,
       figure: `${round(median(pictures.get(name) ?? []), 1)}, ${round(ratio(pictures, name, 'fal'))} times`,
       against: fal1,
       goal: '',
       isMet: undefined,
     });
     const rate = (what: string, name: string, to: string, against: string): Figure => ({
-      what: `jobs a second that fal refuses at their end, ${what}`,
+      what: `jobs a second that fail at fal, ${what}`,
       figure: `${round(median(perSecond.get(name) ?? []), 1)}, ${round(ratio(perSecond, name, to))} times`,
       against,
       goal: '',
@@ -124,7 +124,7 @@ export async function measure(options: PartOptions): Promise<Figure[]> {
       rate('two processes', 'PostgreSQL 2', 'PostgreSQL', oneProcess),
       rate('three processes', 'PostgreSQL 3', 'PostgreSQL', oneProcess),
       {
-        what: 'one job, whole',
+        what: 'one job, from start to end',
         figure: `${round(statements, 1)} SQL statements, ${round(perJob('PostgreSQL'), 1)} ms of CPU`,
         against: `on PGlite, database included, ${round(perJob('PGlite'), 1)} ms`,
         goal: '',

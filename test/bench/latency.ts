@@ -66,9 +66,9 @@ export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> 
         const most = share === 0.5 ? goal.p50 : goal.p99;
         say(`${name} ${label}: ${round(median(served))} ms, direct ${round(median(direct))} ms`);
         return {
-          what: `a line of fal’s to the client’s frame, ${1000 / everyMs} a second, ${name}: ${label}`,
+          what: `from a log line at fal to the client’s frame, at ${1000 / everyMs} a second, ${name}: ${label}`,
           figure: `${round(more)} ms more, ${round(median(served))} ms in all`,
-          against: `fal’s stream read directly, ${round(median(direct))} ms; and each line committed by ${versioned('pg')}, ${round(median(committed))} ms`,
+          against: `reading fal’s stream directly: ${round(median(direct))} ms; committing each line with ${versioned('pg')}, ${round(median(committed))} ms`,
           goal: `at most ${most} ms more`,
           isMet: more <= most,
         };

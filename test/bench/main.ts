@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- [part …] [--quick]`: measures this server beside others, in one run, and writes the table of docs/performance.md.
- * With --quick there are fewer and shorter rounds, and nothing is written.
+ * `npm run bench -- [part …] [--quick]`: measures this server beside other software in one run, and writes the table in
+ * docs/performance.md. With --quick it takes fewer and shorter rounds and writes no file.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { Part } from './part.ts';
 import { type Measured, print, rowsOf, write } from './table.ts';
 import { machine } from './versions.ts';
 
-/** In the table's order; each is a file beside this one. */
+/** In the order of the table. Each part is a file in this folder. */
 const parts = ['queries', 'fanout', 'latency', 'jobs', 'start', 'growth'].filter((name) => existsSync(fileOf(name)));
 
 function fileOf(name: string): string {
@@ -28,7 +28,7 @@ for (const part of parts.filter((name) => positionals.length === 0 || positional
   const { measure } = (await import(fileOf(part))) as Part;
   const figures = await measure({ isQuick, say });
   measured.push({ part, figures });
-  // At once: what a later part comes to is its own affair.
+  // Written after each part, so that a later part that fails does not lose it.
   if (!isQuick) write(machine(), parts, measured);
 }
 process.stdout.write(print(machine(), rowsOf(measured)));

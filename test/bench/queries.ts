@@ -62,7 +62,7 @@ export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> 
     return [
       {
         what: '`{ __typename }`',
-        against: `${versioned('graphql-yoga')} as it comes, one field`,
+        against: `${versioned('graphql-yoga')} unchanged, one field`,
         goal: 'at least 4',
         ...atLeast(toYoga, 4),
       },
@@ -74,7 +74,7 @@ export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> 
       },
       {
         what: '`{ __typename }`',
-        against: 'node:http that answers the same bytes',
+        against: 'node:http with the same bytes as a constant',
         goal: '',
         figure: times(ratio(cheapest, 'likeness', 'bare')),
         isMet: undefined,
@@ -82,24 +82,24 @@ export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> 
       {
         what: 'a page of 50 generations with avatar, images and cost',
         figure: `${round(toSql)} times as long`,
-        against: `the same SQL by ${versioned('pg')} on ${postgres}, its rows by JSON.stringify`,
+        against: `the same SQL with ${versioned('pg')} on ${postgres} and JSON.stringify`,
         goal: 'at most 1.3',
         isMet: toSql <= 1.3,
       },
       {
-        what: 'that page',
+        what: 'the same page',
         against: `${fastest}, the same schema and resolvers`,
         goal: 'more than 1',
         ...atLeast(pageToMercurius, 1),
       },
       {
-        what: 'that page',
-        against: `${versioned('graphql-yoga')} as it comes, the same schema and resolvers`,
+        what: 'the same page',
+        against: `${versioned('graphql-yoga')} unchanged, the same schema and resolvers`,
         goal: 'more than 1',
         ...atLeast(ratio(real, 'likeness', 'yoga'), 1),
       },
       {
-        what: 'that page',
+        what: 'the same page',
         figure: `${sql.length} SQL statements`,
         against: '',
         goal: 'at most 1',

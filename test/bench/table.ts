@@ -1,4 +1,7 @@
-/** The table of docs/performance.md, between two marks: written by a run, read by the next, which keeps the rows of parts that it did not measure. */
+/**
+ * Writes the table between the two marks in docs/performance.md. A run that measures some parts replaces their rows and
+ * keeps the others, as long as they were measured on the same machine.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Figure } from './part.ts';
@@ -13,7 +16,7 @@ const met = (isMet: boolean | undefined) => (isMet === undefined ? '' : isMet ? 
 const rowOf = (part: string, { what, figure, against, goal, isMet }: Figure) =>
   `| ${part} | ${what} | ${figure} | ${against} | ${goal} | ${met(isMet)} |`;
 
-/** The lines between the marks. */
+/** The text between the marks. */
 export function print(machine: string, rows: string[]): string {
   const head = ['| | | measured | against | goal | met |', '|---|---|---|---|---|---|'];
   return [`${machine}.`, '', ...head, ...rows, ''].join('\n');
@@ -22,14 +25,14 @@ export function print(machine: string, rows: string[]): string {
 export const rowsOf = (measured: Measured[]) =>
   measured.flatMap(({ part, figures }) => figures.map((figure) => rowOf(part, figure)));
 
-/** Puts the rows of what was measured in their places, by the order of `parts`. Rows of another machine go. */
+/** Replaces the rows of the measured parts, in the order of `parts`. Rows from another machine are removed. */
 export function write(machine: string, parts: string[], measured: Measured[]): void {
   const text = readFileSync(document, 'utf8');
   const before = marks.exec(text)?.[2] ?? '';
   const kept = before.startsWith(`${machine}.`) ? before.split('\n').slice(4) : [];
   const rows = parts.flatMap((part) => {
-    const anew = measured.filter((each) => each.part === part);
-    return anew.length > 0 ? rowsOf(anew) : kept.filter((row) => row.startsWith(`| ${part} |`));
+    const newer = measured.filter((each) => each.part === part);
+    return newer.length > 0 ? rowsOf(newer) : kept.filter((row) => row.startsWith(`| ${part} |`));
   });
   writeFileSync(
     document,
