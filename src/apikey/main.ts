@@ -1,4 +1,4 @@
-/** `npm run keys`: API keys from this machine's own terminal, which is where the first admin key comes from. */
+/** `npm run keys`: manages API keys from the terminal of the server's machine. The first admin key is created here. */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
@@ -12,25 +12,26 @@ import { DataFolderError } from '../database/pglite.ts';
 import { DatabaseMisconfigured } from '../database/postgres.ts';
 import { Refusal } from '../refusal/refusal.ts';
 import { createApiKey, revokeApiKey } from './commands.ts';
+import { scopes as knownScopes } from './rules.ts';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const now = () => new Date();
 
 const program = new Command('npm run keys --').description(
-  'API keys of this server: the first one for admins comes from here. The embedded database must not be in use; a server that runs makes keys by createApiKey.',
+  'Manages the API keys of this server. With the embedded database, stop the server first, or use the mutation createApiKey instead.',
 );
 
 program
   .command('create')
-  .description('makes a key and prints it, this once')
-  .requiredOption('--name <name>', 'what to call it')
-  .requiredOption('--scopes <scopes>', 'READ, WRITE, ADMIN, ACT_AS, with commas between', toScopes)
+  .description('creates a key and prints it; it cannot be shown again')
+  .requiredOption('--name <name>', 'a label for the key')
+  .requiredOption('--scopes <scopes>', 'READ, WRITE, ADMIN or ACT_AS, separated by commas', toScopes)
   .option(
     '--user <id>',
-    'whose it is, by your own id of them; made when there is no such user (default: the operator)',
+    'the user that the key authenticates, by your own id for them; created if unknown (default: the operator)',
     toUser,
   )
-  .option('--expires <time>', 'from when on it is refused, as 2027-01-31 (default: never)', toDate)
+  .option('--expires <time>', 'when the key expires, such as 2027-01-31 (default: never)', toDate)
   .action((flags: { name: string; scopes: string[]; user?: string; expires?: Date }) =>
     withDatabase(async (prisma) => {
       const owner: Viewer =
@@ -45,12 +46,12 @@ program
 
 program
   .command('list')
-  .description('every key: its id, name, scopes, and when it was used')
+  .description('lists all keys: id, ending, state, scopes, last use and name')
   .action(() =>
     withDatabase(async (prisma) => {
       const keys = await prisma.apiKey.findMany({ orderBy: { id: 'asc' } });
       for (const { id, name, hint, scopes, revokedAt, expiresAt, lastUsedAt } of keys) {
-        const state = revokedAt !== null ? 'revoked' : expiresAt !== null && expiresAt <= now() ? 'expired' : 'good';
+        const state = revokedAt !== null ? 'revoked' : expiresAt !== null && expiresAt <= now() ? 'expired' : 'active';
         say([id, `…${hint}`, state, scopes.join(','), lastUsedAt?.toISOString() ?? 'never used', name].join('  '));
       }
     }),
@@ -58,11 +59,14 @@ program
 
 program
   .command('revoke')
-  .description('takes a key back')
-  .argument('<id>', 'its id, from list')
+  .description('revokes a key')
+  .argument('<id>', 'the id of the key, as `list` shows it')
   .action((id: string) =>
     withDatabase(async (prisma) => {
-      const { name } = await revokeApiKey({ prisma, now }, z.uuid('That is no id of a key.').parse(id));
+      const { name } = await revokeApiKey(
+        { prisma, now },
+        z.uuid('This is not the id of a key. `npm run keys -- list` shows the ids.').parse(id),
+      );
       say(`${name} is revoked.`);
     }),
   );
@@ -81,9 +85,10 @@ async function withDatabase(work: (prisma: Database) => Promise<void>): Promise<
 
 function toScopes(text: string): string[] {
   const scopes = text.split(',').map((scope) => scope.trim().toUpperCase().replace('-', '_'));
-  const known = new Set(['READ', 'WRITE', 'ADMIN', 'ACT_AS']);
-  const unknown = scopes.find((scope) => !known.has(scope));
-  if (unknown !== undefined) throw new InvalidArgumentError(`${unknown} is none of ${[...known].join(', ')}.`);
+  const unknown = scopes.find((scope) => !knownScopes.some((known) => known === scope));
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(`There is no scope ${unknown}. Use ${knownScopes.join(', ')}.`);
+  }
   return scopes;
 }
 
@@ -94,11 +99,12 @@ function toUser(text: string): string {
 
 function toDate(text: string): Date {
   const date = new Date(text);
-  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError('Not a time, as 2027-01-31 or 2027-01-31T12:00Z.');
+  if (Number.isNaN(date.getTime()))
+    throw new InvalidArgumentError('Use a time such as 2027-01-31 or 2027-01-31T12:00Z.');
   return date;
 }
 
-/** What the user can mend, in a sentence; anything else whole. */
+/** The message of an error that the user can fix; the stack of any other. */
 function explain(error: unknown): string {
   if (error instanceof z.ZodError) return error.issues.map(({ message }) => message).join('\n');
   const forUser = [InvalidSettings, DataFolderInUse, DataFolderError, DatabaseMisconfigured, Refusal];

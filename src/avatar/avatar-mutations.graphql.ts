@@ -1,112 +1,115 @@
-/** GraphQL: what can be done to an avatar. */
+/** GraphQL: the mutations of avatars. */
 import { encodeGlobalID } from '@pothos/plugin-relay';
 import { builder } from '../graphql/builder.ts';
 import { InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { avatarTypeName, PortraitAvatar, StyleAvatar } from './avatar.graphql.ts';
-import { createAvatar, importAvatar, renameAvatar } from './commands.ts';
-import { setDefaultAvatar } from './default.ts';
-import { deleteAvatar } from './delete.ts';
+import { createAvatar, deleteAvatar, importAvatar, renameAvatar, setDefaultAvatar } from './commands.ts';
 import { type AvatarKey, avatarKey } from './key.ts';
 
-const nameHelp = '2 to 50 characters after trimming, none of `<>:"/\\|?*`.';
+const nameHelp = 'The name: 2 to 50 characters without `<>:"/\\|?*`. Surrounding blanks are removed.';
 const triggerHelp = '1 to 100 characters on one line.';
-const defaultTriggerHelp = 'Default: `TOK_` and the first 8 hex digits of the avatar’s uuid.';
+const defaultTriggerHelp = 'Default: `TOK_` and the first 8 hex digits of the avatar’s UUID.';
 
-const typeOfMade = (made: object) => ('kind' in made ? avatarTypeName(made as Required<AvatarKey>) : undefined);
+/** An avatar has a kind and an error has none; Pothos resolves the type of an error. */
+const resolveAvatarType = (result: object) =>
+  'kind' in result ? avatarTypeName(result as Required<AvatarKey>) : undefined;
 
 const CreatePortraitInput = builder.inputType('CreatePortraitInput', {
-  description: 'A new person.',
+  description: 'The portrait to create.',
   fields: (t) => ({
     name: t.string({ required: true, description: nameHelp }),
     triggerPhrase: t.string({
-      description: `What stands for the person in prompts, ${triggerHelp} ${defaultTriggerHelp}`,
+      description: `The phrase that stands for the person in prompts: ${triggerHelp} ${defaultTriggerHelp}`,
     }),
   }),
 });
 
 const CreateStyleInput = builder.inputType('CreateStyleInput', {
-  description: 'A new artistic style.',
+  description: 'The style to create.',
   fields: (t) => ({
     name: t.string({ required: true, description: nameHelp }),
     triggerWord: t.string({
-      description: `What stands for the style in prompts, ${triggerHelp} ${defaultTriggerHelp}`,
+      description: `The word that stands for the style in prompts: ${triggerHelp} ${defaultTriggerHelp}`,
     }),
   }),
 });
 
 const CreateAvatarInput = builder.inputType('CreateAvatarInput', {
-  description: 'What to create: one of the two.',
+  description: 'The avatar to create. Set exactly one field.',
   isOneOf: true,
   fields: (t) => ({
-    portrait: t.field({ type: CreatePortraitInput, description: 'A person.' }),
-    style: t.field({ type: CreateStyleInput, description: 'An artistic style.' }),
+    portrait: t.field({ type: CreatePortraitInput, description: 'Creates a portrait of a person.' }),
+    style: t.field({ type: CreateStyleInput, description: 'Creates an artistic style.' }),
   }),
 });
 
 builder.mutationField('createAvatar', (t) =>
   t.errorUnionField({
     types: [PortraitAvatar, StyleAvatar, InvalidInputError, LimitReachedError],
-    description: 'Makes an avatar that has no model yet. The first one becomes the default.',
-    union: { description: 'The new avatar, or why there is none.', resolveType: typeOfMade },
-    args: { input: t.arg({ type: CreateAvatarInput, required: true, description: 'What to create.' }) },
+    description:
+      'Creates an avatar without a model, with the status DRAFT. The caller’s first avatar becomes their default. Returns LimitReachedError if the server’s disk is nearly full.',
+    union: { description: 'The new avatar, or the error.', resolveType: resolveAvatarType },
+    args: { input: t.arg({ type: CreateAvatarInput, required: true, description: 'The avatar to create.' }) },
     resolve: (_root, { input }, { app, viewer }) => createAvatar(app, viewer, input),
   }),
 );
 
 const ImportPortraitInput = builder.inputType('ImportPortraitInput', {
-  description: 'A person that was trained elsewhere.',
+  description: 'The portrait to import.',
   fields: (t) => ({
     name: t.string({ required: true, description: nameHelp }),
     diffusersLoraFileUrl: t.field({
       type: 'URL',
       required: true,
-      description: 'The LoRA weights, as fal-ai/flux-lora is to read them: https, without a user name or password.',
+      description:
+        'The URL of the LoRA weights, which fal-ai/flux-lora loads. It must be public, use https and contain no user name or password.',
     }),
     triggerPhrase: t.string({
       required: true,
-      description: `The phrase that the weights were trained on, ${triggerHelp}`,
+      description: `The phrase that the weights were trained with: ${triggerHelp}`,
     }),
   }),
 });
 
 const ImportStyleInput = builder.inputType('ImportStyleInput', {
-  description: 'An artistic style that was trained elsewhere.',
+  description: 'The style to import.',
   fields: (t) => ({
     name: t.string({ required: true, description: nameHelp }),
     finetuneId: t.string({
       required: true,
-      description: 'What fal knows the finetune by; opaque text, 1 to 200 characters.',
+      description: 'fal’s id of the finetune: an opaque string of 1 to 200 characters.',
     }),
     triggerWord: t.string({
       required: true,
-      description: `The word that the finetune was trained on, ${triggerHelp}`,
+      description: `The word that the finetune was trained with: ${triggerHelp}`,
     }),
   }),
 });
 
 const ImportAvatarInput = builder.inputType('ImportAvatarInput', {
-  description: 'What to import: one of the two.',
+  description: 'The avatar to import. Set exactly one field.',
   isOneOf: true,
   fields: (t) => ({
-    portrait: t.field({ type: ImportPortraitInput, description: 'A person, by the URL of its LoRA weights.' }),
-    style: t.field({ type: ImportStyleInput, description: 'An artistic style, by its finetune id.' }),
+    portrait: t.field({ type: ImportPortraitInput, description: 'Imports a portrait by the URL of its LoRA weights.' }),
+    style: t.field({ type: ImportStyleInput, description: 'Imports a style by its finetune id.' }),
   }),
 });
 
 builder.mutationField('importAvatar', (t) =>
   t.errorUnionField({
     types: [PortraitAvatar, StyleAvatar, InvalidInputError, LimitReachedError],
-    description: 'Makes an avatar of a model that was trained elsewhere. It is READY at once.',
-    union: { description: 'The new avatar, or why there is none.', resolveType: typeOfMade },
-    args: { input: t.arg({ type: ImportAvatarInput, required: true, description: 'What to import.' }) },
+    description:
+      'Creates an avatar with a model that was trained elsewhere, with the status READY. The caller’s first avatar becomes their default. Returns LimitReachedError if the server’s disk is nearly full.',
+    union: { description: 'The new avatar, or the error.', resolveType: resolveAvatarType },
+    args: { input: t.arg({ type: ImportAvatarInput, required: true, description: 'The avatar to import.' }) },
     resolve: (_root, { input }, { app, viewer }) => importAvatar(app, viewer, input),
   }),
 );
 
 const RenameAvatarInput = builder.inputType('RenameAvatarInput', {
-  description: 'A new name for an avatar.',
+  description: 'The avatar to rename.',
   fields: (t) => ({
-    avatarId: t.id({ required: true, description: 'The avatar.' }),
+    avatarId: t.id({ required: true, description: 'The id of the avatar.' }),
     name: t.string({ required: true, description: nameHelp }),
   }),
 });
@@ -114,28 +117,28 @@ const RenameAvatarInput = builder.inputType('RenameAvatarInput', {
 builder.mutationField('renameAvatar', (t) =>
   t.errorUnionField({
     types: [PortraitAvatar, StyleAvatar, InvalidInputError, NotFoundError],
-    description: 'Gives an avatar another name. Its trigger stays.',
-    union: { description: 'The avatar, or why it kept its name.', resolveType: typeOfMade },
-    args: { input: t.arg({ type: RenameAvatarInput, required: true, description: 'Which avatar, and its name.' }) },
-    resolve: (_root, { input }, { app, viewer }) =>
-      renameAvatar(app, viewer, { avatar: avatarKey(input.avatarId), name: input.name }),
+    description: 'Renames an avatar. Its trigger does not change.',
+    union: { description: 'The renamed avatar, or the error.', resolveType: resolveAvatarType },
+    args: { input: t.arg({ type: RenameAvatarInput, required: true, description: 'The avatar and its new name.' }) },
+    resolve: (_root, { input: { avatarId, name } }, { app, viewer }) =>
+      renameAvatar(app, viewer, { avatar: avatarKey(avatarId), name }),
   }),
 );
 
 builder.mutationField('setDefaultAvatar', (t) =>
   t.errorUnionField({
     types: [PortraitAvatar, StyleAvatar, NotFoundError],
-    description: 'Makes this avatar the default, and no other.',
-    union: { description: 'The avatar, or that there is none.', resolveType: typeOfMade },
-    args: { avatarId: t.arg.id({ required: true, description: 'The avatar.' }) },
+    description: 'Makes an avatar the caller’s default. The previous default loses that role.',
+    union: { description: 'The new default avatar, or the error.', resolveType: resolveAvatarType },
+    args: { avatarId: t.arg.id({ required: true, description: 'The id of the avatar.' }) },
     resolve: (_root, { avatarId }, { app, viewer }) => setDefaultAvatar(app, viewer, avatarKey(avatarId)),
   }),
 );
 
 const DeleteAvatarPayload = builder.simpleObject('DeleteAvatarPayload', {
-  description: 'An avatar is gone.',
+  description: 'The result of deleting an avatar.',
   fields: (t) => ({
-    deletedId: t.id({ description: 'The global id that it had.' }),
+    deletedId: t.id({ description: 'The global id of the deleted avatar.' }),
   }),
 });
 
@@ -143,12 +146,12 @@ builder.mutationField('deleteAvatar', (t) =>
   t.errorUnionField({
     types: [DeleteAvatarPayload, NotFoundError],
     description:
-      'Deletes an avatar with its photos, its jobs and their pictures. Unfinished jobs are cancelled at fal. The oldest other avatar becomes the default when this was it.',
+      'Deletes an avatar with its photos, jobs and pictures. Cancels its unfinished jobs at fal. If it was the default, the caller’s oldest remaining avatar becomes the default.',
     union: {
-      description: 'What was deleted, or that there is no such avatar.',
+      description: 'The id of the deleted avatar, or the error.',
       resolveType: () => 'DeleteAvatarPayload',
     },
-    args: { avatarId: t.arg.id({ required: true, description: 'The avatar.' }) },
+    args: { avatarId: t.arg.id({ required: true, description: 'The id of the avatar.' }) },
     resolve: async (_root, { avatarId }, { app, viewer }) => {
       const key = avatarKey(avatarId);
       await deleteAvatar(app, viewer, key);

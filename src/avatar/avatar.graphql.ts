@@ -1,37 +1,37 @@
-/** GraphQL: what an avatar is. Other features add their own fields to it. */
+/** GraphQL: the avatar types and the query `avatars`. Photos, trainings and generations add their own fields to them. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { Avatar as AvatarRow } from '../../prisma/generated/client/client.ts';
 import { owned } from '../access/ownership.ts';
 import { builder } from '../graphql/builder.ts';
 import { pageOf, pageQuery } from '../graphql/pagination.ts';
 import { AvatarFinding } from './avatar-finding.graphql.ts';
-import { between, cursorOf, newestFirst, oldestFirst, placeOf } from './cursor.ts';
+import { between, decodeCursor, encodeCursor, newestFirst, oldestFirst } from './cursor.ts';
 import { findingsOf } from './findings.ts';
 
 export const avatarTypeName = (avatar: Pick<AvatarRow, 'kind'>) =>
   avatar.kind === 'PORTRAIT' ? ('PortraitAvatar' as const) : ('StyleAvatar' as const);
 
 export const AvatarKind = builder.enumType('AvatarKind', {
-  description: 'What an avatar is a likeness of.',
+  description: 'What an avatar depicts.',
   values: {
-    PORTRAIT: { description: 'A person, learned as a LoRA.' },
-    STYLE: { description: 'An artistic style, learned as a finetune.' },
+    PORTRAIT: { description: 'A person, trained as a LoRA.' },
+    STYLE: { description: 'An artistic style, trained as a finetune.' },
   } as const,
 });
 
 export const AvatarStatus = builder.enumType('AvatarStatus', {
-  description: 'How far an avatar has come.',
+  description: 'Whether an avatar has a trained model.',
   values: {
-    DRAFT: { description: 'No trained model yet, no training under way.' },
-    TRAINING: { description: 'A training is under way and there is no model yet. A retraining avatar stays READY.' },
-    READY: { description: 'Has its model: may generate.' },
-    FAILED: { description: 'The last training failed and there is no model.' },
+    DRAFT: { description: 'There is no model, and no training is under way.' },
+    TRAINING: { description: 'The first training is under way. An avatar that is trained again stays READY.' },
+    READY: { description: 'The avatar has a model and can generate pictures.' },
+    FAILED: { description: 'There is no model, because the last training failed.' },
   } as const,
 });
 
 export const AvatarProfile = builder.prismaInterface('Avatar', {
   name: 'AvatarProfile',
-  description: 'What every avatar has. Both members of the union Avatar implement it.',
+  description: 'The fields that every avatar has. PortraitAvatar and StyleAvatar implement it.',
   interfaces: [builder.nodeInterfaceRef()],
   resolveType: avatarTypeName,
   select: { id: true, kind: true },
@@ -40,14 +40,15 @@ export const AvatarProfile = builder.prismaInterface('Avatar', {
     status: t.expose('status', { type: AvatarStatus }),
     isDefault: t.exposeBoolean('isDefault'),
     trigger: t.string({
-      description: 'What goes into prompts: the trigger phrase or word.',
+      description:
+        'The text that stands for the avatar in prompts: the trigger phrase of a portrait, the trigger word of a style.',
       select: { triggerPhrase: true, triggerWord: true },
       resolve: (avatar) => avatar.triggerPhrase ?? avatar.triggerWord ?? '',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
     findings: t.field({
       type: [AvatarFinding],
-      description: 'The strict rules, checked on this avatar as it stands: empty when it is sound.',
+      description: 'The integrity rules that the avatar breaks at present. Empty for a sound avatar.',
       select: {
         kind: true,
         status: true,
@@ -64,15 +65,15 @@ export const AvatarProfile = builder.prismaInterface('Avatar', {
 
 export const PortraitAvatar = builder.prismaNode('Avatar', {
   variant: 'PortraitAvatar',
-  description: 'A person. Trained by fal-ai/flux-lora-portrait-trainer, drawn by fal-ai/flux-lora.',
+  description: 'A person. fal-ai/flux-lora-portrait-trainer trains it and fal-ai/flux-lora draws it.',
   interfaces: [AvatarProfile],
   nullable: true,
-  id: { field: 'id', description: 'Global id.' },
+  id: { field: 'id', description: 'The global id.' },
   findUnique: (id, { viewer }) => ({ ...owned.avatars(viewer), id, kind: 'PORTRAIT' }),
   fields: (t) => ({
     triggerPhrase: t.string({
       description:
-        'What stands for the person in prompts. Default: `TOK_` and the first 8 hex digits of the avatar’s uuid.',
+        'The phrase that stands for the person in prompts. Default: `TOK_` and the first 8 hex digits of the avatar’s UUID.',
       select: { triggerPhrase: true, triggerWord: true },
       resolve: (avatar) => avatar.triggerPhrase ?? avatar.triggerWord ?? '',
     }),
@@ -84,15 +85,15 @@ export const PortraitAvatar = builder.prismaNode('Avatar', {
 export const StyleAvatar = builder.prismaNode('Avatar', {
   variant: 'StyleAvatar',
   description:
-    'An artistic style. Trained by fal-ai/flux-pro-trainer, drawn by fal-ai/flux-pro/v1.1-ultra-finetuned or fal-ai/flux-pro/finetuned.',
+    'An artistic style. fal-ai/flux-pro-trainer trains it. fal-ai/flux-pro/v1.1-ultra-finetuned or fal-ai/flux-pro/finetuned draws it.',
   interfaces: [AvatarProfile],
   nullable: true,
-  id: { field: 'id', description: 'Global id.' },
+  id: { field: 'id', description: 'The global id.' },
   findUnique: (id, { viewer }) => ({ ...owned.avatars(viewer), id, kind: 'STYLE' }),
   fields: (t) => ({
     triggerWord: t.string({
       description:
-        'What stands for the style in prompts. Default: `TOK_` and the first 8 hex digits of the avatar’s uuid.',
+        'The word that stands for the style in prompts. Default: `TOK_` and the first 8 hex digits of the avatar’s UUID.',
       select: { triggerWord: true },
       resolve: (avatar) => avatar.triggerWord ?? '',
     }),
@@ -101,12 +102,12 @@ export const StyleAvatar = builder.prismaNode('Avatar', {
 });
 
 /**
- * Pothos has no union over one Prisma model; these extension keys let its connections select through the interface.
- * They are Pothos's internals: the test on the number of SQL statements fails when a version moves them. It is typed as
- * the interface, which is what Pothos takes it for.
+ * Pothos has no union over one Prisma model. These two extension keys make its connections select through the interface,
+ * and the cast gives the union the interface's type. The keys are internals of Pothos: if a new version renames them, the
+ * test on the number of SQL statements fails.
  */
 export const Avatar = builder.unionType('Avatar', {
-  description: 'A person or an artistic style that fal has learned, or will.',
+  description: 'A person or an artistic style to draw pictures of.',
   types: [PortraitAvatar, StyleAvatar],
   resolveType: (avatar) => avatarTypeName(avatar),
   extensions: { pothosPrismaModel: 'Avatar', pothosIndirectInclude: { getType: () => 'AvatarProfile', path: [] } },
@@ -116,14 +117,13 @@ builder.queryField('avatars', (t) =>
   t.connection(
     {
       type: Avatar,
-      description:
-        'The viewer’s avatars, newest first. A page holds 20 unless `first` says otherwise, and 100 at most.',
+      description: 'The viewer’s avatars, newest first.',
       args: {
-        kind: t.arg({ type: AvatarKind, description: 'Only portraits, or only styles.' }),
-        status: t.arg({ type: AvatarStatus, description: 'Only those that have come this far.' }),
+        kind: t.arg({ type: AvatarKind, description: 'Returns only avatars of this kind.' }),
+        status: t.arg({ type: AvatarStatus, description: 'Returns only avatars with this status.' }),
       },
       resolve: async (_root, args, context, info) => {
-        // What is selected of each avatar, its relations too: one SQL statement for the whole page.
+        // The document's selection, relations included: one SQL statement loads the whole page.
         const selection: object = queryFromInfo({
           context,
           info,
@@ -136,14 +136,14 @@ builder.queryField('avatars', (t) =>
           ...(args.kind && { kind: args.kind }),
           ...(args.status && { status: args.status }),
         };
-        const { after, before, limit, inverted } = pageQuery(args, placeOf);
+        const { after, before, limit, inverted } = pageQuery(args, decodeCursor);
         const avatars: AvatarRow[] = await context.app.prisma.avatar.findMany({
           ...selection,
           where: { ...where, ...between(after, before) },
           orderBy: inverted ? oldestFirst : newestFirst,
           take: limit,
         });
-        return pageOf(args, avatars, cursorOf);
+        return pageOf(args, avatars, encodeCursor);
       },
     },
     { name: 'AvatarConnection', description: 'A page of avatars.' },

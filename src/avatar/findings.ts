@@ -1,6 +1,6 @@
 /**
- * Pure: the strict rules, checked on one row. The database refuses every row that breaks one, so a finding means that
- * somebody has loosened it; code that is about to spend money on a row checks all the same.
+ * Pure: the integrity rules of an avatar's row. CHECK constraints enforce the same rules, so a finding means that a
+ * constraint is missing. A generation checks them again before it spends money.
  */
 import type { Avatar } from '../../prisma/generated/client/client.ts';
 
@@ -15,7 +15,7 @@ type Checked = Pick<
   'kind' | 'status' | 'finetuneId' | 'diffusersLoraFileUrl' | 'configFileUrl' | 'loraFileHash' | 'configFileHash'
 >;
 
-/** Every rule that the row breaks; empty when it is sound. A model is lacking only once the avatar is READY. */
+/** Every rule that the row breaks. Empty for a sound row. Only a READY avatar must have a model. */
 export function findingsOf(avatar: Checked): AvatarFinding[] {
   return avatar.kind === 'PORTRAIT' ? findingsOfPortrait(avatar) : findingsOfStyle(avatar);
 }
@@ -25,14 +25,14 @@ function findingsOfPortrait(avatar: Checked): AvatarFinding[] {
   if (avatar.finetuneId !== null) {
     findings.push({
       code: 'PORTRAIT_HAS_FINETUNE_ID',
-      message: 'A portrait is drawn from its LoRA file, yet this one holds a finetune id.',
+      message: 'This portrait has a finetune id, which only a style may have.',
       severity: 'ERROR',
     });
   }
   if (avatar.status === 'READY' && !avatar.diffusersLoraFileUrl) {
     findings.push({
       code: 'PORTRAIT_LACKS_LORA_FILE',
-      message: 'This portrait says that it is ready, but has no LoRA file to be drawn from.',
+      message: 'This portrait is READY but has no LoRA file.',
       severity: 'ERROR',
     });
   }
@@ -45,14 +45,14 @@ function findingsOfStyle(avatar: Checked): AvatarFinding[] {
   if ([diffusersLoraFileUrl, configFileUrl, loraFileHash, configFileHash].some((value) => value !== null)) {
     findings.push({
       code: 'STYLE_HAS_LORA_FILE',
-      message: 'A style is drawn from its finetune, yet this one holds a LoRA file.',
+      message: 'This style has a LoRA file, which only a portrait may have.',
       severity: 'ERROR',
     });
   }
   if (avatar.status === 'READY' && !avatar.finetuneId) {
     findings.push({
       code: 'STYLE_LACKS_FINETUNE_ID',
-      message: 'This style says that it is ready, but has no finetune id to be drawn with.',
+      message: 'This style is READY but has no finetune id.',
       severity: 'ERROR',
     });
   }

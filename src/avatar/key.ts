@@ -1,14 +1,14 @@
-/** Which avatar a caller means. */
+/** The key of an avatar, and the caller's own avatar by it. */
 import type { AvatarKind } from '../../prisma/generated/client/client.ts';
 import { owned } from '../access/ownership.ts';
 import type { Viewer } from '../app/app.ts';
 import { uuidOf } from '../graphql/global-id.ts';
 import { NotFoundError } from '../refusal/refusal.ts';
 
-/** An avatar's uuid, with the kind that its global id claims: a portrait's id under a style's name names nothing. */
+/** An avatar's UUID and the kind in its global id. A portrait's UUID in a StyleAvatar id finds nothing. */
 export type AvatarKey = { id: string; kind?: AvatarKind };
 
-/** Reads a global id. Undefined for the id of anything but an avatar. */
+/** Decodes a global id. Undefined unless it is an avatar's. */
 export function readAvatarKey(globalId: string): Required<AvatarKey> | undefined {
   const portrait = uuidOf(globalId, ['PortraitAvatar']);
   if (portrait !== undefined) return { id: portrait, kind: 'PORTRAIT' };
@@ -16,14 +16,14 @@ export function readAvatarKey(globalId: string): Required<AvatarKey> | undefined
   return style === undefined ? undefined : { id: style, kind: 'STYLE' };
 }
 
-/** The same. Throws NotFoundError instead. */
+/** Decodes a global id. Throws NotFoundError unless it is an avatar's. */
 export function avatarKey(globalId: string): Required<AvatarKey> {
   const key = readAvatarKey(globalId);
   if (key === undefined) throw new NotFoundError('avatar');
   return key;
 }
 
-/** The viewer's own avatar of this key, for a unique `where`: somebody else's and a deleted one are not there. */
+/** The unique `where` of the viewer's own avatar. It matches neither another user's avatar nor a deleted one. */
 export function ownAvatar(viewer: Viewer, key: AvatarKey) {
   return { ...key, ...owned.avatars(viewer) };
 }

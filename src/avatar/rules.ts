@@ -1,11 +1,11 @@
-/** Pure: what an avatar may be called, what may stand for it in prompts, and what may be imported as its model. */
+/** Pure: the inputs of the avatar commands. */
 import { z } from 'zod';
 import { type FalMode, urlForFal } from '../fal/url.ts';
 
-// Line breaks and other control characters, and halves of surrogate pairs: nothing that is typed into a line of text.
+// Line breaks and other control characters, and lone surrogates, which PostgreSQL cannot store.
 const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 
-/** One line of text, trimmed. Lengths are in characters as PostgreSQL counts them, so an emoji is one. */
+/** One line of text, trimmed. Counts code points as PostgreSQL does, so an emoji counts once. */
 export function line(what: string, min: number, max: number) {
   return z
     .string()
@@ -21,12 +21,12 @@ const name = line('A name', 2, 50).refine(
 const trigger = line('A trigger', 1, 100);
 const finetuneId = line('A finetune id', 1, 200);
 
-/** What stands for an avatar in prompts when its owner named nothing. */
+/** The trigger of an avatar whose owner chose none. */
 export function defaultTrigger(avatarId: string): string {
   return `TOK_${avatarId.slice(0, 8)}`;
 }
 
-export const newName = z.object({ name });
+export const renameAvatarInput = z.object({ name });
 
 export const createAvatarInput = z.object({
   portrait: z.object({ name, triggerPhrase: trigger.nullish() }).nullish(),

@@ -1,8 +1,8 @@
 /** Starts, plans and retries generations. The avatar's kind, the preset and the settings decide the fal endpoint. */
 import type { Avatar, Job } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app/app.ts';
+import { findAvatar, lockAvatar } from '../avatar/find-avatar.ts';
 import type { AvatarKey } from '../avatar/key.ts';
-import { findAvatar, lockAvatar } from '../avatar/lock.ts';
 import { endpoints } from '../fal/endpoints.ts';
 import { idempotencyOf } from '../job/commands/idempotency.ts';
 import {

@@ -4,7 +4,7 @@ import { avatarKey } from '../avatar/key.ts';
 import { endpoints } from '../fal/endpoints.ts';
 import { builder } from '../graphql/builder.ts';
 import type { JobPlan } from '../job/commands/start-job.ts';
-import { Price } from '../ledger/ledger.graphql.ts';
+import { Price } from '../ledger/price.graphql.ts';
 import { planGeneration } from './commands.ts';
 import { StartGenerationInput, whyNoGeneration } from './generation-mutations.graphql.ts';
 import { IntRange } from './preset.graphql.ts';

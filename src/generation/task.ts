@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Job } from '../../prisma/generated/client/client.ts';
 import { endpoints } from '../fal/endpoints.ts';
 import { FalError } from '../fal/errors.ts';
-import { type Picture, readPicture } from '../image/read-picture.ts';
+import { type ImageInfo, inspectImage } from '../image/inspect-image.ts';
 import type { Task } from '../job/task.ts';
 import { lookAt } from '../remote-file/inspect.ts';
 import type { WrittenFile } from '../storage/temporary-folder.ts';
@@ -23,7 +23,7 @@ export type KeptImages = {
   seed: string | undefined;
 };
 
-type KeptImage = WrittenFile & Picture & { hasNsfwConcepts: boolean };
+type KeptImage = WrittenFile & ImageInfo & { hasNsfwConcepts: boolean };
 
 export function generationTask(parts: LoraParts & StartParts): Task<KeptImages> {
   const { fal, files } = parts;
@@ -103,8 +103,8 @@ export function generationTask(parts: LoraParts & StartParts): Task<KeptImages> 
 }
 
 /** Throws FalError RESULT_LOST. */
-function readDrawn(path: string): Promise<Picture> {
-  return readPicture(path).catch((error: unknown) => {
+function readDrawn(path: string): Promise<ImageInfo> {
+  return inspectImage(path).catch((error: unknown) => {
     throw new FalError('RESULT_LOST', 'A picture that fal drew is damaged.', { cause: error });
   });
 }

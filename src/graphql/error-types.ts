@@ -1,32 +1,33 @@
-/** GraphQL: the refusals that every feature shares. One of a feature's own stands with the feature. */
-
+/** GraphQL: the interface Error and the errors that several nouns share. An error of one noun is built in that noun's room. */
 import { type InputIssue, InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { builder } from './builder.ts';
 
-/** What `... on Error { message }` reads. */
 export const ErrorInterface = builder.interfaceRef<Error>('Error').implement({
-  description: 'A refusal that the caller can act on. Anything unforeseen is a masked GraphQL error instead.',
+  description:
+    'An error that the caller can act on. Read any of them with `... on Error { message }`. Every other failure is a GraphQL error in `errors`, and its message is masked.',
   fields: (t) => ({
-    message: t.exposeString('message', { description: 'What is wrong and what to do, in a sentence for people.' }),
+    message: t.exposeString('message', { description: 'What is wrong and what to do about it, in English.' }),
   }),
 });
 
 const InputIssueType = builder.objectRef<InputIssue>('InputIssue').implement({
-  description: 'One value of the input that cannot be taken.',
+  description: 'An invalid value in the input.',
   fields: (t) => ({
-    path: t.exposeString('path', { description: 'Where in the input, as `settings.fluxLora.guidanceScale`.' }),
-    message: t.exposeString('message', { description: 'What is wrong with it, with the range it must lie in.' }),
+    path: t.exposeString('path', {
+      description: 'The path of the value in the input, such as `settings.fluxLora.guidanceScale`.',
+    }),
+    message: t.exposeString('message', { description: 'What is wrong with the value, with the accepted range.' }),
   }),
 });
 
 builder.objectType(InvalidInputError, {
   name: 'InvalidInputError',
-  description: 'The input cannot be taken as it is. Nothing was changed.',
+  description: 'The input is invalid. Nothing was changed.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     issues: t.field({
       type: [InputIssueType],
-      description: 'Every value that is wrong.',
+      description: 'Every invalid value.',
       resolve: (error) => error.issues,
     }),
   }),
@@ -34,19 +35,20 @@ builder.objectType(InvalidInputError, {
 
 builder.objectType(NotFoundError, {
   name: 'NotFoundError',
-  description: 'There is no such thing, or it belongs to somebody else: the two look the same.',
+  description:
+    'The object does not exist, or it belongs to another user. The two cases have the same answer on purpose.',
   interfaces: [ErrorInterface],
 });
 
 builder.objectType(LimitReachedError, {
   name: 'LimitReachedError',
-  description: 'A limit of this server is reached. Nothing was changed.',
+  description: 'The request would exceed a limit of this server. Nothing was changed.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    limit: t.exposeInt('limit', { description: 'The limit.' }),
+    limit: t.exposeInt('limit', { description: 'The limit. `message` says what it counts.' }),
     retryAfterSeconds: t.exposeInt('retryAfterSeconds', {
       nullable: true,
-      description: 'After how many seconds to try again; null when waiting does not help.',
+      description: 'How many seconds to wait before a retry. Null if waiting does not help.',
     }),
   }),
 });

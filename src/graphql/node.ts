@@ -1,10 +1,10 @@
-/** GraphQL: anything that has a global id, by it. */
+/** GraphQL: node(id) and nodes(ids), which fetch any object by its global id. */
 import { type GraphQLSchema, isInterfaceType } from 'graphql';
 import { builder } from './builder.ts';
 import { uuidOf } from './global-id.ts';
 
-/** Null for a text that is no global id of a type that has any: it names nothing, like the id of what was deleted. */
-function known(globalId: string, schema: GraphQLSchema): string | null {
+/** The id itself, or null if it is not the global id of a Node type: a malformed id then answers null like an unknown one. */
+function wellFormed(globalId: string, schema: GraphQLSchema): string | null {
   const node = schema.getType('Node');
   const types = isInterfaceType(node) ? schema.getPossibleTypes(node).map(({ name }) => name) : [];
   return uuidOf(globalId, types) === undefined ? null : globalId;
@@ -12,17 +12,17 @@ function known(globalId: string, schema: GraphQLSchema): string | null {
 
 builder.queryField('node', (t) =>
   t.node({
-    description:
-      'The thing with this global id; null when the id names nothing, or something that belongs to somebody else.',
+    description: 'The object with this global id. Null if there is none, or if the caller may not see it.',
     args: { id: t.arg.id({ required: true, description: 'The global id.' }) },
-    id: (_root, { id }, _context, { schema }) => known(id, schema),
+    id: (_root, { id }, _context, { schema }) => wellFormed(id, schema),
   }),
 );
 
 builder.queryField('nodes', (t) =>
   t.nodeList({
-    description: 'The things with these global ids, in their order, null for each that `node` would give null for.',
+    description:
+      'The objects with these global ids, in the same order. An item is null where `node` would return null.',
     args: { ids: t.arg.idList({ required: true, description: 'The global ids.' }) },
-    ids: (_root, { ids }, _context, { schema }) => ids.map((id) => known(id, schema)),
+    ids: (_root, { ids }, _context, { schema }) => ids.map((id) => wellFormed(id, schema)),
   }),
 );

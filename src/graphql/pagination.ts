@@ -1,42 +1,42 @@
 /**
- * GraphQL: pages of lists. A cursor tells a place in the list's order by value and not by the row, so a page can also be
- * had behind something that was deleted meanwhile.
+ * GraphQL: pages of lists. A cursor holds the sort key of an item and not its id alone, so a page can start behind an item
+ * that has been deleted since. Each list has its own sort key and encodes it in its room's cursor.ts.
  */
 import { PothosValidationError } from '@pothos/core';
 import { type DefaultConnectionArguments, parseCursorConnectionArgs } from '@pothos/plugin-relay';
 import { pageSize } from './builder.ts';
 
-/** The rows to read for a page: those between two places, one more than it shows, which tells whether there are others. */
-export type PageQuery<Place> = {
-  after: Place | undefined;
-  before: Place | undefined;
+/** The rows to read for a page. `limit` is one more than the page shows: the extra row answers hasNextPage. */
+export type PageQuery<Cursor> = {
+  after: Cursor | undefined;
+  before: Cursor | undefined;
   limit: number;
-  /** From the back of the list, the last row first. */
+  /** Read from the end of the list, the last row first: the caller passed `last`. */
   inverted: boolean;
 };
 
-/** Throws a GraphQL error for a number under 0, and for a cursor that `placeOf` knows no place of. */
-export function pageQuery<Place>(
+/** Throws a GraphQL error for a negative `first` or `last`, and for a cursor that `decodeCursor` cannot read. */
+export function pageQuery<Cursor>(
   args: DefaultConnectionArguments,
-  placeOf: (cursor: string) => Place | undefined,
-): PageQuery<Place> {
-  const { after, before, limit, inverted } = parsed(args);
-  const read = (cursor: string | undefined) => {
-    // An empty one is none: clients without a cursor send it.
-    if (!cursor) return undefined;
-    const place = placeOf(cursor);
-    if (place === undefined) throw new PothosValidationError(`Invalid cursor: ${cursor.slice(0, 100)}`);
-    return place;
+  decodeCursor: (cursor: string) => Cursor | undefined,
+): PageQuery<Cursor> {
+  const { after, before, limit, inverted } = parseArguments(args);
+  const decode = (text: string | undefined) => {
+    // Clients send '' when they have no cursor.
+    if (!text) return undefined;
+    const cursor = decodeCursor(text);
+    if (cursor === undefined) throw new PothosValidationError(`Invalid cursor: ${text.slice(0, 100)}`);
+    return cursor;
   };
-  return { after: read(after), before: read(before), limit, inverted };
+  return { after: decode(after), before: decode(before), limit, inverted };
 }
 
-/** The page of the rows that `pageQuery` asked for. */
-export function pageOf<Row>(args: DefaultConnectionArguments, rows: Row[], cursorOf: (row: Row) => string) {
-  const { expectedSize, inverted, hasNextPage, hasPreviousPage } = parsed(args);
+/** Makes the page from the rows that were read for `pageQuery`. */
+export function pageOf<Row>(args: DefaultConnectionArguments, rows: Row[], encodeCursor: (row: Row) => string) {
+  const { expectedSize, inverted, hasNextPage, hasPreviousPage } = parseArguments(args);
   const shown = rows.slice(0, expectedSize);
   if (inverted) shown.reverse();
-  const edges = shown.map((node) => ({ cursor: cursorOf(node), node }));
+  const edges = shown.map((node) => ({ cursor: encodeCursor(node), node }));
   return {
     edges,
     pageInfo: {
@@ -48,7 +48,7 @@ export function pageOf<Row>(args: DefaultConnectionArguments, rows: Row[], curso
   };
 }
 
-function parsed({ first = null, last = null, after = null, before = null }: DefaultConnectionArguments) {
+function parseArguments({ first = null, last = null, after = null, before = null }: DefaultConnectionArguments) {
   const args = { first, last, after, before };
   return parseCursorConnectionArgs({ args, defaultSize: pageSize.default, maxSize: pageSize.max });
 }

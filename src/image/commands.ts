@@ -1,11 +1,11 @@
-/** What can be done with a generated image. */
+/** The commands on generated images. One write each, so they need no lock. */
 import type { GeneratedImage } from '../../prisma/generated/client/client.ts';
 import { owned } from '../access/ownership.ts';
 import type { App, Viewer } from '../app/app.ts';
 import { uuidOf } from '../graphql/global-id.ts';
 import { NotFoundError } from '../refusal/refusal.ts';
 
-/** Marks an image, or takes the mark away. Running it twice changes nothing more. Throws NotFoundError. */
+/** Marks an image as a favorite, or removes the mark. Running it twice changes nothing more. Throws NotFoundError. */
 export async function favoriteImage(
   app: Pick<App, 'prisma'>,
   viewer: Viewer,
@@ -19,10 +19,7 @@ export async function favoriteImage(
   return image;
 }
 
-/**
- * Deletes an image, and its file when no other image is the same picture. Its generation stays as it ended. Throws
- * NotFoundError, also the second time.
- */
+/** Deletes an image, and its file unless another image shares it. Throws NotFoundError, also the second time. */
 export async function deleteImage(app: Pick<App, 'prisma' | 'files'>, viewer: Viewer, imageId: string): Promise<void> {
   const where = ownImage(viewer, imageId);
   const image = await app.prisma.generatedImage.findFirst({ where, select: { fileHash: true } });
@@ -31,7 +28,7 @@ export async function deleteImage(app: Pick<App, 'prisma' | 'files'>, viewer: Vi
   await app.files.removeUnused([image.fileHash]);
 }
 
-/** The viewer's own image of a global id: somebody else's is not there, nor one of a deleted avatar. */
+/** The unique `where` of the viewer's own image. It does not match an image of a deleted avatar. */
 function ownImage(viewer: Viewer, imageId: string) {
   const id = uuidOf(imageId, ['GeneratedImage']);
   if (id === undefined) throw new NotFoundError('image');

@@ -1,4 +1,4 @@
-/** The file of a generated image, as fal drew it. */
+/** Finds the stored file of a generated image, for the file route. Null for an image of a deleted avatar. */
 import type { App } from '../app/app.ts';
 import type { ServedFile } from '../storage/serve.ts';
 

@@ -1,6 +1,6 @@
 /**
- * An owner's account: what may be started on it, and how a job's credits move. Every function writes in its caller's
- * transaction, the one that changes the job, after `lockOwner`.
+ * An owner's account: whether a job may start, and how credits move. Credits move by double entry. Every function that
+ * writes takes the transaction that changes the job, and expects the owner to be locked with `lockOwner`.
  */
 import { randomUUID } from 'node:crypto';
 import type { Job, LedgerAccount, LedgerKind, User } from '../../prisma/generated/client/client.ts';
@@ -8,7 +8,7 @@ import type { Tx } from '../database/client.ts';
 import { LimitReachedError, Refusal } from '../refusal/refusal.ts';
 import { toCredits } from './prices.ts';
 
-/** The price is more than the balance. In credits. */
+/** The price exceeds the balance. Both are in credits. */
 export class InsufficientCreditsError extends Refusal {
   override name = 'InsufficientCreditsError';
   readonly balance: number;
@@ -22,15 +22,15 @@ export class InsufficientCreditsError extends Refusal {
   }
 }
 
-/** How this server accounts. */
+/** The settings of accounting. */
 export type Metering = {
-  /** Whether it sells credits: a start reserves its price, and is refused when the balance does not hold it. */
+  /** METERING: a start reserves its price and is refused when the balance is too low. */
   isOn: boolean;
-  /** What one owner's jobs of a day may cost, in tenths of a credit, unless their own row says; null for any amount. */
+  /** DAILY_CREDITS in tenths of a credit: an owner's daily budget unless their row has one. Null for no limit. */
   dailyBudgetTenths: number | null;
 };
 
-/** Throws InsufficientCreditsError, LimitReachedError. */
+/** Pure. Throws InsufficientCreditsError, and LimitReachedError for the daily budget. */
 export function assertMaySpend(
   owner: User,
   priceTenths: number,
@@ -42,45 +42,45 @@ export function assertMaySpend(
   if (budget === null || spentToday(owner, now) + priceTenths <= budget) return;
   const tomorrow = dayOf(now).getTime() + dayMs;
   throw new LimitReachedError(
-    `This costs ${toCredits(priceTenths)} credits, and ${toCredits(Math.max(0, budget - spentToday(owner, now)))} of today’s ${toCredits(budget)} are left. Try again tomorrow (UTC), or ask for more.`,
+    `This costs ${toCredits(priceTenths)} credits, and ${toCredits(Math.max(0, budget - spentToday(owner, now)))} of today’s budget of ${toCredits(budget)} are left. Try again tomorrow (UTC), or ask an admin for a larger budget.`,
     Math.floor(toCredits(budget)),
     Math.max(1, Math.ceil((tomorrow - now.getTime()) / 1000)),
   );
 }
 
-/** What the owner's jobs of today cost. */
+/** What the owner's jobs of the UTC day cost so far, in tenths of a credit. */
 export function spentToday({ spentOn, spentTenths }: Pick<User, 'spentOn' | 'spentTenths'>, now: Date): number {
   return spentOn?.getTime() === dayOf(now).getTime() ? spentTenths : 0;
 }
 
-/** The job is started: its price counts from now on, and is reserved when the server sells credits. */
+/** Counts the price of a starting job towards the daily budget. Of a metered job it also reserves the price. */
 export async function reserve(tx: Tx, owner: User, job: Job): Promise<void> {
   const spentTenths = spentToday(owner, job.createdAt) + job.priceTenths;
   await tx.user.update({ where: { id: owner.id }, data: { spentOn: dayOf(job.createdAt), spentTenths } });
-  if (job.isMetered) await moveOf(tx, job, 'RESERVATION', 'AVAILABLE', 'RESERVED', job.priceTenths);
+  if (job.isMetered) await moveForJob(tx, job, 'RESERVATION', 'AVAILABLE', 'RESERVED', job.priceTenths);
 }
 
 /**
- * The job has ended and so much of it was delivered: that is paid, and what is left of the reservation is free again.
- * Returns the job's column of it.
+ * Pays the delivered units of an ended job, and releases the rest of its reservation. Returns the column to write to the
+ * job. Running it twice would pay twice: call it in the transaction that ends the job.
  */
 export async function settle(tx: Tx, job: Job, delivered: number): Promise<{ paidTenths: number }> {
   const paidTenths = (job.priceTenths / job.units) * Math.min(delivered, job.units);
-  const leftTenths = job.priceTenths - paidTenths;
-  if (leftTenths > 0) {
+  const unpaidTenths = job.priceTenths - paidTenths;
+  if (unpaidTenths > 0) {
     await tx.user.updateMany({
       where: { id: job.ownerId, spentOn: dayOf(job.createdAt) },
-      data: { spentTenths: { decrement: leftTenths } },
+      data: { spentTenths: { decrement: unpaidTenths } },
     });
   }
   if (job.isMetered) {
-    await moveOf(tx, job, 'SETTLEMENT', 'RESERVED', 'EARNED', paidTenths);
-    await moveOf(tx, job, 'RELEASE', 'RESERVED', 'AVAILABLE', leftTenths);
+    await moveForJob(tx, job, 'SETTLEMENT', 'RESERVED', 'EARNED', paidTenths);
+    await moveForJob(tx, job, 'RELEASE', 'RESERVED', 'AVAILABLE', unpaidTenths);
   }
   return { paidTenths };
 }
 
-/** An admin's movement. A negative amount takes credits back. */
+/** Moves credits on behalf of an admin. A negative amount takes credits back. */
 export async function issue(
   tx: Tx,
   movement: {
@@ -91,12 +91,11 @@ export async function issue(
     idempotencyKey: string | null;
   },
 ): Promise<void> {
-  const { idempotencyKey, ...about } = movement;
-  await move(tx, { ...about, from: 'ISSUED', to: 'AVAILABLE', idempotencyKey });
+  await move(tx, { ...movement, from: 'ISSUED', to: 'AVAILABLE' });
 }
 
-/** From one account of the job's owner to another; nothing is not moved. */
-async function moveOf(
+/** Moves credits for a job between two accounts of its owner. Does nothing for an amount of 0. */
+async function moveForJob(
   tx: Tx,
   { id, ownerId }: Job,
   kind: LedgerKind,
@@ -118,10 +117,10 @@ type Movement = {
   idempotencyKey?: string | null;
 };
 
-async function move(tx: Tx, { from, to, tenths, idempotencyKey = null, ...about }: Movement): Promise<void> {
+async function move(tx: Tx, { from, to, tenths, idempotencyKey = null, ...entry }: Movement): Promise<void> {
   const movementId = randomUUID();
   const side = (account: LedgerAccount, amount: number) => ({
-    ...about,
+    ...entry,
     movementId,
     account,
     tenths: amount,
@@ -131,5 +130,5 @@ async function move(tx: Tx, { from, to, tenths, idempotencyKey = null, ...about 
 }
 
 const dayMs = 24 * 60 * 60_000;
-/** The day in UTC, as PostgreSQL's DATE. */
+/** The UTC day of an instant, as Prisma reads a DATE column. */
 const dayOf = (at: Date) => new Date(Math.floor(at.getTime() / dayMs) * dayMs);

@@ -1,5 +1,4 @@
-/** What admins can do about credits. */
-
+/** The command that moves an admin's credits. The GraphQL fields let only admins use it. */
 import { z } from 'zod';
 import type { User } from '../../prisma/generated/client/client.ts';
 import { lockOwner } from '../access/ownership.ts';
@@ -10,57 +9,65 @@ import { InvalidInputError, NotFoundError, parseInput } from '../refusal/refusal
 import { issue } from './account.ts';
 import { toCredits, toTenths } from './prices.ts';
 
-/** As much as an INTEGER of tenths holds with room to spare. */
-const mostCredits = 10_000_000;
+/** An INTEGER of tenths could hold twenty times as much. */
+const maxCredits = 10_000_000;
 
-const movement = z.object({
+const correctionInput = z.object({
   credits: z
     .number()
-    .min(-mostCredits, `Takes up to ${mostCredits} either way.`)
-    .max(mostCredits, `Takes up to ${mostCredits} either way.`)
+    .min(-maxCredits, `Takes -${maxCredits} to ${maxCredits}.`)
+    .max(maxCredits, `Takes -${maxCredits} to ${maxCredits}.`)
     .refine((credits) => credits !== 0, 'Takes any amount but 0.')
-    .refine((credits) => Math.abs(toTenths(credits) - 10 * credits) < 1e-6, 'Takes tenths of a credit.'),
+    .refine((credits) => Math.abs(toTenths(credits) - 10 * credits) < 1e-6, 'Takes steps of 0.1 credits.'),
   reason: z
     .string()
     .trim()
-    .min(1, 'Say why.')
+    .min(1, 'Give a reason.')
     .max(500, 'Takes 1 to 500 characters.')
-    .refine(isStorable, 'Holds a character that is no text.'),
+    .refine(isStorable, 'Takes no NUL and no lone surrogates.'),
   idempotencyKey: idempotencyKey.nullish(),
 });
 
-const grant = movement.refine(({ credits }) => credits > 0, { path: ['credits'], message: 'A grant is above 0.' });
+const grantInput = correctionInput.refine(({ credits }) => credits > 0, {
+  path: ['credits'],
+  message: 'A grant must be above 0. Use correctCredits to take credits back.',
+});
 
 /**
- * Gives credits, or puts something right in either direction. With an idempotency key that was used for this owner before,
- * nothing moves. Throws InvalidInputError, also for a correction below zero, and NotFoundError.
+ * Grants credits to an owner, or corrects their balance in either direction. The same idempotency key and input again move
+ * nothing. Throws NotFoundError, and InvalidInputError: also if the balance would leave its range, or if the key was used
+ * for another movement.
  */
 export async function issueCredits(
-  { prisma }: Pick<App, 'prisma'>,
-  kind: 'GRANT' | 'CORRECTION',
+  app: Pick<App, 'prisma'>,
   ownerId: string,
+  kind: 'GRANT' | 'CORRECTION',
   input: unknown,
 ): Promise<User> {
-  const { credits, reason, idempotencyKey: key = null } = parseInput(kind === 'GRANT' ? grant : movement, input);
+  const {
+    credits,
+    reason,
+    idempotencyKey: key = null,
+  } = parseInput(kind === 'GRANT' ? grantInput : correctionInput, input);
   const tenths = toTenths(credits);
-  return await prisma.$transaction(async (tx) => {
+  return await app.prisma.$transaction(async (tx) => {
     await lockOwner(tx, ownerId);
     const owner = await tx.user.findUnique({ where: { id: ownerId } });
     if (owner === null) throw new NotFoundError('user');
     if (key !== null) {
-      const done = await tx.ledgerEntry.findUnique({
+      const earlier = await tx.ledgerEntry.findUnique({
         where: { ownerId_idempotencyKey: { ownerId, idempotencyKey: key } },
       });
-      if (done !== null) {
-        if (done.tenths === tenths && done.kind === kind && done.reason === reason) return owner;
+      if (earlier !== null) {
+        if (earlier.tenths === tenths && earlier.kind === kind && earlier.reason === reason) return owner;
         throw new InvalidInputError([
-          { path: 'idempotencyKey', message: 'Was used for another movement of this owner’s.' },
+          { path: 'idempotencyKey', message: 'Was used for another movement of this user. Choose a new key.' },
         ]);
       }
     }
     const balance = owner.balanceTenths + tenths;
-    if (balance < 0 || balance > 10 * mostCredits) {
-      const message = `The balance is ${toCredits(owner.balanceTenths)}, and stays from 0 to ${mostCredits}.`;
+    if (balance < 0 || balance > 10 * maxCredits) {
+      const message = `The balance is ${toCredits(owner.balanceTenths)} and must stay from 0 to ${maxCredits}.`;
       throw new InvalidInputError([{ path: 'credits', message }]);
     }
     await issue(tx, { ownerId, kind, tenths, reason, idempotencyKey: key });

@@ -1,118 +1,69 @@
-/** GraphQL: what things cost, and what an owner has. */
+/** GraphQL: a user's credits and their ledger, and the mutations by which admins move credits. */
 import type { LedgerEntry as EntryRow } from '../../prisma/generated/client/client.ts';
 import { owned } from '../access/ownership.ts';
 import { builder } from '../graphql/builder.ts';
-import { ErrorInterface } from '../graphql/error-types.ts';
 import { Job } from '../job/job.graphql.ts';
+import { InvalidInputError, NotFoundError } from '../refusal/refusal.ts';
+import { userIdOf } from '../user/key.ts';
 import { User } from '../user/user.graphql.ts';
-import { InsufficientCreditsError, spentToday } from './account.ts';
-import { estimatedUsd, toCredits } from './prices.ts';
-
-builder.objectType(InsufficientCreditsError, {
-  name: 'InsufficientCreditsError',
-  description: 'The balance does not hold the price. Nothing was started.',
-  interfaces: [ErrorInterface],
-  fields: (t) => ({
-    balance: t.exposeFloat('balance', { description: 'The owner’s balance, in credits.' }),
-    price: t.exposeFloat('price', { description: 'What it would have cost, in credits.' }),
-  }),
-});
-
-/** Credits here, dollars at fal. */
-export const Price = builder
-  .objectRef<{ endpoint: Parameters<typeof estimatedUsd>[0]; units: number; priceTenths: number }>('Price')
-  .implement({
-    description: 'What a job costs when everything asked for is delivered.',
-    fields: (t) => ({
-      credits: t.float({
-        description: 'In credits of this server: 150 for a training, 5 for an image, 7.5 for one of the ultra model.',
-        resolve: ({ priceTenths }) => toCredits(priceTenths),
-      }),
-      estimatedUsd: t.float({
-        description: 'What fal asks for the same, in US dollars; an estimate, by the `price` of the endpoint.',
-        resolve: ({ endpoint, units }) => estimatedUsd(endpoint, units),
-      }),
-    }),
-  });
-
-const JobCost = builder
-  .objectRef<{ priceTenths: number; paidTenths: number | null; isMetered: boolean }>('JobCost')
-  .implement({
-    description: 'What a job costs, in credits.',
-    fields: (t) => ({
-      price: t.float({
-        description: 'When everything asked for is delivered.',
-        resolve: ({ priceTenths }) => toCredits(priceTenths),
-      }),
-      paid: t.float({
-        nullable: true,
-        description:
-          'By what was delivered: 3 of 4 images are 3 paid, a failed or cancelled job is 0. An image that fal’s safety checker flagged is not paid. Null until the job has ended.',
-        resolve: ({ paidTenths }) => (paidTenths === null ? null : toCredits(paidTenths)),
-      }),
-      isMetered: t.exposeBoolean('isMetered', {
-        description: 'Whether it is taken from the owner’s balance. If not, it is only written down.',
-      }),
-    }),
-  });
-
-builder.prismaInterfaceField(Job, 'cost', (t) =>
-  t.field({
-    type: JobCost,
-    description: 'What the job costs.',
-    select: { priceTenths: true, paidTenths: true, isMetered: true },
-    resolve: (job) => job,
-  }),
-);
+import { spentToday } from './account.ts';
+import { issueCredits } from './commands.ts';
+import { toCredits } from './prices.ts';
 
 const LedgerAccount = builder.enumType('LedgerAccount', {
-  description: 'Where credits are.',
+  description: 'An account in the double-entry ledger.',
   values: {
-    AVAILABLE: { description: 'The owner’s, to spend: their sum is the balance.' },
-    RESERVED: { description: 'The owner’s, held for a job that has not ended.' },
-    EARNED: { description: 'The server’s, paid for what was delivered.' },
-    ISSUED: { description: 'Outside: where granted credits come from.' },
+    AVAILABLE: { description: 'The credits that the owner can spend. The sum of these entries is the balance.' },
+    RESERVED: { description: 'The owner’s credits that are reserved for unfinished jobs.' },
+    EARNED: { description: 'The credits that the server has earned with delivered jobs.' },
+    ISSUED: { description: 'The source of all credits, which admins issue from.' },
   } as const,
 });
 
 const LedgerKind = builder.enumType('LedgerKind', {
   description: 'Why credits moved.',
   values: {
-    GRANT: { description: 'An admin gave them.' },
-    CORRECTION: { description: 'An admin put something right, in either direction.' },
-    RESERVATION: { description: 'A job was started: its price is held.' },
-    SETTLEMENT: { description: 'A job has ended: what was delivered is paid.' },
-    RELEASE: { description: 'A job has ended: what was not delivered is free again.' },
+    GRANT: { description: 'An admin granted credits. From ISSUED to AVAILABLE.' },
+    CORRECTION: { description: 'An admin corrected the balance, in either direction, between ISSUED and AVAILABLE.' },
+    RESERVATION: { description: 'A job was started and its price reserved. From AVAILABLE to RESERVED.' },
+    SETTLEMENT: { description: 'A job has ended and what it delivered is paid. From RESERVED to EARNED.' },
+    RELEASE: {
+      description: 'A job has ended and the price of what it did not deliver is returned. From RESERVED to AVAILABLE.',
+    },
   } as const,
 });
 
 builder.prismaNode('LedgerEntry', {
   description:
-    'One side of a movement of credits. Every movement is two of them that sum to zero; neither ever changes. Read by its owner and by admins.',
+    'One side of a movement of credits. Each movement has two entries that sum to zero. Entries never change. Visible to its owner and to admins.',
   nullable: true,
-  id: { field: 'id', description: 'Global id.' },
+  id: { field: 'id', description: 'The global id.' },
   findUnique: (id, { viewer }) => ({ ...owned.ledger(viewer), id }),
   fields: (t) => ({
-    movementId: t.exposeString('movementId', { description: 'What both sides of a movement share.' }),
-    kind: t.expose('kind', { type: LedgerKind, description: 'Why.' }),
-    account: t.expose('account', { type: LedgerAccount, description: 'Of which account.' }),
+    movementId: t.exposeString('movementId', { description: 'The id that both entries of a movement share.' }),
+    kind: t.expose('kind', { type: LedgerKind, description: 'Why the credits moved.' }),
+    account: t.expose('account', {
+      type: LedgerAccount,
+      description: 'The account that the credits moved into or out of.',
+    }),
     credits: t.float({
-      description: 'Above zero into the account, below zero out of it.',
+      description: 'The amount in credits. Positive: into the account; negative: out of it.',
       select: { tenths: true },
       resolve: ({ tenths }: Pick<EntryRow, 'tenths'>) => toCredits(tenths),
     }),
     job: t.field({
       type: Job,
       nullable: true,
-      description: 'The job that it is about; null when there is none, or when it was deleted with its avatar.',
+      description:
+        'The job that the credits paid for. Null for an admin’s movement, for a job that was deleted with its avatar, and for another user’s job.',
       select: { jobId: true },
-      // Also an admin, who may read the ledger, is shown no job but their own.
+      // Admins can read any ledger, but only the jobs of their own.
       resolve: async ({ jobId }, _args, { app, viewer }) =>
         jobId === null ? null : await app.prisma.job.findFirst({ where: { ...owned.jobs(viewer), id: jobId } }),
     }),
     reason: t.exposeString('reason', {
       nullable: true,
-      description: 'What the admin said; null for the movements of a job.',
+      description: 'The reason that the admin gave. Null for the movements of a job.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the credits moved.' }),
   }),
@@ -120,24 +71,25 @@ builder.prismaNode('LedgerEntry', {
 
 builder.prismaObjectFields(User, (t) => ({
   balance: t.float({
-    description: 'Credits to spend. Never below zero.',
+    description: 'The credits that the user can spend. Never below 0.',
     select: { balanceTenths: true },
     resolve: ({ balanceTenths }) => toCredits(balanceTenths),
   }),
   reserved: t.float({
-    description: 'Credits held for jobs that have not ended. They are not in the balance.',
+    description: 'The credits that are reserved for unfinished jobs. `balance` does not include them.',
     select: { reservedTenths: true },
     resolve: ({ reservedTenths }) => toCredits(reservedTenths),
   }),
   spentToday: t.float({
     description:
-      'What the jobs that were started today (UTC) cost, in credits: the price of those that run, and what was paid for the others. Also on a server that sells no credits.',
+      'What the jobs started in the current UTC day cost, in credits: the full price of unfinished jobs and the amount paid for ended ones. Counted even if the server sells no credits.',
     select: { spentOn: true, spentTenths: true },
     resolve: (user, _args, { app }) => toCredits(spentToday(user, app.now())),
   }),
   dailyBudget: t.float({
     nullable: true,
-    description: 'The most that `spentToday` may come to, in credits; null for any amount. Default: DAILY_CREDITS.',
+    description:
+      'The most that `spentToday` may reach, in credits. Null for no limit. Default: the server’s setting DAILY_CREDITS.',
     select: { dailyBudgetTenths: true },
     resolve: ({ dailyBudgetTenths }, _args, { app }) => {
       const tenths = dailyBudgetTenths ?? app.metering.dailyBudgetTenths;
@@ -148,10 +100,47 @@ builder.prismaObjectFields(User, (t) => ({
     'ledger',
     {
       cursor: 'id',
-      description: 'Every movement of this owner’s credits, both sides of each, newest first.',
+      description: 'All movements of the user’s credits, newest first. Each movement has two entries.',
       query: { orderBy: { id: 'desc' } },
     },
-    { name: 'LedgerConnection', description: 'A page of a ledger.' },
-    { name: 'LedgerEdge', description: 'An entry in its ledger.' },
+    { name: 'LedgerConnection', description: 'A page of ledger entries.' },
+    { name: 'LedgerEdge', description: 'A ledger entry on a page.' },
   ),
 }));
+
+const CreditsInput = builder.inputType('CreditsInput', {
+  description: 'The credits to move.',
+  fields: (t) => ({
+    userId: t.id({ required: true, description: 'The id of the user.' }),
+    credits: t.float({
+      required: true,
+      description:
+        'The amount in credits, in steps of 0.1. grantCredits takes amounts above 0 up to 10,000,000; correctCredits also takes negative ones. The balance must stay from 0 to 10,000,000.',
+    }),
+    reason: t.string({ required: true, description: 'The reason, which the ledger records: 1 to 500 characters.' }),
+    idempotencyKey: t.string({
+      description:
+        'A key of the caller’s choice, 1 to 200 characters. Sending the same key and input again for the same user moves nothing. Sending the key with another input is an InvalidInputError.',
+    }),
+  }),
+});
+
+const movements = {
+  grantCredits: ['GRANT', 'Grants credits to a user.'],
+  correctCredits: ['CORRECTION', 'Corrects the balance of a user, in either direction.'],
+} as const;
+
+for (const name of ['grantCredits', 'correctCredits'] as const) {
+  const [kind, description] = movements[name];
+  builder.mutationField(name, (t) =>
+    t.errorUnionField({
+      types: [User, InvalidInputError, NotFoundError],
+      authScopes: { admin: true },
+      description,
+      union: { description: 'The user with the new balance, or the error.', resolveType: () => 'User' },
+      args: { input: t.arg({ type: CreditsInput, required: true, description: 'The user and the credits.' }) },
+      resolve: async (_root, { input: { userId, ...input } }, { app }) =>
+        await issueCredits(app, userIdOf(userId), kind, input),
+    }),
+  );
+}

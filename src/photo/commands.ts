@@ -1,9 +1,9 @@
-/** What can be done to an avatar's photos. None of it while the avatar is being trained. */
+/** The commands on an avatar's photos. Both throw JobActiveError while the avatar is being trained. */
 import type { Avatar, Photo } from '../../prisma/generated/client/client.ts';
 import { owned } from '../access/ownership.ts';
 import type { App, Viewer } from '../app/app.ts';
-import { type AvatarKey, ownAvatar } from '../avatar/key.ts';
-import { lockAvatar } from '../avatar/lock.ts';
+import { findAvatar, lockAvatar } from '../avatar/find-avatar.ts';
+import type { AvatarKey } from '../avatar/key.ts';
 import type { Tx } from '../database/client.ts';
 import { uuidOf } from '../graphql/global-id.ts';
 import { JobActiveError } from '../job/commands/start-job.ts';
@@ -12,35 +12,33 @@ import { failpoint } from '../runtime/failpoint.ts';
 import { FileNotFound } from '../storage/blob-store.ts';
 import type { UploadedFile } from '../storage/uploaded-file.ts';
 import { inspectPhoto } from './inspect.ts';
-import { filesOf, type Inspected, keepPhotos, type PhotoVerdict, writeSound } from './store-photos.ts';
+import { filesOf, type InspectedFile, insertPhotos, type PhotoVerdict, writeFiles } from './store-photos.ts';
 
-type Parts = Pick<App, 'prisma' | 'files'>;
+type PhotoApp = Pick<App, 'prisma' | 'files'>;
 
 /**
- * Looks at each file and keeps the good ones, in their order, behind those that the avatar has. A verdict per file.
- * Throws NotFoundError, JobActiveError, LimitReachedError; then none is kept.
+ * Inspects each file and adds the accepted ones behind the avatar's photos, in their order. Returns a verdict per file.
+ * Throws NotFoundError, JobActiveError, and LimitReachedError when the disk is nearly full; then no photo is added.
  */
 export async function addPhotos(
-  app: Parts,
+  app: PhotoApp,
   viewer: Viewer,
   { avatar: key, files: uploads }: { avatar: AvatarKey; files: UploadedFile[] },
 ): Promise<PhotoVerdict[]> {
   await app.files.assertSpace();
-  // Asked again under the lock. Here it spares looking at pictures that cannot be kept.
-  const avatar = await app.prisma.avatar.findUnique({ where: ownAvatar(viewer, key) });
-  if (avatar === null) throw new NotFoundError('avatar');
-  await assertNotTraining(app.prisma, avatar);
+  // The same checks run again under the lock. Here they spare the work of inspecting files in vain.
+  await assertNotTraining(app.prisma, await findAvatar(app.prisma, viewer, key));
   const inspected = await Promise.all(
     uploads.map(
-      async (file): Promise<Inspected> => ({
-        fileName: nameOf(file),
+      async (file): Promise<InspectedFile> => ({
+        fileName: displayName(file),
         path: file.path,
-        finding: await inspectPhoto(file),
+        inspection: await inspectPhoto(file),
       }),
     ),
   );
   for (let attempt = 1; ; attempt += 1) {
-    const candidates = await writeSound(app, inspected);
+    const candidates = await writeFiles(app, inspected);
     const files = filesOf(candidates);
     try {
       await failpoint('photo.written');
@@ -48,22 +46,22 @@ export async function addPhotos(
         const avatar = await lockAvatar(tx, viewer, key);
         await assertNotTraining(tx, avatar);
         await app.files.record(tx, files);
-        return await keepPhotos(tx, avatar, candidates);
+        return await insertPhotos(tx, avatar, candidates);
       });
       await failpoint('photo.recorded');
       return verdicts;
     } catch (error) {
-      // Another request removed the same file, unused until now, between our writing it and our recording it.
+      // The same file was stored before and unused, and another request removed it after we wrote it: write it again.
       if (!(error instanceof FileNotFound) || attempt === 3) throw error;
     } finally {
-      // Those that are not kept after all; what a photo refers to stays.
+      // Removes the files that got no photo. Files with a photo stay.
       await app.files.removeUnused(files.map((file) => file.hash));
     }
   }
 }
 
-/** Removes a photo, and its file when no other photo is the same. Throws NotFoundError, JobActiveError. */
-export async function removePhoto(app: Parts, viewer: Viewer, photoId: string): Promise<Photo> {
+/** Removes a photo, and its file unless another photo shares it. Throws NotFoundError, JobActiveError. */
+export async function removePhoto(app: PhotoApp, viewer: Viewer, photoId: string): Promise<Photo> {
   const id = uuidOf(photoId, ['Photo']);
   if (id === undefined) throw new NotFoundError('photo');
   const removed = await app.prisma.$transaction(async (tx) => {
@@ -78,17 +76,17 @@ export async function removePhoto(app: Parts, viewer: Viewer, photoId: string): 
   return removed;
 }
 
-/** The viewer's own photo of this uuid, for a unique `where`: one of a deleted avatar is not there. */
+/** The unique `where` of the viewer's own photo. It does not match a photo of a deleted avatar. */
 export const ownPhoto = (viewer: Viewer, id: string) => ({ ...owned.photos(viewer), id });
 
 async function assertNotTraining(tx: Tx, avatar: Avatar): Promise<void> {
   const job = await tx.job.findFirst({ where: { avatarId: avatar.id, kind: 'TRAINING', finishedAt: null } });
   if (job === null) return;
-  throw new JobActiveError('This avatar is being trained from its photos. Change them when that has ended.', job);
+  throw new JobActiveError('This avatar is being trained with its photos. Change them after the training.', job);
 }
 
-/** As it is shown: any text becomes one line that a database can hold and that reads in one direction. */
-function nameOf({ fileName }: UploadedFile): string {
+/** Turns any file name into one line without control or bidirectional characters, at most 255 characters long. */
+function displayName({ fileName }: UploadedFile): string {
   const line = fileName.replaceAll(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]+/gu, ' ').trim();
   return Array.from(line).slice(0, 255).join('') || 'unnamed';
 }

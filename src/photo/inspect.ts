@@ -1,4 +1,4 @@
-/** Looking at an uploaded file: what it is by content, whether it decodes to its end, and how it looks. */
+/** Inspects an uploaded file: its type by content, whether it decodes to its end, and its brightness and contrast. */
 import { open } from 'node:fs/promises';
 import { fileTypeFromFile } from 'file-type';
 import sharp from 'sharp';
@@ -8,41 +8,41 @@ import {
   corrupt,
   findingsOf,
   type PhotoFinding,
-  type PhotoRefusal,
-  refusalOfShape,
-  refusalOfSize,
-  refusalOfType,
+  type Rejection,
+  rejectByShape,
+  rejectBySize,
+  rejectByType,
 } from './rules.ts';
 
-/** A photo that may be kept. */
-export type SoundPhoto = { mimeType: string; width: number; height: number; findings: PhotoFinding[] };
+/** A file that passed every rule but those of its avatar. */
+export type AcceptedPhoto = { mimeType: string; width: number; height: number; findings: PhotoFinding[] };
 
-/** What the size, the content or the header already refuses is not decoded: it costs a millisecond. */
-export async function inspectPhoto(file: UploadedFile): Promise<PhotoRefusal | SoundPhoto> {
-  const bySize = refusalOfSize(file);
-  if (bySize) return bySize;
+/** Decodes the pixels last: a file that its size, type or header rules out costs a millisecond. */
+export async function inspectPhoto(file: UploadedFile): Promise<Rejection | AcceptedPhoto> {
+  const rejection = rejectBySize(file);
+  if (rejection) return rejection;
   const mimeType = await typeOf(file.path);
-  return refusalOfType(mimeType) ?? (await inspectPixels(file, mimeType).catch(() => corrupt));
+  return rejectByType(mimeType) ?? (await inspectPixels(file, mimeType).catch(() => corrupt));
 }
 
 /** Throws when the header cannot be read, or the pixels do not decode to the end. */
-async function inspectPixels({ path, byteSize }: UploadedFile, mimeType: string): Promise<PhotoRefusal | SoundPhoto> {
+async function inspectPixels({ path, byteSize }: UploadedFile, mimeType: string): Promise<Rejection | AcceptedPhoto> {
   const { autoOrient, pages = 1 } = await header(path);
   const { width, height } = autoOrient;
-  const byShape = refusalOfShape({ width, height, frames: pages });
-  if (byShape) return byShape;
+  const rejection = rejectByShape({ width, height, frames: pages });
+  if (rejection) return rejection;
   const luma = await decoding(() => lumaOf(path));
   return { mimeType, width, height, findings: findingsOf({ byteSize, width, height, ...luma }) };
 }
 
-/** By content, never by name. */
+/** Reads the type from the content; the name does not count. */
 async function typeOf(path: string): Promise<string> {
   const type = await fileTypeFromFile(path);
   if (type?.mime.startsWith('image/')) return type.mime;
   return (await looksLikeSvg(path)) ? 'image/svg+xml' : (type?.mime ?? 'application/octet-stream');
 }
 
-/** SVG is text, which file-type does not look into. */
+/** file-type does not recognise SVG, which is text. */
 async function looksLikeSvg(path: string): Promise<boolean> {
   const file = await open(path);
   try {
@@ -53,12 +53,12 @@ async function looksLikeSvg(path: string): Promise<boolean> {
   }
 }
 
-/** How bright the pixels are, 0 to 255, on white where they are transparent. Measured outside of JavaScript's thread. */
+/** Brightness and contrast, 0 to 255, with transparent pixels on white. libvips measures them in its own threads. */
 async function lumaOf(path: string): Promise<{ lumaMean: number; lumaDeviation: number }> {
   const grey = picture(path).flatten({ background: '#ffffff' }).greyscale().toColourspace('b-w').raw();
   const { data, info } = await grey.toBuffer({ resolveWithObject: true });
   const { channels } = await sharp(data, { raw: info }).stats();
   const [luma] = channels;
-  if (luma === undefined) throw new Error('A picture without a channel.');
+  if (luma === undefined) throw new Error('sharp returned no channel for the picture.');
   return { lumaMean: luma.mean, lumaDeviation: luma.stdev };
 }

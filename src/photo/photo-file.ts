@@ -1,4 +1,4 @@
-/** The file of a photo, as it was uploaded. */
+/** Finds the stored file of a photo, for the file route. Null for the photo of a deleted avatar. */
 import type { App } from '../app/app.ts';
 import type { ServedFile } from '../storage/serve.ts';
 

@@ -1,4 +1,4 @@
-/** What a photo must be and what it might be better without. Pure: measures in, a refusal or warnings out. */
+/** Pure: which uploaded files are accepted as photos, and which accepted photos get a warning. */
 import type { PhotoWarning } from '../../prisma/generated/client/client.ts';
 
 export type PhotoProblem =
@@ -20,58 +20,58 @@ export const photoLimits = {
   maxPhotos: 20,
 } as const;
 
-/** Why a photo is not kept. */
-export type PhotoRefusal = { problem: PhotoProblem; reason: string };
+/** Why a file is rejected. `reason` completes a sentence that starts with "Refused: ". */
+export type Rejection = { problem: PhotoProblem; reason: string };
 
-/** What decoding a photo showed. */
+/** What decoding a photo measured. */
 export type PhotoMeasures = {
   byteSize: number;
-  /** Pixels, after EXIF rotation, as the height. */
+  /** Pixels, after EXIF rotation. So is the height. */
   width: number;
   height: number;
-  /** 0 black to 255 white. */
+  /** From 0, black, to 255, white. */
   lumaMean: number;
   lumaDeviation: number;
 };
 
 export type PhotoFinding = { warning: PhotoWarning; reason: string };
 
-export function refusalOfSize({ byteSize, isTruncated }: { byteSize: number; isTruncated: boolean }) {
-  if (isTruncated || byteSize > photoLimits.maxBytes) return refuse('TOO_LARGE', 'it has more than 20 MB');
-  if (byteSize === 0) return refuse('EMPTY', 'the file is empty');
+export function rejectBySize({ byteSize, isTruncated }: { byteSize: number; isTruncated: boolean }) {
+  if (isTruncated || byteSize > photoLimits.maxBytes) return reject('TOO_LARGE', 'it has more than 20 MB');
+  if (byteSize === 0) return reject('EMPTY', 'the file is empty');
   return undefined;
 }
 
 const acceptedTypes: ReadonlySet<string> = new Set(['image/jpeg', 'image/png', 'image/webp']);
 
-/** By what the content is. */
-export function refusalOfType(mimeType: string): PhotoRefusal | undefined {
+/** `mimeType` is read from the content, not from the name. */
+export function rejectByType(mimeType: string): Rejection | undefined {
   if (!mimeType.startsWith('image/')) {
-    return refuse('NOT_AN_IMAGE', 'its content is no image, whatever its name says');
+    return reject('NOT_AN_IMAGE', 'its content is not an image, whatever its name says');
   }
   if (acceptedTypes.has(mimeType)) return undefined;
-  return refuse('UNSUPPORTED_FORMAT', `it is ${mimeType}; save it as JPEG, PNG or WebP`);
+  return reject('UNSUPPORTED_FORMAT', `it is ${mimeType}; save it as JPEG, PNG or WebP`);
 }
 
-/** By what the header says: the picture is not decoded yet. */
-export function refusalOfShape({ width, height, frames }: { width: number; height: number; frames: number }) {
-  if (frames > 1) return refuse('UNSUPPORTED_FORMAT', `it is an animation of ${frames} frames; save one of them`);
+/** Takes what the header says, so that a large picture is rejected before it is decoded. */
+export function rejectByShape({ width, height, frames }: { width: number; height: number; frames: number }) {
+  if (frames > 1) return reject('UNSUPPORTED_FORMAT', `it is an animation of ${frames} frames; save one of them`);
   if (width * height > photoLimits.maxPixels) {
-    return refuse('TOO_MANY_PIXELS', `it is ${width} x ${height} px, more than 50 megapixels`);
+    return reject('TOO_MANY_PIXELS', `it is ${width} x ${height} px, more than 50 megapixels`);
   }
   if (Math.min(width, height) < photoLimits.minSide) {
-    return refuse('TOO_SMALL', `its shorter side is ${Math.min(width, height)} px, at least 512 are needed`);
+    return reject('TOO_SMALL', `its shorter side is ${Math.min(width, height)} px, at least 512 are needed`);
   }
   return undefined;
 }
 
-export const corrupt = refuse('CORRUPT', 'it is damaged or cut off: it does not decode to its end');
+export const corrupt = reject('CORRUPT', 'it is damaged or cut off and cannot be decoded to its end');
 
-/** By what the avatar has already: the hashes of its photos' files. */
-export function refusalByAvatar(hash: string, present: ReadonlySet<string>): PhotoRefusal | undefined {
-  if (present.has(hash)) return refuse('DUPLICATE', 'this avatar has the same file already');
+/** `present` has the hashes of the avatar's photos. */
+export function rejectByAvatar(hash: string, present: ReadonlySet<string>): Rejection | undefined {
+  if (present.has(hash)) return reject('DUPLICATE', 'this avatar already has the same file');
   if (present.size >= photoLimits.maxPhotos) {
-    return refuse('AVATAR_FULL', `this avatar has ${present.size} photos already, the most that it may have`);
+    return reject('AVATAR_FULL', `this avatar already has ${present.size} photos, which is the maximum`);
   }
   return undefined;
 }
@@ -80,8 +80,8 @@ export function findingsOf({ byteSize, width, height, lumaMean, lumaDeviation }:
   const longer = Math.max(width, height);
   const shorter = Math.min(width, height);
   const findings: (PhotoFinding | false)[] = [
-    longer > 4096 && { warning: 'HUGE', reason: `its longer side is ${longer} px, more than is of use` },
-    longer > 3 * shorter && { warning: 'ELONGATED', reason: 'it is more than three times as long as wide' },
+    longer > 4096 && { warning: 'HUGE', reason: `its longer side is ${longer} px, more than training uses` },
+    longer > 3 * shorter && { warning: 'ELONGATED', reason: 'one side is more than three times as long as the other' },
     byteSize < 50_000 && { warning: 'TINY_FILE', reason: 'its file is under 50 KB, perhaps over-compressed' },
     lumaMean < 30 && { warning: 'TOO_DARK', reason: 'it is very dark' },
     lumaMean > 220 && { warning: 'TOO_BRIGHT', reason: 'it is very bright' },
@@ -90,14 +90,13 @@ export function findingsOf({ byteSize, width, height, lumaMean, lumaDeviation }:
   return findings.filter((finding) => finding !== false);
 }
 
-/** The verdict in a sentence for people. */
-export function keptMessage(findings: PhotoFinding[]): string {
+export function acceptedMessage(findings: PhotoFinding[]): string {
   if (findings.length === 0) return 'Kept.';
   return `Kept, but ${findings.map((finding) => finding.reason).join(', and ')}.`;
 }
 
-export const refusedMessage = ({ reason }: PhotoRefusal) => `Refused: ${reason}.`;
+export const rejectedMessage = ({ reason }: Rejection) => `Refused: ${reason}.`;
 
-function refuse(problem: PhotoProblem, reason: string): PhotoRefusal {
+function reject(problem: PhotoProblem, reason: string): Rejection {
   return { problem, reason };
 }

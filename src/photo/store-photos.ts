@@ -1,17 +1,17 @@
-/** Keeping the photos that were found sound, and saying of each file what became of it. */
+/** Stores the accepted photos, and makes the verdict on each uploaded file. */
 import { createReadStream } from 'node:fs';
 import type { Avatar, Photo, PhotoWarning } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app/app.ts';
 import type { Tx } from '../database/client.ts';
 import type { WrittenFile } from '../storage/temporary-folder.ts';
-import type { SoundPhoto } from './inspect.ts';
+import type { AcceptedPhoto } from './inspect.ts';
 import {
-  keptMessage,
+  acceptedMessage,
   type PhotoProblem,
-  type PhotoRefusal,
   photoLimits,
-  refusalByAvatar,
-  refusedMessage,
+  type Rejection,
+  rejectByAvatar,
+  rejectedMessage,
 } from './rules.ts';
 
 /** What became of one uploaded file. */
@@ -23,18 +23,18 @@ export type PhotoVerdict = {
   message: string;
 };
 
-export type Inspected = { fileName: string; path: string; finding: PhotoRefusal | SoundPhoto };
+export type InspectedFile = { fileName: string; path: string; inspection: Rejection | AcceptedPhoto };
 
-type Candidate = { fileName: string } & ({ refusal: PhotoRefusal } | { sound: SoundPhoto; file: WrittenFile });
+type Candidate = { fileName: string } & ({ rejection: Rejection } | { accepted: AcceptedPhoto; file: WrittenFile });
 
-/** Puts the sound ones into our storage, one after the other. Nothing is recorded yet. */
-export async function writeSound(app: Pick<App, 'files'>, inspected: Inspected[]): Promise<Candidate[]> {
+/** Writes the accepted files to storage, one after the other. It adds no row, so a crash leaves only files to sweep. */
+export async function writeFiles(app: Pick<App, 'files'>, inspected: InspectedFile[]): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
-  for (const { fileName, path, finding } of inspected) {
-    if ('problem' in finding) candidates.push({ fileName, refusal: finding });
+  for (const { fileName, path, inspection } of inspected) {
+    if ('problem' in inspection) candidates.push({ fileName, rejection: inspection });
     else {
       const file = await app.files.write(createReadStream(path), { maxBytes: photoLimits.maxBytes });
-      candidates.push({ fileName, sound: finding, file });
+      candidates.push({ fileName, accepted: inspection, file });
     }
   }
   return candidates;
@@ -42,25 +42,25 @@ export async function writeSound(app: Pick<App, 'files'>, inspected: Inspected[]
 
 export const filesOf = (candidates: Candidate[]) =>
   candidates.flatMap((candidate) =>
-    'file' in candidate ? { ...candidate.file, contentType: candidate.sound.mimeType } : [],
+    'file' in candidate ? { ...candidate.file, contentType: candidate.accepted.mimeType } : [],
   );
 
-/** In the transaction that holds the avatar's lock. Of two files with the same bytes the first is kept. */
-export async function keepPhotos(tx: Tx, avatar: Avatar, candidates: Candidate[]): Promise<PhotoVerdict[]> {
+/** Adds a row for each new photo. Call it with the avatar locked. Of two files with the same bytes it adds the first. */
+export async function insertPhotos(tx: Tx, avatar: Avatar, candidates: Candidate[]): Promise<PhotoVerdict[]> {
   const present = await tx.photo.findMany({
     where: { avatarId: avatar.id },
     select: { position: true, fileHash: true },
   });
   const hashes = new Set(present.map((photo) => photo.fileHash));
   let position = Math.max(0, ...present.map((photo) => photo.position));
-  const judge = async (candidate: Candidate): Promise<PhotoVerdict> => {
-    if ('refusal' in candidate) return refused(candidate);
-    const { fileName, sound, file } = candidate;
-    const refusal = refusalByAvatar(file.hash, hashes);
-    if (refusal) return refused({ fileName, refusal });
+  const insert = async (candidate: Candidate): Promise<PhotoVerdict> => {
+    if ('rejection' in candidate) return rejected(candidate);
+    const { fileName, accepted, file } = candidate;
+    const rejection = rejectByAvatar(file.hash, hashes);
+    if (rejection) return rejected({ fileName, rejection });
     position += 1;
     hashes.add(file.hash);
-    const { findings, ...measures } = sound;
+    const { findings, ...measures } = accepted;
     const warnings = findings.map((finding) => finding.warning);
     const photo = await tx.photo.create({
       data: {
@@ -74,13 +74,13 @@ export async function keepPhotos(tx: Tx, avatar: Avatar, candidates: Candidate[]
         warnings,
       },
     });
-    return { fileName, photo, problems: [], warnings, message: keptMessage(findings) };
+    return { fileName, photo, problems: [], warnings, message: acceptedMessage(findings) };
   };
   const verdicts: PhotoVerdict[] = [];
-  for (const candidate of candidates) verdicts.push(await judge(candidate));
+  for (const candidate of candidates) verdicts.push(await insert(candidate));
   return verdicts;
 }
 
-function refused({ fileName, refusal }: { fileName: string; refusal: PhotoRefusal }): PhotoVerdict {
-  return { fileName, photo: null, problems: [refusal.problem], warnings: [], message: refusedMessage(refusal) };
+function rejected({ fileName, rejection }: { fileName: string; rejection: Rejection }): PhotoVerdict {
+  return { fileName, photo: null, problems: [rejection.problem], warnings: [], message: rejectedMessage(rejection) };
 }

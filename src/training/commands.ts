@@ -2,8 +2,8 @@
 import type { z } from 'zod';
 import type { Avatar, Job, TrainingPreset } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../app/app.ts';
+import { findAvatar, lockAvatar } from '../avatar/find-avatar.ts';
 import type { AvatarKey } from '../avatar/key.ts';
-import { findAvatar, lockAvatar } from '../avatar/lock.ts';
 import type { Tx } from '../database/client.ts';
 import { idempotencyOf } from '../job/commands/idempotency.ts';
 import {

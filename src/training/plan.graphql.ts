@@ -4,7 +4,7 @@ import { endpoints } from '../fal/endpoints.ts';
 import { builder } from '../graphql/builder.ts';
 import type { JobPlan } from '../job/commands/start-job.ts';
 import { typicalMs } from '../job/typical-duration.ts';
-import { Price } from '../ledger/ledger.graphql.ts';
+import { Price } from '../ledger/price.graphql.ts';
 import { planTraining } from './commands.ts';
 import { readSettings } from './settings/wire.ts';
 import { TrainingSettings } from './settings.graphql.ts';

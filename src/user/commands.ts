@@ -1,4 +1,4 @@
-/** What admins can do about users. */
+/** The commands on users. The GraphQL fields let only admins use them. */
 import { z } from 'zod';
 import type { User } from '../../prisma/generated/client/client.ts';
 import { endUserRealm, findOrCreateUser, isExternalId } from '../access/session.ts';
@@ -6,18 +6,21 @@ import type { App, Viewer } from '../app/app.ts';
 import { toTenths } from '../ledger/prices.ts';
 import { NotFoundError, parseInput } from '../refusal/refusal.ts';
 
-const externalId = z.object({
+const createUserInput = z.object({
   externalId: z.string().refine(isExternalId, 'Takes 1 to 255 visible ASCII characters.'),
 });
 
-/** The user of an id of the admin's own, as `X-Likeness-User` would make them; who is there already stays. Throws InvalidInputError. */
+/**
+ * Adds an end user of the viewer, as the first request with `X-Likeness-User` would. Running it twice returns the same
+ * user. Throws InvalidInputError.
+ */
 export async function createUser(app: Pick<App, 'prisma'>, viewer: Viewer, input: unknown): Promise<User> {
-  const parsed = parseInput(externalId, input);
+  const parsed = parseInput(createUserInput, input);
   const { id } = await findOrCreateUser(app, endUserRealm(viewer), parsed.externalId);
   return await app.prisma.user.findUniqueOrThrow({ where: { id } });
 }
 
-const limits = z.object({
+const limitsInput = z.object({
   weight: z.int('Takes a whole number.').min(1, 'Takes 1 to 1000.').max(1000, 'Takes 1 to 1000.').optional(),
   dailyBudget: z
     .number()
@@ -25,19 +28,19 @@ const limits = z.object({
     .max(10_000_000, 'Takes 0 to 10000000.')
     .refine(
       (credits) => Number.isInteger(toTenths(credits)) && Math.abs(toTenths(credits) - 10 * credits) < 1e-6,
-      'Takes tenths of a credit.',
+      'Takes steps of 0.1 credits.',
     )
     .nullish(),
 });
 
-/** What is not given stays as it is; a budget of null is the server's default. Throws InvalidInputError, NotFoundError. */
-export async function setUserLimits({ prisma }: Pick<App, 'prisma'>, id: string, input: unknown): Promise<User> {
-  const { weight, dailyBudget } = parseInput(limits, input);
+/** An undefined limit does not change; a null budget means the server's default. Throws InvalidInputError, NotFoundError. */
+export async function setUserLimits(app: Pick<App, 'prisma'>, userId: string, input: unknown): Promise<User> {
+  const { weight, dailyBudget } = parseInput(limitsInput, input);
   const data = {
     ...(weight !== undefined && { weight }),
     ...(dailyBudget !== undefined && { dailyBudgetTenths: dailyBudget === null ? null : toTenths(dailyBudget) }),
   };
-  const [user] = await prisma.user.updateManyAndReturn({ where: { id }, data });
+  const [user] = await app.prisma.user.updateManyAndReturn({ where: { id: userId }, data });
   if (user === undefined) throw new NotFoundError('user');
   return user;
 }

@@ -14,21 +14,21 @@ afterAll(() => folder.remove());
 const keys = (...args: string[]) => runKeys({ DATA_DIR: folder.dataDir }, ...args);
 const create = (...args: string[]) => keys('create', '--name', 'first', '--scopes', 'admin', ...args);
 
-test('create prints the key and nothing else; list names it without it; revoke takes it back', async () => {
+test('create prints the key and nothing else, list shows it without its secret, revoke revokes it', async () => {
   const made = await keys('create', '--name', 'The bot', '--scopes', 'write,act-as', '--expires', '2199-01-31');
   expect(made).toEqual({ code: 0, stdout: expect.stringMatching(/^lk_[\w-]{43}\n$/), stderr: '' });
   const key = made.stdout.trim();
   const listed = await keys('list');
   expect(listed).toMatchObject({ code: 0, stderr: '' });
   const id = listed.stdout.split(' ')[0] ?? '';
-  expect(listed.stdout).toBe(`${id}  …${key.slice(-4)}  good  WRITE,ACT_AS  never used  The bot\n`);
+  expect(listed.stdout).toBe(`${id}  …${key.slice(-4)}  active  WRITE,ACT_AS  never used  The bot\n`);
 
   expect(await keys('revoke', id)).toEqual({ code: 0, stdout: 'The bot is revoked.\n', stderr: '' });
   expect(await keys('revoke', id)).toMatchObject({ code: 0, stdout: 'The bot is revoked.\n' });
   expect((await keys('list')).stdout).toContain('  revoked  ');
 }, 60_000);
 
-test('what it makes is good at a server, as the operator or as a user of theirs; while that runs, it is refused', async () => {
+test('a server accepts the created keys, of the operator or of an end user; while a server runs, the command is refused', async () => {
   const admin = (await create()).stdout.trim();
   const ada = (await create('--user', 'ada', '--name', 'of Ada')).stdout.trim();
   const env = { PUBLIC_URL: 'https://likeness.example' };
@@ -61,7 +61,7 @@ test('what it makes is good at a server, as the operator or as a user of theirs;
   expect((await keys('list')).stdout).toContain('  of Ada\n');
 }, 60_000);
 
-describe('what is wrong is told in a sentence, with exit code 1, and nothing is made', () => {
+describe('an error is one sentence with exit code 1, and creates no key', () => {
   let before: string;
   beforeAll(async () => {
     before = (await keys('list')).stdout;
@@ -70,18 +70,22 @@ describe('what is wrong is told in a sentence, with exit code 1, and nothing is 
     [
       'an unknown scope',
       ['create', '--name', 'x', '--scopes', 'read,root'],
-      /ROOT is none of READ, WRITE, ADMIN, ACT_AS/,
+      /There is no scope ROOT\. Use READ, WRITE, ADMIN, ACT_AS\./,
     ],
     ['no name', ['create', '--scopes', 'read'], /--name <name>' not specified/],
     ['an empty name', ['create', '--name', ' ', '--scopes', 'read'], /^name: Give the key a name\.$/m],
-    ['no time', ['create', '--name', 'x', '--scopes', 'read', '--expires', 'soon'], /Not a time, as 2027-01-31/],
     [
-      'a time gone by',
+      'an invalid time',
+      ['create', '--name', 'x', '--scopes', 'read', '--expires', 'soon'],
+      /Use a time such as 2027-01-31/,
+    ],
+    [
+      'a time in the past',
       ['create', '--name', 'x', '--scopes', 'read', '--expires', '2020-01-31'],
       /^expiresAt: Must be/m,
     ],
-    ['no id', ['revoke', 'first'], /^That is no id of a key\.$/m],
-    ['the id of nothing', ['revoke', localViewer.id], /^There is no such API key\.$/m],
+    ['an invalid id', ['revoke', 'first'], /^This is not the id of a key\./m],
+    ['an unknown id', ['revoke', localViewer.id], /^There is no such API key\.$/m],
   ])('%s', async (_what, args, sentence) => {
     const { code, stdout, stderr } = await keys(...args);
     expect([code, stdout]).toEqual([1, '']);
@@ -91,12 +95,12 @@ describe('what is wrong is told in a sentence, with exit code 1, and nothing is 
 
   test.each<[string, () => Record<string, string>, RegExp]>([
     ['a setting', () => ({ PORT: 'http' }), /^PORT: /],
-    ['a data folder that is none', () => ({ DATA_DIR: join(folder.dataDir, 'database', 'PG_VERSION') }), /^DATA_DIR: /],
     [
-      'a database that is not there',
-      () => ({ DATABASE_URL: 'postgresql://l:secret@127.0.0.1:1/l' }),
-      /^DATABASE_URL: /,
+      'a data folder that is a file',
+      () => ({ DATA_DIR: join(folder.dataDir, 'database', 'PG_VERSION') }),
+      /^DATA_DIR: /,
     ],
+    ['an unreachable database', () => ({ DATABASE_URL: 'postgresql://l:secret@127.0.0.1:1/l' }), /^DATABASE_URL: /],
   ])('%s', async (_what, env, sentence) => {
     const { code, stdout, stderr } = await runKeys({ DATA_DIR: folder.dataDir, ...env() }, 'list');
     expect([code, stdout]).toEqual([1, '']);
@@ -104,12 +108,12 @@ describe('what is wrong is told in a sentence, with exit code 1, and nothing is 
     expect(stderr).not.toMatch(/\bat .+\.ts:\d+|secret/);
   });
 
-  test('an id of a user that no header takes', async () => {
+  test('an external id with a blank', async () => {
     const { code, stdout } = await create('--user', 'Ada Lovelace');
     expect([code, stdout]).toEqual([1, '']);
   });
 
-  test('nothing was made', async () => {
+  test('no key was created', async () => {
     const after = (await keys('list')).stdout.split('\n');
     expect(after.filter((line) => !before.split('\n').includes(line) && !line.endsWith('  first'))).toEqual([]);
   });

@@ -30,7 +30,7 @@ export async function fillOwner(app: App) {
   const { prisma } = app;
   const viewer = await findOrCreateUser(app, endUserRealm(localViewer), ownerExternalId);
   const owned = { ownerId: viewer.id };
-  await issueCredits(app, 'GRANT', viewer.id, { credits: 1_000, reason: `${accountCanary} reason` });
+  await issueCredits(app, viewer.id, 'GRANT', { credits: 1_000, reason: `${accountCanary} reason` });
   const addKey = (name: string, scopes: string[]) =>
     createApiKey(app, viewer.id, { name: `${accountCanary} ${name}`, scopes });
   const keys = { owner: await addKey('bot', ['READ', 'WRITE']), reader: await addKey('page', ['READ']) };

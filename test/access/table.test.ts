@@ -188,7 +188,7 @@ describe('beside the table', () => {
 
   test('an idempotency key is of one owner: under another’s, a stranger starts a job of their own', async () => {
     const { app, viewers, send, owner } = world;
-    await issueCredits(app, 'GRANT', viewers.stranger, { credits: 100, reason: 'r' });
+    await issueCredits(app, viewers.stranger, 'GRANT', { credits: 100, reason: 'r' });
     const { id } = await addAvatar(app.prisma, viewers.stranger);
     const answer = await send('stranger', {
       document: mutations['startGeneration']?.document ?? '',

@@ -6,9 +6,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PrismaClient } from '../../prisma/generated/client/client.ts';
 import type { App, Viewer } from '../../src/app/app.ts';
-import { createAvatar } from '../../src/avatar/commands.ts';
-import { setDefaultAvatar } from '../../src/avatar/default.ts';
-import { deleteAvatar } from '../../src/avatar/delete.ts';
+import { createAvatar, deleteAvatar, setDefaultAvatar } from '../../src/avatar/commands.ts';
 import { Events } from '../../src/events/events.ts';
 import { Nudges } from '../../src/events/nudges.ts';
 import { Steps } from '../../src/job/runner/steps.ts';
@@ -61,7 +59,7 @@ describe.runIf(isReachable)('on PostgreSQL', () => {
 
   const addViewer = async (): Promise<Viewer> => {
     const viewer = await app.prisma.user.create({ data: { id: randomUUID() } });
-    await issueCredits(app, 'GRANT', viewer.id, { credits: 100_000, reason: 'test' });
+    await issueCredits(app, viewer.id, 'GRANT', { credits: 100_000, reason: 'test' });
     return viewer;
   };
   const add = (viewer: Viewer, name = 'Ada') => createAvatar(app, viewer, { style: { name } });

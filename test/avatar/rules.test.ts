@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { cursorOf, placeOf } from '../../src/avatar/cursor.ts';
+import { decodeCursor, encodeCursor } from '../../src/avatar/cursor.ts';
 import { findingsOf } from '../../src/avatar/findings.ts';
-import { createAvatarInput, defaultTrigger, importAvatarInput, newName } from '../../src/avatar/rules.ts';
+import { createAvatarInput, defaultTrigger, importAvatarInput, renameAvatarInput } from '../../src/avatar/rules.ts';
 import { urlForFal } from '../../src/fal/url.ts';
 import { InvalidInputError, parseInput } from '../../src/refusal/refusal.ts';
 
@@ -16,7 +16,7 @@ describe('a name', () => {
     ['an emoji of several parts', emoji, emoji],
     ['quotes that are not "', "d'Arc “Jeanne”", "d'Arc “Jeanne”"],
   ])('may be %s', (_what, name, expected) => {
-    expect(parseInput(newName, { name })).toEqual({ name: expected });
+    expect(parseInput(renameAvatarInput, { name })).toEqual({ name: expected });
   });
 
   it.each([
@@ -29,14 +29,14 @@ describe('a name', () => {
     ['with half an emoji', 'ab\ud83e', 'A name has no line breaks or other control characters.'],
     ['with a line separator', 'a\u2028b', 'A name has no line breaks or other control characters.'],
   ])('is not %s', (_what, name, message) => {
-    expect(() => parseInput(newName, { name })).toThrow(new InvalidInputError([{ path: 'name', message }]));
+    expect(() => parseInput(renameAvatarInput, { name })).toThrow(new InvalidInputError([{ path: 'name', message }]));
   });
 });
 
 describe('a name with a character that no file name holds', () => {
   it.each(['<', '>', ':', '"', '/', '\\', '|', '?', '*'])('%s is refused', (sign) => {
     const message = 'A name has none of the characters <>:"/\\|?*.';
-    expect(() => parseInput(newName, { name: `a${sign}b` })).toThrow(
+    expect(() => parseInput(renameAvatarInput, { name: `a${sign}b` })).toThrow(
       new InvalidInputError([{ path: 'name', message }]),
     );
   });
@@ -153,20 +153,20 @@ describe('findingsOf', () => {
 });
 
 describe('a cursor', () => {
-  const place = { createdAt: new Date('2026-01-02T03:04:05.678Z'), id: 'f3c1ac3c-1111-4222-8333-444455556666' };
+  const cursor = { createdAt: new Date('2026-01-02T03:04:05.678Z'), id: 'f3c1ac3c-1111-4222-8333-444455556666' };
 
-  it('tells its place', () => {
-    expect(placeOf(cursorOf(place))).toEqual(place);
+  it('decodes to what was encoded', () => {
+    expect(decodeCursor(encodeCursor(cursor))).toEqual(cursor);
   });
 
   it.each([
     '',
     'x',
     Buffer.from('2026-01-02T03:04:05.678Z').toString('base64url'),
-    Buffer.from(`yesterday ${place.id}`).toString('base64url'),
+    Buffer.from(`yesterday ${cursor.id}`).toString('base64url'),
     Buffer.from('2026-01-02T03:04:05.678Z 1').toString('base64url'),
-    Buffer.from(`${place.createdAt.toISOString()} ${place.id} more`).toString('base64url'),
-  ])('%o tells none', (cursor) => {
-    expect(placeOf(cursor)).toBeUndefined();
+    Buffer.from(`${cursor.createdAt.toISOString()} ${cursor.id} more`).toString('base64url'),
+  ])('%o is invalid', (cursor) => {
+    expect(decodeCursor(cursor)).toBeUndefined();
   });
 });

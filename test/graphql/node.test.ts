@@ -36,7 +36,7 @@ beforeAll(async () => {
   const image = await api.prisma.generatedImage.create({
     data: { ...file, ownerId: api.viewer.id, generationId: generation.id, position: 0 },
   });
-  await issueCredits(api.app, 'GRANT', api.viewer.id, { credits: 10, reason: 'test' });
+  await issueCredits(api.app, api.viewer.id, 'GRANT', { credits: 10, reason: 'test' });
   const entry = await api.prisma.ledgerEntry.findFirstOrThrow({ where: { ownerId: api.viewer.id } });
   const { apiKey } = await createApiKey(api.app, api.viewer.id, { name: 'bot', scopes: ['READ'] });
   ids = {

@@ -1,8 +1,7 @@
 /** Each operation through the function of src/ that does it. */
 import { randomUUID } from 'node:crypto';
 import type { App, Viewer } from '../../src/app/app.ts';
-import { importAvatar } from '../../src/avatar/commands.ts';
-import { deleteAvatar } from '../../src/avatar/delete.ts';
+import { deleteAvatar, importAvatar } from '../../src/avatar/commands.ts';
 import type { Database } from '../../src/database/client.ts';
 import { startGeneration } from '../../src/generation/commands.ts';
 import { admitWaiting, tellPositions } from '../../src/job/capacity/waiting-line.ts';
@@ -49,7 +48,7 @@ export async function actOf(
       const reason = key === null ? `operation ${number}` : `${kind} ${tenths} of key ${key}`;
       const input = { credits: tenths / 10, reason, idempotencyKey: key === null ? null : `key ${key}` };
       const named = { name: reason, tenths, isStart: false };
-      return { named, work: (app) => issueCredits(app, kind, owner.id, input) };
+      return { named, work: (app) => issueCredits(app, owner.id, kind, input) };
     }
     case 'generate': {
       if (avatar === undefined) return undefined;

@@ -49,7 +49,7 @@ export async function openLedger(free?: () => Promise<number>) {
     /** A user with so many credits, and avatars that are READY. */
     async addOwner(credits: number) {
       const owner: Viewer = await server.addViewer();
-      if (credits > 0) await issueCredits(app, 'GRANT', owner.id, { credits, reason: 'to begin with' });
+      if (credits > 0) await issueCredits(app, owner.id, 'GRANT', { credits, reason: 'to begin with' });
       const portrait = await server.addAvatar('PORTRAIT', { ownerId: owner.id });
       const style = await server.addAvatar('STYLE', { ownerId: owner.id, name: 'Ink' });
       return { owner, userId: globalId('User', owner.id), portrait: portrait.globalId, style: style.globalId };

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import {
+  acceptedMessage,
   findingsOf,
-  keptMessage,
   photoLimits,
-  refusalByAvatar,
-  refusalOfShape,
-  refusalOfSize,
-  refusalOfType,
-  refusedMessage,
+  rejectByAvatar,
+  rejectByShape,
+  rejectBySize,
+  rejectByType,
+  rejectedMessage,
 } from '../../src/photo/rules.ts';
 
 test.each([
@@ -17,7 +17,7 @@ test.each([
   { byteSize: 20_000_001, isTruncated: false, problem: 'TOO_LARGE' },
   { byteSize: 20_000_000, isTruncated: true, problem: 'TOO_LARGE' },
 ])('size %j', ({ problem, ...file }) => {
-  expect(refusalOfSize(file)?.problem).toBe(problem);
+  expect(rejectBySize(file)?.problem).toBe(problem);
 });
 
 test.each([
@@ -31,7 +31,7 @@ test.each([
   ['application/pdf', 'NOT_AN_IMAGE'],
   ['application/octet-stream', 'NOT_AN_IMAGE'],
 ])('type %s: %s', (mimeType, problem) => {
-  expect(refusalOfType(mimeType)?.problem).toBe(problem);
+  expect(rejectByType(mimeType)?.problem).toBe(problem);
 });
 
 test.each([
@@ -43,14 +43,14 @@ test.each([
   { width: 65_536, height: 65_536, frames: 1, problem: 'TOO_MANY_PIXELS' },
   { width: 800, height: 800, frames: 2, problem: 'UNSUPPORTED_FORMAT' },
 ])('shape %j', ({ problem, ...shape }) => {
-  expect(refusalOfShape(shape)?.problem).toBe(problem);
+  expect(rejectByShape(shape)?.problem).toBe(problem);
 });
 
 test('a duplicate is one even when the avatar is full; a new file is not taken then', () => {
   const hashes = (count: number) => new Set(Array.from({ length: count }, (_, index) => `hash ${index}`));
-  expect(refusalByAvatar('new', hashes(photoLimits.maxPhotos - 1))).toBeUndefined();
-  expect(refusalByAvatar('new', hashes(photoLimits.maxPhotos))?.problem).toBe('AVATAR_FULL');
-  expect(refusalByAvatar('hash 0', hashes(photoLimits.maxPhotos))?.problem).toBe('DUPLICATE');
+  expect(rejectByAvatar('new', hashes(photoLimits.maxPhotos - 1))).toBeUndefined();
+  expect(rejectByAvatar('new', hashes(photoLimits.maxPhotos))?.problem).toBe('AVATAR_FULL');
+  expect(rejectByAvatar('hash 0', hashes(photoLimits.maxPhotos))?.problem).toBe('DUPLICATE');
 });
 
 describe('warnings', () => {
@@ -78,9 +78,11 @@ describe('warnings', () => {
 });
 
 test('a verdict is a sentence', () => {
-  expect(keptMessage([])).toBe('Kept.');
+  expect(acceptedMessage([])).toBe('Kept.');
   const dark = findingsOf({ byteSize: 1, width: 600, height: 600, lumaMean: 0, lumaDeviation: 40 });
-  expect(keptMessage(dark)).toBe('Kept, but its file is under 50 KB, perhaps over-compressed, and it is very dark.');
-  const small = refusalOfShape({ width: 300, height: 900, frames: 1 });
-  expect(small && refusedMessage(small)).toBe('Refused: its shorter side is 300 px, at least 512 are needed.');
+  expect(acceptedMessage(dark)).toBe(
+    'Kept, but its file is under 50 KB, perhaps over-compressed, and it is very dark.',
+  );
+  const small = rejectByShape({ width: 300, height: 900, frames: 1 });
+  expect(small && rejectedMessage(small)).toBe('Refused: its shorter side is 300 px, at least 512 are needed.');
 });

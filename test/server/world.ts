@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createSchema } from 'graphql-yoga';
 import { type Logger, pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import { FileScalar } from '../../src/graphql/builder.ts';
+import { FileScalar } from '../../src/graphql/scalars.ts';
 import { NotFoundError } from '../../src/refusal/refusal.ts';
 import { createServer, type Server, type ServerOptions } from '../../src/server/server.ts';
 import type { UploadedFile } from '../../src/storage/uploaded-file.ts';

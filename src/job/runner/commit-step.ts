@@ -58,7 +58,7 @@ export async function write(
   const { columns, added } = isAlone
     ? await put(parts.prisma, claim, data ?? {}, events)
     : await parts.prisma.$transaction(async (tx) => {
-        // A job's end moves credits, and its owner's row is locked before the job's: avatar/lock.ts has the order.
+        // A job's end moves credits, and its owner's row is locked before the job's: avatar/find-avatar.ts has the order.
         if (next === 'END') await lockOwner(tx, claim.job.ownerId);
         // The row's lock is taken before others': under it the columns are still as they were read.
         if (typeof data === 'function') await hold(tx, claim);

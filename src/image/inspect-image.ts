@@ -1,15 +1,15 @@
-/** What is to be known of a picture before it is kept. */
+/** Inspects a picture from fal before it is stored: its type by content, its size and its BlurHash. */
 import { encode } from 'blurhash';
 import { decoding, picture } from '../storage/decoder.ts';
 import { contentTypes } from '../storage/rendition.ts';
 
-export type Picture = { contentType: string; width: number; height: number; blurhash: string };
+export type ImageInfo = { contentType: string; width: number; height: number; blurhash: string };
 
-/** A blurhash holds 4 by 3 waves; more pixels than this on a side tell it nothing. */
+/** A BlurHash of 4 by 3 components needs no more pixels a side than this. */
 const blurhashSide = 32;
 
-/** Decodes the picture in a file to its last byte. Throws when it is damaged, cut off, or no JPEG, PNG or WebP. */
-export async function readPicture(path: string): Promise<Picture> {
+/** Decodes the file to its last byte. Throws if it is damaged, cut off, or not a JPEG, PNG or WebP. */
+export async function inspectImage(path: string): Promise<ImageInfo> {
   return await decoding(async () => {
     const { format, autoOrient } = await picture(path).metadata();
     const { data, info } = await picture(path)
@@ -30,5 +30,5 @@ export async function readPicture(path: string): Promise<Picture> {
 function contentTypeOf(format: string): string {
   const name = format.toUpperCase();
   if (name === 'JPEG' || name === 'PNG' || name === 'WEBP') return contentTypes[name];
-  throw new Error(`A ${format} is no picture that is kept here.`);
+  throw new Error(`The picture is a ${format}, not a JPEG, PNG or WebP.`);
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { decode, isBlurhashValid } from 'blurhash';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readPicture } from '../../src/image/read-picture.ts';
+import { inspectImage } from '../../src/image/inspect-image.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -23,14 +23,14 @@ function put(name: string, bytes: Uint8Array): string {
   return path;
 }
 
-describe('readPicture', () => {
+describe('inspectImage', () => {
   it.each([
     ['jpeg', 'image/jpeg'],
     ['png', 'image/png'],
     ['webp', 'image/webp'],
   ] as const)('tells what a %s is, by its content', async (format, contentType) => {
     const path = put('named.txt', await draw(640, 480).toFormat(format).toBuffer());
-    expect(await readPicture(path)).toMatchObject({ contentType, width: 640, height: 480 });
+    expect(await inspectImage(path)).toMatchObject({ contentType, width: 640, height: 480 });
   });
 
   it('gives a blurhash of the picture’s own colours', async () => {
@@ -40,7 +40,7 @@ describe('readPicture', () => {
       top: 0,
     };
     const plain = sharp({ create: { width: 200, height: 200, channels: 3, background: '#0000ff' } });
-    const { blurhash } = await readPicture(put('halves.png', await plain.composite([left]).png().toBuffer()));
+    const { blurhash } = await inspectImage(put('halves.png', await plain.composite([left]).png().toBuffer()));
     expect(isBlurhashValid(blurhash)).toEqual({ result: true });
     const pixels = decode(blurhash, 8, 8);
     const [red, , blue] = [pixels[0] ?? 0, pixels[1], pixels[2] ?? 0];
@@ -52,7 +52,7 @@ describe('readPicture', () => {
     const black = sharp({ create: { width: 64, height: 64, channels: 3, background: '#000000' } });
     const upright = await black.extend({ bottom: 64, background: '#ffffff' }).png().toBuffer();
     const turned = await sharp(upright).rotate(-90).withMetadata({ orientation: 6 }).png().toBuffer();
-    const { blurhash } = await readPicture(put('turned.png', turned));
+    const { blurhash } = await inspectImage(put('turned.png', turned));
     const pixels = decode(blurhash, 8, 8);
     const brightness = (row: number) => pixels[(row * 8 + 2) * 4] ?? 0;
     expect(brightness(5)).toBeGreaterThan(brightness(0) + 30);
@@ -69,15 +69,18 @@ describe('readPicture', () => {
     ['16-bit grey', async () => (await halves()).toColourspace('grey16').png().toBuffer()],
     ['palette', async () => (await halves()).png({ palette: true }).toBuffer()],
   ])('gives a blurhash of a %s picture', async (_what, make) => {
-    const { blurhash } = await readPicture(put('halves', await make()));
+    const { blurhash } = await inspectImage(put('halves', await make()));
     const pixels = decode(blurhash, 8, 8);
     expect(pixels[6 * 4]).toBeGreaterThan((pixels[2 * 4] ?? 0) + 100);
   });
 
   it('takes a picture of one pixel, and a transparent one', async () => {
-    expect(await readPicture(put('one.png', await draw(1, 1).png().toBuffer()))).toMatchObject({ width: 1, height: 1 });
+    expect(await inspectImage(put('one.png', await draw(1, 1).png().toBuffer()))).toMatchObject({
+      width: 1,
+      height: 1,
+    });
     const clear = sharp({ create: { width: 20, height: 10, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } } });
-    expect(await readPicture(put('clear.webp', await clear.webp().toBuffer()))).toMatchObject({
+    expect(await inspectImage(put('clear.webp', await clear.webp().toBuffer()))).toMatchObject({
       width: 20,
       height: 10,
     });
@@ -85,7 +88,7 @@ describe('readPicture', () => {
 
   it('tells the sides as they are seen, after EXIF rotation', async () => {
     const path = put('turned.jpg', await draw(640, 480).withMetadata({ orientation: 6 }).jpeg().toBuffer());
-    expect(await readPicture(path)).toMatchObject({ width: 480, height: 640 });
+    expect(await inspectImage(path)).toMatchObject({ width: 480, height: 640 });
   });
 
   const cuts = (['jpeg', 'png', 'webp'] as const).flatMap((format) =>
@@ -94,14 +97,14 @@ describe('readPicture', () => {
   it.each(cuts)('refuses a $format that is cut off after $part of its bytes', async ({ format, part }) => {
     const whole = await draw(512, 512).toFormat(format).toBuffer();
     const path = put('cut', whole.subarray(0, Math.floor(whole.length * part)));
-    await expect(readPicture(path)).rejects.toThrow(Error);
+    await expect(inspectImage(path)).rejects.toThrow(Error);
   });
 
   it('refuses a jpeg with a hole in it', async () => {
     const bytes = await draw(1024, 1024).jpeg().toBuffer();
     const middle = Math.floor(bytes.length / 2);
     bytes.fill(0xff, middle, middle + 2000);
-    await expect(readPicture(put('hole.jpg', bytes))).rejects.toThrow(Error);
+    await expect(inspectImage(put('hole.jpg', bytes))).rejects.toThrow(Error);
   });
 
   it.each([
@@ -109,12 +112,12 @@ describe('readPicture', () => {
     ['nothing', Buffer.alloc(0)],
     ['an SVG', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')],
   ])('refuses %s', async (_what, bytes) => {
-    await expect(readPicture(put('other', bytes))).rejects.toThrow(Error);
+    await expect(inspectImage(put('other', bytes))).rejects.toThrow(Error);
   });
 
   it('refuses a picture of too many pixels', async () => {
     const path = new URL('../photos/bad/pixel-bomb-65536.png', import.meta.url).pathname;
     expect(readFileSync(path).length).toBeGreaterThan(0);
-    await expect(readPicture(path)).rejects.toThrow(/pixel/i);
+    await expect(inspectImage(path)).rejects.toThrow(/pixel/i);
   });
 });
