@@ -35,7 +35,7 @@ describe('grantCredits and correctCredits', () => {
     await ledger.ask(start, { id: portrait }, owner);
     expect(await move('correctCredits', userId, -5.1)).toMatchObject({
       ...issue('credits'),
-      message: 'credits: The balance is 5, and must stay from 0 to 10000000.',
+      message: 'credits: The balance is 5 and must stay from 0 to 10000000.',
     });
     expect(await move('correctCredits', userId, -5)).toMatchObject({ balance: 0 });
   });
