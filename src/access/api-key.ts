@@ -1,7 +1,8 @@
 /** API keys: `lk_` and 256 random bits. Only the hash of one is kept. */
 import { createHash, randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
-import type { App } from '../app/app.ts';
+import type { Database } from '../database/client.ts';
 import { invalid } from './access-denied.ts';
 
 const prefix = 'lk_';
@@ -21,7 +22,7 @@ const lastUsedEveryMs = 60_000;
 
 /** The key as it is now, its use recorded. Throws AccessDenied for one that is unknown, revoked or expired. */
 export async function findApiKey(
-  { prisma, now, log }: Pick<App, 'prisma' | 'now' | 'log'>,
+  { prisma, now, log }: { prisma: Database; now: () => Date; log: Logger },
   key: string,
 ): Promise<ApiKey> {
   const at = now();

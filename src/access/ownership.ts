@@ -4,8 +4,8 @@
  * and what was deleted with its avatar, is not there.
  */
 import type { User } from '../../prisma/generated/client/client.ts';
-import type { Viewer } from '../app/app.ts';
 import type { Tx } from '../database/client.ts';
+import type { Viewer } from './session.ts';
 
 export const owned = {
   avatars: ({ id }: Viewer) => ({ ownerId: id, deletedAt: null }),

@@ -4,7 +4,7 @@
  * ids of those keys. While it does not answer, sessions stay; they are asked about again.
  */
 import type { Logger } from 'pino';
-import type { App } from '../app/app.ts';
+import type { Database } from '../database/client.ts';
 import { within } from '../runtime/timers.ts';
 import type { Session } from './session.ts';
 
@@ -15,14 +15,14 @@ const answerWithinMs = 5_000;
 const longestMs = 2 ** 31 - 1;
 
 export class SessionMonitor {
-  readonly #prisma: App['prisma'];
+  readonly #prisma: Database;
   readonly #now: () => Date;
   readonly #log: Logger;
   readonly #byKey = new Map<string, Set<() => void>>();
   #asking: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor({ prisma, now, log }: Pick<App, 'prisma' | 'now' | 'log'>) {
+  constructor({ prisma, now, log }: { prisma: Database; now: () => Date; log: Logger }) {
     this.#prisma = prisma;
     this.#now = now;
     this.#log = log;

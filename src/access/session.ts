@@ -1,11 +1,15 @@
 /** Who calls, and for how long that holds. */
+import type { Logger } from 'pino';
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
-import type { App, Viewer } from '../app/app.ts';
+import type { Database } from '../database/client.ts';
 import { forbidden, invalid, malformed, missing } from './access-denied.ts';
 import { findApiKey, isApiKey } from './api-key.ts';
 import type { Credentials } from './credentials.ts';
 import type { VerifyJwt } from './jwt.ts';
 import { allScopes, type Scopes, scopesOf, scopesWhenActingAs } from './scopes.ts';
+
+/** The user that a request acts as. Every row that is read or written is looked up by this id. */
+export type Viewer = { id: string };
 
 export type Session = {
   viewer: Viewer;
@@ -21,7 +25,10 @@ export type Session = {
 /** The operator of this installation: whom the first key speaks for, and the person at this machine. */
 export const localViewer: Viewer = { id: '00000000-0000-4000-8000-000000000001' };
 
-export type AccessDependencies = Pick<App, 'prisma' | 'now' | 'log'> & {
+export type AccessDependencies = {
+  prisma: Database;
+  now: () => Date;
+  log: Logger;
   verifyJwt: VerifyJwt | undefined;
   /** Whoever sends no credentials: the local admin on loopback, else nobody. */
   local: Viewer | undefined;
@@ -65,7 +72,7 @@ export const isExternalId = (id: string) => /^[\x21-\x7e]{1,255}$/.test(id);
 export const endUserRealm = ({ id }: Viewer) => `user:${id}`;
 
 export async function findOrCreateUser(
-  { prisma }: Pick<App, 'prisma'>,
+  { prisma }: { prisma: Database },
   realm: string,
   externalId: string,
 ): Promise<Viewer> {

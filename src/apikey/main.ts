@@ -2,8 +2,7 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
-import { endUserRealm, findOrCreateUser, isExternalId, localViewer } from '../access/session.ts';
-import type { Viewer } from '../app/app.ts';
+import { endUserRealm, findOrCreateUser, isExternalId, localViewer, type Viewer } from '../access/session.ts';
 import { InvalidSettings, loadDotEnv, readSettings } from '../app/config.ts';
 import type { Database } from '../database/client.ts';
 import { DataFolderInUse } from '../database/folder-lock.ts';

@@ -12,9 +12,6 @@ import type { Limits } from '../server/limits/limits.ts';
 import type { FileStore } from '../storage/file-store.ts';
 import type { SignedUrls } from '../storage/signed-urls.ts';
 
-/** Who asks. Everything that is read or written is looked up by this id. */
-export type Viewer = { id: string };
-
 export type App = {
   prisma: Database;
   files: FileStore;

@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Avatar, Job, Prisma } from '../../prisma/generated/client/client.ts';
 import { lockOwner, owned, ownedBy } from '../access/ownership.ts';
-import type { App, Viewer } from '../app/app.ts';
+import type { Viewer } from '../access/session.ts';
+import type { App } from '../app/app.ts';
 import type { Tx } from '../database/client.ts';
 import { announceCancel, cancelInTransaction, JobFinishedError } from '../job/commands/cancel-job.ts';
 import { NotFoundError, parseInput } from '../refusal/refusal.ts';

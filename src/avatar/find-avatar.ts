@@ -1,6 +1,6 @@
 /** Finds the viewer's avatar, with or without a lock. */
 import type { Avatar } from '../../prisma/generated/client/client.ts';
-import type { Viewer } from '../app/app.ts';
+import type { Viewer } from '../access/session.ts';
 import type { Tx } from '../database/client.ts';
 import { NotFoundError } from '../refusal/refusal.ts';
 import { type AvatarKey, ownAvatar } from './key.ts';

@@ -1,7 +1,7 @@
 /** The key of an avatar, and the caller's own avatar by it. */
 import type { AvatarKind } from '../../prisma/generated/client/client.ts';
 import { owned } from '../access/ownership.ts';
-import type { Viewer } from '../app/app.ts';
+import type { Viewer } from '../access/session.ts';
 import { uuidOf } from '../graphql/global-id.ts';
 import { NotFoundError } from '../refusal/refusal.ts';
 

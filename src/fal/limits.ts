@@ -7,6 +7,3 @@ export type FalLimits = {
   /** Reads of a request's status, and openings of its stream. */
   statusReadsPerMinute: number;
 };
-
-/** The weights of a LoRA. fal's portrait trainer makes some 90 MB. */
-export const maxLoraBytes = 1024 ** 3;

@@ -1,6 +1,7 @@
 /** Starts, plans and retries generations. The avatar's kind, the preset and the settings decide the fal endpoint. */
 import type { Avatar, Job } from '../../prisma/generated/client/client.ts';
-import type { App, Viewer } from '../app/app.ts';
+import type { Viewer } from '../access/session.ts';
+import type { App } from '../app/app.ts';
 import { findAvatar, lockAvatar } from '../avatar/find-avatar.ts';
 import type { AvatarKey } from '../avatar/key.ts';
 import { endpoints } from '../fal/endpoints.ts';

@@ -6,9 +6,8 @@ import { openAsBlob } from 'node:fs';
 import type { Avatar } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app/app.ts';
 import { FalError } from '../fal/errors.ts';
-import { maxLoraBytes } from '../fal/limits.ts';
 import type { Fal } from '../fal/port.ts';
-import { lookAt } from '../remote-file/inspect.ts';
+import { lookAt, maxLoraBytes } from '../remote-file/inspect.ts';
 
 /** An avatar whose file fal had within the hour is not looked at again. */
 const seenForMs = 60 * 60_000;

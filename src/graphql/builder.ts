@@ -9,7 +9,8 @@ import { GraphQLError } from 'graphql';
 import type PrismaTypes from '../../prisma/generated/pothos.ts';
 import { getDatamodel } from '../../prisma/generated/pothos.ts';
 import type { Scopes } from '../access/scopes.ts';
-import type { App, Viewer } from '../app/app.ts';
+import type { Viewer } from '../access/session.ts';
+import type { App } from '../app/app.ts';
 import type { UploadedFile } from '../storage/uploaded-file.ts';
 import './column-plugin.ts';
 

@@ -1,7 +1,8 @@
 /** The commands on generated images. One write each, so they need no lock. */
 import type { GeneratedImage } from '../../prisma/generated/client/client.ts';
 import { owned } from '../access/ownership.ts';
-import type { App, Viewer } from '../app/app.ts';
+import type { Viewer } from '../access/session.ts';
+import type { App } from '../app/app.ts';
 import { uuidOf } from '../graphql/global-id.ts';
 import { NotFoundError } from '../refusal/refusal.ts';
 

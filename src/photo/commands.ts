@@ -1,7 +1,8 @@
 /** The commands on an avatar's photos. Both throw JobActiveError while the avatar is being trained. */
 import type { Avatar, Photo } from '../../prisma/generated/client/client.ts';
 import { owned } from '../access/ownership.ts';
-import type { App, Viewer } from '../app/app.ts';
+import type { Viewer } from '../access/session.ts';
+import type { App } from '../app/app.ts';
 import { findAvatar, lockAvatar } from '../avatar/find-avatar.ts';
 import type { AvatarKey } from '../avatar/key.ts';
 import type { Tx } from '../database/client.ts';

@@ -1,7 +1,6 @@
 /** The files as the settings ask for them: in DATA_DIR, or in a bucket with only the temporary ones there. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Settings } from '../app/config.ts';
 import type { Database } from '../database/client.ts';
 import { type BlobStore, StorageUnavailable } from './blob-store.ts';
 import { freeBytes } from './disk-space.ts';
@@ -9,11 +8,21 @@ import { createFileStore, type FileStore } from './file-store.ts';
 import { createFolderStore } from './folder-store.ts';
 import { createTemporaryFolder, type TemporaryFolder } from './temporary-folder.ts';
 
+/** The settings of the same names. */
+export type StorageSettings = {
+  S3_BUCKET?: string | undefined;
+  S3_ENDPOINT?: string | undefined;
+  S3_REGION: string;
+  S3_FORCE_PATH_STYLE: 'on' | 'off';
+  S3_ACCESS_KEY_ID?: string | undefined;
+  S3_SECRET_ACCESS_KEY?: string | undefined;
+};
+
 export type OpenStorage = { files: FileStore; close(): void };
 
 /** Throws StorageMisconfigured when the bucket refuses this server; one that is away for now may come back. */
 export async function openStorage(
-  settings: Settings,
+  settings: StorageSettings,
   { dataDir, prisma, log }: { dataDir: string; prisma: Database; log: Logger },
 ): Promise<OpenStorage> {
   const folder = join(dataDir, 'files');
@@ -32,7 +41,11 @@ export async function openStorage(
   return { files: createFileStore({ blobs, temporaryFolder, prisma, log, free }), close: () => blobs.close() };
 }
 
-async function openStore(settings: Settings, folder: string, temporaryFolder: TemporaryFolder): Promise<BlobStore> {
+async function openStore(
+  settings: StorageSettings,
+  folder: string,
+  temporaryFolder: TemporaryFolder,
+): Promise<BlobStore> {
   const { S3_BUCKET, S3_ENDPOINT, S3_REGION, S3_FORCE_PATH_STYLE, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = settings;
   if (S3_BUCKET === undefined) return createFolderStore(folder);
   // The SDK takes 0.2 seconds and 20 MB to load: only for those who use it.

@@ -7,7 +7,6 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { context, DiagLogLevel, diag, propagation, trace } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import type { Settings } from '../app/config.ts';
 
 /** For the last spans, when the server stops: a collector that is gone holds nobody up. */
 const flushMs = 2_000;
@@ -52,14 +51,14 @@ export async function openTracing(settings: TracingSettings, log: Logger): Promi
   };
 }
 
-export type TracingSettings = Pick<
-  Settings,
-  | 'OTEL_EXPORTER_OTLP_ENDPOINT'
-  | 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'
-  | 'OTEL_EXPORTER_OTLP_PROTOCOL'
-  | 'OTEL_SERVICE_NAME'
-  | 'OTEL_SDK_DISABLED'
->;
+/** The settings of the same names. */
+export type TracingSettings = {
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string | undefined;
+  OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' | 'http/json';
+  OTEL_SERVICE_NAME: string;
+  OTEL_SDK_DISABLED: 'true' | 'false';
+};
 
 /** As OTLP says: the one of traces as it stands, else below the one of everything. Undefined when nothing is to be sent. */
 export function tracesUrl(settings: TracingSettings): string | undefined {

@@ -4,9 +4,9 @@ import type { Prisma } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app/app.ts';
 import { type EndpointOutput, endpoints } from '../fal/endpoints.ts';
 import { FalError } from '../fal/errors.ts';
-import { maxLoraBytes } from '../fal/limits.ts';
 import type { Fal } from '../fal/port.ts';
 import type { KeptFiles } from '../job/task.ts';
+import { maxLoraBytes } from '../remote-file/inspect.ts';
 import { isSafetensors } from './safetensors.ts';
 
 const maxConfigBytes = 1024 ** 2;

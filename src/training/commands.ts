@@ -1,7 +1,8 @@
 /** Starts, plans and retries trainings. The avatar's kind decides the trainer. */
 import type { z } from 'zod';
 import type { Avatar, Job, TrainingPreset } from '../../prisma/generated/client/client.ts';
-import type { App, Viewer } from '../app/app.ts';
+import type { Viewer } from '../access/session.ts';
+import type { App } from '../app/app.ts';
 import { findAvatar, lockAvatar } from '../avatar/find-avatar.ts';
 import type { AvatarKey } from '../avatar/key.ts';
 import type { Tx } from '../database/client.ts';

@@ -1,8 +1,8 @@
 /** The commands on users. The GraphQL fields let only admins use them. */
 import { z } from 'zod';
 import type { User } from '../../prisma/generated/client/client.ts';
-import { endUserRealm, findOrCreateUser, isExternalId } from '../access/session.ts';
-import type { App, Viewer } from '../app/app.ts';
+import { endUserRealm, findOrCreateUser, isExternalId, type Viewer } from '../access/session.ts';
+import type { App } from '../app/app.ts';
 import { toTenths } from '../ledger/prices.ts';
 import { NotFoundError, parseInput } from '../refusal/refusal.ts';
 

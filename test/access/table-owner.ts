@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Avatar, GeneratedImage, Job, Photo, Prisma } from '../../prisma/generated/client/client.ts';
-import { endUserRealm, findOrCreateUser, localViewer } from '../../src/access/session.ts';
+import { endUserRealm, findOrCreateUser, localViewer, type Viewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
-import type { App, Viewer } from '../../src/app/app.ts';
+import type { App } from '../../src/app/app.ts';
 import type { NewEvent } from '../../src/events/payload.ts';
 import { startGeneration } from '../../src/generation/commands.ts';
 import { reserve } from '../../src/ledger/account.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Viewer } from '../../src/app/app.ts';
+import type { Viewer } from '../../src/access/session.ts';
 import { type Api, openApi, uuidIn } from '../support/api.ts';
 
 let api: Api;

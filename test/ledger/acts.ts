@@ -1,6 +1,7 @@
 /** Each operation through the function of src/ that does it. */
 import { randomUUID } from 'node:crypto';
-import type { App, Viewer } from '../../src/app/app.ts';
+import type { Viewer } from '../../src/access/session.ts';
+import type { App } from '../../src/app/app.ts';
 import { deleteAvatar, importAvatar } from '../../src/avatar/commands.ts';
 import type { Database } from '../../src/database/client.ts';
 import { startGeneration } from '../../src/generation/commands.ts';

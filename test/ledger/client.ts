@@ -1,7 +1,7 @@
 /** Credits as clients of the API see them, over `openGenerations` with metering on and a clock that stands. */
 import { Readable } from 'node:stream';
 import sharp from 'sharp';
-import type { Viewer } from '../../src/app/app.ts';
+import type { Viewer } from '../../src/access/session.ts';
 import { FalError } from '../../src/fal/errors.ts';
 import { generationTask } from '../../src/generation/task.ts';
 import type { StepDependencies } from '../../src/job/runner/step-dependencies.ts';

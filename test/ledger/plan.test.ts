@@ -1,6 +1,6 @@
 /** A plan answers what the start then does, or refuses as the start does, and writes nothing. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Viewer } from '../../src/app/app.ts';
+import type { Viewer } from '../../src/access/session.ts';
 import { openLedger, type Refused } from './client.ts';
 
 let ledger: Awaited<ReturnType<typeof openLedger>>;

@@ -4,7 +4,7 @@ import type { PGlite } from '@electric-sql/pglite';
 import { pino } from 'pino';
 import { vi } from 'vitest';
 import type { Avatar, AvatarKind, GeneratedImage, Job, Prisma } from '../../prisma/generated/client/client.ts';
-import type { Viewer } from '../../src/app/app.ts';
+import type { Viewer } from '../../src/access/session.ts';
 import { openTestApp } from './app.ts';
 import { moveJob } from './move-job.ts';
 

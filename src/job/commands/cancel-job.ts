@@ -2,7 +2,8 @@
 import type { Job } from '../../../prisma/generated/client/client.ts';
 import { Prisma } from '../../../prisma/generated/client/client.ts';
 import { lockOwner, owned } from '../../access/ownership.ts';
-import type { App, Viewer } from '../../app/app.ts';
+import type { Viewer } from '../../access/session.ts';
+import type { App } from '../../app/app.ts';
 import type { Tx } from '../../database/client.ts';
 import { settle } from '../../ledger/account.ts';
 import { NotFoundError, Refusal } from '../../refusal/refusal.ts';

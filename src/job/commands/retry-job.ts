@@ -1,7 +1,8 @@
 /** Starts an ended job anew, whichever kind it is. */
 import type { Job } from '../../../prisma/generated/client/client.ts';
 import { owned } from '../../access/ownership.ts';
-import type { App, Viewer } from '../../app/app.ts';
+import type { Viewer } from '../../access/session.ts';
+import type { App } from '../../app/app.ts';
 import { NotFoundError } from '../../refusal/refusal.ts';
 import type { JobKey } from '../key.ts';
 

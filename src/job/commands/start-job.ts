@@ -1,7 +1,8 @@
 /** Starts a job of any kind, or plans it: the same checks in the same order, with and without the writes. */
 import { type Job, Prisma } from '../../../prisma/generated/client/client.ts';
 import { lockOwner, ownedBy } from '../../access/ownership.ts';
-import type { App, Viewer } from '../../app/app.ts';
+import type { Viewer } from '../../access/session.ts';
+import type { App } from '../../app/app.ts';
 import type { Tx } from '../../database/client.ts';
 import type { EndpointId } from '../../fal/endpoints.ts';
 import { assertMaySpend, reserve } from '../../ledger/account.ts';
