@@ -23,7 +23,7 @@ export type OpenFal = {
 
 export async function openFal(
   settings: Settings,
-  { dataDir, log, ...options }: { dataDir: string; log: Logger } & Pick<FalOptions, 'mayRead' | 'onCall'>,
+  { dataDir, log, ...options }: { dataDir: string; log: Logger } & Pick<FalOptions, 'acquireRead' | 'onCall'>,
 ): Promise<OpenFal> {
   const { key, baseUrl, close } =
     settings.FAL_MODE === 'live'

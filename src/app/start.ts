@@ -64,8 +64,8 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     await prisma.user.createMany({ data: [localViewer], skipDuplicates: true });
 
     const reads = new StatusReads({ prisma, perMinute: settings.FAL_STATUS_READS_PER_MINUTE, now });
-    const mayRead = (signal: AbortSignal) => reads.take(signal);
-    const fal = parts.add(await openFal(settings, { dataDir, log, mayRead, onCall: metrics.onCall }));
+    const acquireRead = (signal: AbortSignal) => reads.take(signal);
+    const fal = parts.add(await openFal(settings, { dataDir, log, acquireRead, onCall: metrics.onCall }));
     const redis = parts.add(settings.REDIS_URL === undefined ? undefined : openRedis(settings.REDIS_URL, log));
     const installation = await installationId(prisma);
     const nudges = new Nudges(redis && createRedisNudgeTarget(redis, `likeness:${installation}:`));

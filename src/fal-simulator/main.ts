@@ -1,10 +1,9 @@
 /** The simulated fal alone: `npm run simulator`. */
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { systemClock } from './clock.ts';
-import { readFaultPlan, WrongFaultPlan } from './fault/plan.ts';
-import { heldClock } from './held-clock.ts';
-import { type Speed, speeds } from './request.ts';
+import { manualClock, systemClock } from './clock.ts';
+import { InvalidFaultPlan, readFaultPlan } from './faults/plan.ts';
+import { type Speed, speeds } from './queue/request.ts';
 import { startSimulator } from './server.ts';
 
 const program = new Command('simulator')
@@ -28,7 +27,7 @@ const { faults, holdClock, verbose, ...options } = program.parse().opts<Options>
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const simulator = await startSimulator({
   ...options,
-  clock: holdClock === true ? heldClock(Date.now()) : systemClock,
+  clock: holdClock === true ? manualClock(Date.now()) : systemClock,
   ...(faults !== undefined && { faults: await planIn(faults) }),
   ...(verbose === true && { log: (line: object) => print(JSON.stringify(line)) }),
 });
@@ -59,7 +58,7 @@ async function planIn(file: string) {
   try {
     return readFaultPlan(JSON.parse(text));
   } catch (error) {
-    if (error instanceof WrongFaultPlan) return program.error(`${file}: ${error.message}`);
+    if (error instanceof InvalidFaultPlan) return program.error(`${file}: ${error.message}`);
     return program.error(`${file} is not JSON.`);
   }
 }

@@ -11,25 +11,25 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openAnswers } from './answer.ts';
-import { type Call, readCall } from './call.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { openDownloads } from './download.ts';
-import { openFaults } from './fault/faults.ts';
-import { type FaultPlan, readFaultPlan } from './fault/plan.ts';
-import { openLedger } from './ledger.ts';
-import { openPages } from './pages.ts';
-import { openPost } from './post.ts';
-import { openQueue } from './queue.ts';
-import { type CallRecord, openRecord } from './record.ts';
-import { type Reply, send } from './reply.ts';
-import type { FalRequest, Speed } from './request.ts';
-import { openRoutes } from './routes.ts';
-import { openSigner } from './signature.ts';
-import { openStorage } from './storage.ts';
-import { openTrainer } from './trainer.ts';
-import { openUploads } from './upload.ts';
-import { openWebhooks } from './webhook.ts';
+import { openFaults } from './faults/active-plan.ts';
+import { type FaultPlan, readFaultPlan } from './faults/plan.ts';
+import { openAdminPages } from './http/admin.ts';
+import { type Call, readCall } from './http/call.ts';
+import { type CallLog, openCallLog } from './http/call-log.ts';
+import { openHandler } from './http/handler.ts';
+import { type Reply, send } from './http/reply.ts';
+import { openRoutes } from './http/routes.ts';
+import { openQueue } from './queue/queue.ts';
+import type { FalRequest, Speed } from './queue/request.ts';
+import { openDownloads } from './storage/download.ts';
+import { openStorage } from './storage/files.ts';
+import { openStore } from './storage/store.ts';
+import { openUploads } from './storage/upload.ts';
+import { openTrainer } from './training/trainer.ts';
+import { openWebhooks } from './webhooks/schedule.ts';
+import { openSender } from './webhooks/send.ts';
+import { openSigner } from './webhooks/signer.ts';
 
 export type SimulatorOptions = {
   /** 0: any that is free. */
@@ -48,11 +48,11 @@ export interface Simulator {
   url: string;
   /** The FAL_KEY that it accepts. */
   key: string;
-  record: Pick<CallRecord, 'calls' | 'webhooks'> & {
+  record: Pick<CallLog, 'calls' | 'webhooks'> & {
     /** Every request that was accepted in the last seven days. */
     requests(): FalRequest[];
   };
-  /** As PUT and DELETE of /__simulator/faults. Throws WrongFaultPlan. */
+  /** As PUT and DELETE of /__simulator/faults. Throws InvalidFaultPlan. */
   setFaults(plan: object): void;
   clearFaults(): void;
   close(): Promise<void>;
@@ -75,17 +75,17 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   });
   const baseUrl = `http://${host}:${(server.address() as AddressInfo).port}`;
 
-  const ledger = await openLedger(folder, clock, (file) => void rm(join(folder, 'files', file.id), { force: true }));
-  const storage = await openStorage(folder, ledger);
+  const store = await openStore(folder, clock, (file) => void rm(join(folder, 'files', file.id), { force: true }));
+  const storage = await openStorage(folder, store);
   const { signal } = closing;
-  const train = openTrainer(ledger, storage, signal);
-  const queue = openQueue({ ledger, storage, clock, speed, train, signal });
+  const train = openTrainer(store, storage, signal);
+  const queue = openQueue({ store, storage, clock, speed, train, signal });
   const signer = await openSigner(join(folder, 'webhook-key.pem'));
-  const record = openRecord();
+  const record = openCallLog();
   const faults = openFaults(options.faults);
-  const post = openPost({ signer, clock, record, signal, log });
-  const webhooks = openWebhooks({ post, queue, ledger, clock, faults, baseUrl, signal, log });
-  const pages = openPages({ ledger, clock, record, faults });
+  const post = openSender({ signer, clock, record, signal, log });
+  const webhooks = openWebhooks({ post, queue, store, clock, faults, baseUrl, signal, log });
+  const pages = openAdminPages({ store, clock, record, faults });
   const routes = openRoutes({
     key: simulatorKey,
     baseUrl,
@@ -93,19 +93,19 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     queue,
     signer,
     uploads: openUploads(storage, clock, baseUrl),
-    downloads: openDownloads(ledger, storage, clock),
+    downloads: openDownloads(store, storage, clock),
     onAccepted(request) {
       faults.accepted(request.id);
       webhooks.watch(request);
     },
   });
-  const scene = { clock, baseUrl, request: ledger.request, webhookTried: webhooks.tried };
-  answerTo = openAnswers({ routes, pages, faults, record, ledger, scene, log });
+  const context = { clock, baseUrl, request: store.request, webhookTried: webhooks.tried };
+  answerTo = openHandler({ routes, pages, faults, record, store, context, log });
 
   return {
     url: baseUrl,
     key: simulatorKey,
-    record: { calls: record.calls, webhooks: record.webhooks, requests: () => [...ledger.requests()] },
+    record: { calls: record.calls, webhooks: record.webhooks, requests: () => [...store.requests()] },
     setFaults: (plan) => faults.set(readFaultPlan(plan)),
     clearFaults: () => faults.clear(),
     close() {
@@ -121,7 +121,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     await ended;
     await webhooks.idle();
     await queue.idle();
-    await ledger.close();
+    await store.close();
     if (dataDir === undefined) await rm(folder, { recursive: true, force: true });
   }
 

@@ -1,58 +1,60 @@
 /**
- * fal over the wire, live or simulated, and the one importer of @fal-ai/client. The client writes the requests: URLs,
- * headers, uploads in parts. Each goes out through an exchange of ours and its answer is read here, because the client
- * would send a submit again on its own, pass over Retry-After, wait for ever and round long seeds.
+ * Calls fal, live or simulated, over HTTP; the only file that imports @fal-ai/client. That client builds the requests (URLs,
+ * headers, uploads in parts). We send them and read the responses ourselves, because the client would repeat a submit,
+ * ignore Retry-After, wait without a limit and round long seeds.
  */
 import { createFalClient, type FalClient } from '@fal-ai/client';
-import { sleep as realSleep, type Sleep } from './backoff.ts';
-import { type Cancelled, readCancel, readCancelRefusal } from './cancel.ts';
 import { download } from './download.ts';
+import type { FalErrorResponse } from './error-response.ts';
 import { SubmitUnconfirmed } from './errors.ts';
-import { type Asking, openExchange, unavailable } from './exchange.ts';
-import { follow } from './follow.ts';
-import { readKey, redactionOf } from './key.ts';
-import { type CallSeen, seeCalls } from './metrics-hooks.ts';
+import { abortScope } from './http/abort-scope.ts';
+import { sleep as realSleep, type Sleep } from './http/backoff.ts';
+import { openJsonRequests, type RequestSpec, unavailable } from './http/json-request.ts';
+import { readKey, redactionOf } from './http/key.ts';
+import { type CallMetrics, instrumentCalls } from './http/metrics-hooks.ts';
+import { type HttpRequest, openTransport } from './http/transport.ts';
+import { NoResponse } from './http/transport-errors.ts';
 import type { Fal, RequestStatus, Submitted } from './port.ts';
+import { follow } from './queue/follow.ts';
+import { assertEndpointId, assertRequestId, requestUrl } from './queue/request.ts';
+import { type CancelOutcome, readCancel, readCancelError, readResult, readSubmitted } from './queue/responses.ts';
+import { readStatus } from './queue/status.ts';
+import { readStream } from './queue/status-stream.ts';
 import { refusalOfRead, refusalOfResult, refusalOfSubmit } from './refusals.ts';
-import { assertEndpointId, assertRequestId, readSubmitted, requestUrl } from './request.ts';
-import { readResult } from './result.ts';
-import { readStatus } from './status.ts';
-import { readStream } from './stream.ts';
-import { abortScope, type Call, openTransport, Unanswered } from './transport.ts';
 import { upload } from './upload.ts';
 
 export type FalOptions = {
   key: string;
-  /** One origin that stands for all of fal's hosts: the simulator, or a proxy. Requests name theirs in x-fal-sim-host. */
+  /** An origin that replaces all of fal's hosts: the simulator, or a proxy. The header x-fal-sim-host names the original. */
   baseUrl?: string | undefined;
   timeouts?: Partial<FalTimeouts> | undefined;
   log?: FalLogger | undefined;
-  /** Resolves when one more read of a status, or opening of its stream, may be made for whoever follows a request. */
-  mayRead?: (signal: AbortSignal) => Promise<void>;
-  /** Hears of every request, when it is over. */
-  onCall?: ((seen: CallSeen) => void) | undefined;
+  /** Resolves when the rate limit allows one more read of a status, or one more status stream. `follow` waits for it. */
+  acquireRead?: (signal: AbortSignal) => Promise<void>;
+  /** Called at the end of every HTTP call. */
+  onCall?: ((metrics: CallMetrics) => void) | undefined;
   /** For tests. */
   sleep?: Sleep;
   random?: () => number;
   now?: () => number;
 };
 
-/** Of one attempt each. */
+/** Each limits one attempt. */
 export type FalTimeouts = {
   connectMs: number;
   submitMs: number;
   /** Status, result, cancel. */
   readMs: number;
-  /** To the first byte of the status stream; without one fal is asked by polling. */
+  /** To the first byte of the status stream; after that, polling takes over. */
   streamOpenMs: number;
   /** fal sends a comment every 15 s. */
   streamSilenceMs: number;
-  /** One PUT: a whole file, or 10 MiB of a large one. */
+  /** One PUT: a whole file, or a part of 10 MiB of a large one. */
   uploadMs: number;
   downloadIdleMs: number;
 };
 
-/** A pino logger is one. */
+/** A pino logger fits. */
 export type FalLogger = Record<'debug' | 'warn', (fields: object, message: string) => void>;
 
 const defaultTimeouts: FalTimeouts = {
@@ -66,67 +68,69 @@ const defaultTimeouts: FalTimeouts = {
 };
 
 export function createFal(options: FalOptions): Fal & { close(): Promise<void> } {
-  const { baseUrl, log, mayRead = async () => undefined, onCall = () => undefined } = options;
+  const { baseUrl, log, acquireRead = async () => undefined, onCall = () => undefined } = options;
   const { sleep = realSleep, random = Math.random, now = Date.now } = options;
   const key = readKey(options.key);
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
-  const transport = openTransport({ baseUrl, connectMs: timeouts.connectMs, see: seeCalls(onCall) });
-  const exchange = openExchange({ transport, redact: redactionOf(key), sleep, random, now });
+  const transport = openTransport({ baseUrl, connectMs: timeouts.connectMs, onCallStart: instrumentCalls(onCall) });
+  const requests = openJsonRequests({ transport, redact: redactionOf(key), sleep, random, now });
 
-  /** Lets the client write one request and gives what `send` made of it. A second request of the same call throws. */
-  const written = async <T>(
-    write: (client: FalClient) => Promise<unknown>,
-    send: (call: Call) => Promise<T>,
+  /** Lets the client build one request, passes it to `send` and returns its result. A second request throws. */
+  const withClient = async <T>(
+    build: (client: FalClient) => Promise<unknown>,
+    send: (request: HttpRequest) => Promise<T>,
   ): Promise<T> => {
     let sending: Promise<T> | undefined;
     const client = createFalClient({
       credentials: key,
       fetch: async (url, init) => {
-        if (sending) throw new Error('The fal client sent a request again.');
-        sending = send(callOf(url, init));
+        if (sending) throw new Error('The fal client sent a second request.');
+        sending = send(requestOf(url, init));
         await sending;
         return Response.json({});
       },
     });
-    await write(client);
-    if (!sending) throw new Error('The fal client sent nothing.');
+    await build(client);
+    if (!sending) throw new Error('The fal client sent no request.');
     return sending;
   };
 
-  const statusAsking = (signal: AbortSignal | undefined): Asking<RequestStatus> => ({
+  const statusSpec = (signal: AbortSignal | undefined): RequestSpec<RequestStatus> => ({
     name: 'status',
     timeoutMs: timeouts.readMs,
     signal,
     read: readStatus,
-    refuse: refusalOfRead,
+    toError: refusalOfRead,
   });
 
   return {
     async submit(endpoint, input, { webhookUrl } = {}): Promise<Submitted> {
       assertEndpointId(endpoint);
-      const asking: Asking<Submitted> = {
+      const spec: RequestSpec<Submitted> = {
         name: 'submit',
         timeoutMs: timeouts.submitMs,
         fresh: true,
         read: (body) => readSubmitted(endpoint, body),
-        refuse: (refusal) => refusalOfSubmit(endpoint, refusal),
+        toError: (response) => refusalOfSubmit(endpoint, response),
       };
       try {
-        return await written(
+        return await withClient(
           async ({ queue }) => queue.submit<string>(endpoint, { input, ...(webhookUrl && { webhookUrl }) }),
-          async (call) => exchange.ask(call, asking),
+          async (request) => requests.send(request, spec),
         );
       } catch (error) {
-        if (!(error instanceof Unanswered)) throw error;
-        if (!error.sent) throw unavailable(error);
-        throw new SubmitUnconfirmed(`${error.message}, and it is not known whether it took the request.`);
+        if (!(error instanceof NoResponse)) throw error;
+        if (!error.wasSent) throw unavailable(error);
+        throw new SubmitUnconfirmed(`${error.message}, so it is unknown whether fal accepted the request.`);
       }
     },
 
     async status(endpoint, requestId, signal) {
       assertEndpointId(endpoint);
       assertRequestId(requestId);
-      return written(writeStatus(endpoint, requestId), async (call) => exchange.read(call, statusAsking(signal)));
+      return withClient(buildStatus(endpoint, requestId), async (request) =>
+        requests.read(request, statusSpec(signal)),
+      );
     },
 
     async *follow(endpoint, requestId, signal) {
@@ -137,25 +141,28 @@ export function createFal(options: FalOptions): Fal & { close(): Promise<void> }
         url: `${requestUrl(endpoint, requestId)}/status/stream?logs=1`,
         headers: { authorization: `Key ${key}`, accept: 'text/event-stream' },
       };
-      const ways = {
+      const sources = {
         poll: async (signal: AbortSignal) => {
-          await mayRead(signal);
-          return await written(writeStatus(endpoint, requestId), async (call) =>
-            exchange.readOnce(call, statusAsking(signal)),
+          await acquireRead(signal);
+          return await withClient(buildStatus(endpoint, requestId), async (request) =>
+            requests.readOnce(request, statusSpec(signal)),
           );
         },
         stream: async function* (signal: AbortSignal) {
-          await mayRead(signal);
+          await acquireRead(signal);
           const { streamOpenMs: openMs, streamSilenceMs: silenceMs } = timeouts;
           yield* readStream(transport, stream, { openMs, silenceMs, signal });
         },
         onStreamLost: (reason: unknown) =>
-          log?.debug({ endpoint, requestId, reason: messageOf(reason) }, 'fal status stream lost, polling'),
+          log?.debug(
+            { endpoint, requestId, reason: messageOf(reason) },
+            'The fal status stream failed; polling instead.',
+          ),
         sleep,
         random,
       };
       try {
-        yield* follow(ways, scope.signal);
+        yield* follow(sources, scope.signal);
       } finally {
         scope.release();
       }
@@ -164,39 +171,39 @@ export function createFal(options: FalOptions): Fal & { close(): Promise<void> }
     async result(endpoint, requestId, signal) {
       assertEndpointId(endpoint);
       assertRequestId(requestId);
-      const refuse = (refusal: Parameters<typeof refusalOfResult>[1]) => refusalOfResult(endpoint, refusal);
-      return written(
+      const toError = (response: FalErrorResponse) => refusalOfResult(endpoint, response);
+      return withClient(
         async ({ queue }) => queue.result<string>(endpoint, { requestId }),
-        async (call) =>
-          exchange.read(call, { name: 'result', timeoutMs: timeouts.readMs, signal, read: readResult, refuse }),
+        async (request) =>
+          requests.read(request, { name: 'result', timeoutMs: timeouts.readMs, signal, read: readResult, toError }),
       );
     },
 
     async cancel(endpoint, requestId) {
       assertEndpointId(endpoint);
       assertRequestId(requestId);
-      const asking: Asking<Cancelled> = {
+      const spec: RequestSpec<CancelOutcome> = {
         name: 'cancel',
         timeoutMs: timeouts.readMs,
         read: readCancel,
-        readRefusal: readCancelRefusal,
-        refuse: refusalOfRead,
+        readError: readCancelError,
+        toError: refusalOfRead,
       };
-      return written(
+      return withClient(
         async ({ queue }) => queue.cancel(endpoint, { requestId }),
-        async (call) => exchange.read(call, asking),
+        async (request) => requests.read(request, spec),
       );
     },
 
     async upload(file, { fileName, signal }) {
-      const named = new File([file], fileName, { type: file.type || 'application/octet-stream' });
+      const namedFile = new File([file], fileName, { type: file.type || 'application/octet-stream' });
       return upload(
         async (send) =>
           createFalClient({
             credentials: key,
-            fetch: async (url, init) => send(callOf(url, init)),
-          }).storage.upload(named),
-        { transport, refusalOf: exchange.refusalOf, timeouts, signal },
+            fetch: async (url, init) => send(requestOf(url, init)),
+          }).storage.upload(namedFile),
+        { transport, errorResponseOf: requests.errorResponseOf, timeouts, signal },
       );
     },
 
@@ -207,12 +214,12 @@ export function createFal(options: FalOptions): Fal & { close(): Promise<void> }
   };
 }
 
-function writeStatus(endpoint: string, requestId: string) {
+function buildStatus(endpoint: string, requestId: string) {
   return async ({ queue }: FalClient) => queue.status(endpoint, { requestId, logs: true });
 }
 
-/** What the client hands to fetch. Its bodies are JSON, or a Blob of an upload. */
-function callOf(url: string | URL | Request, init: RequestInit | undefined): Call {
+/** A request that the client passed to fetch. Its body is JSON, or a Blob of an upload. */
+function requestOf(url: string | URL | Request, init: RequestInit | undefined): HttpRequest {
   const body = init?.body;
   return {
     url: url instanceof Request ? url.url : String(url),
@@ -223,5 +230,5 @@ function callOf(url: string | URL | Request, init: RequestInit | undefined): Cal
 }
 
 function messageOf(reason: unknown): string {
-  return reason instanceof Error ? reason.message : 'closed before the end';
+  return reason instanceof Error ? reason.message : 'fal closed the stream before the end';
 }

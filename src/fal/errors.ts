@@ -1,6 +1,6 @@
-/** What goes wrong at fal, in the words of this API's JobErrorCode. */
+/** Errors of calls to fal. */
 
-/** The names are JobErrorCode's; those that only the runner can tell (INTERNAL) are not fal's to give. */
+/** The codes of the API's JobErrorCode that fal can cause. */
 export type FalErrorCode =
   | 'INVALID_INPUT'
   | 'INVALID_FINETUNE_ID'
@@ -13,17 +13,17 @@ export type FalErrorCode =
   | 'RESULT_LOST'
   | 'FAL_UNAVAILABLE';
 
-/** fal answered, or could not be reached, and it is known that the request was not accepted by this call. */
+/** The call failed, and fal certainly did not accept a request by it. */
 export class FalError extends Error {
   override name = 'FalError';
   readonly code: FalErrorCode;
-  /** Whether the same call may succeed later: throttled, unavailable. What is not is final for the job. */
+  /** Whether the same call may succeed later (throttled, unavailable). An error that is not transient ends the job. */
   readonly transient: boolean;
-  /** The refused input in fal's words, as `finetune_id` or `image_size.width`. */
+  /** The rejected field of the input, as fal names it: `finetune_id`, `image_size.width`. */
   readonly field: string | undefined;
-  /** How long fal asked us to wait (Retry-After). */
+  /** fal's Retry-After. */
   readonly retryAfterMs: number | undefined;
-  /** fal's HTTP status; undefined when there was no answer. */
+  /** fal's HTTP status; undefined when there was no response. */
   readonly status: number | undefined;
 
   constructor(
@@ -46,12 +46,12 @@ export class FalError extends Error {
   }
 }
 
-/** The request was sent and its answer is not known: fal may have accepted it. It must never be sent again. */
+/** A submit was sent and its response is unknown: fal may have accepted it. It must never be sent again. */
 export class SubmitUnconfirmed extends Error {
   override name = 'SubmitUnconfirmed';
 }
 
-/** fal says that the request was cancelled (499 at the result, or COMPLETED with client_cancelled). */
+/** fal cancelled the request (499 at the result, or COMPLETED with client_cancelled). */
 export class RequestCancelled extends Error {
   override name = 'RequestCancelled';
 }

@@ -1,9 +1,9 @@
-/** How much this installation asks of fal, over all its processes, and takes from it. */
+/** Limits of this installation towards fal, over all its processes. */
 export type FalLimits = {
-  /** Requests that fal is sent a minute, whatever becomes of them. */
+  /** Submits per minute, successful or not. */
   submitsPerMinute: number;
-  /** Jobs that are being sent, or are at fal. */
+  /** Jobs that are being submitted or run at fal. */
   jobsAtOnce: number;
-  /** Reads of a request's status, and openings of its stream. */
+  /** Reads of a status and openings of a status stream, per minute. */
   statusReadsPerMinute: number;
 };

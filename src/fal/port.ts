@@ -1,11 +1,11 @@
-/** What Likeness asks of fal. client.ts answers it over the wire, live or simulated; nothing else in src/ talks to fal. */
+/** The interface to fal. client.ts implements it over HTTP; nothing else in src/ calls fal. */
 import type { Readable } from 'node:stream';
 import type { EndpointId } from './endpoints.ts';
 
 export interface Fal {
   /**
-   * Sends a request, at most once: whatever leaves its fate unknown throws SubmitUnconfirmed, and a refusal FalError.
-   * `webhookUrl` is called by fal when the request is done.
+   * Sends a request at most once. Throws FalError when fal rejects it, and SubmitUnconfirmed when nobody can know whether
+   * fal accepted it. fal calls `webhookUrl` when the request is done.
    */
   submit(
     endpoint: EndpointId,
@@ -13,55 +13,55 @@ export interface Fal {
     options?: { webhookUrl?: string | undefined },
   ): Promise<Submitted>;
 
-  /** One read of the status, with the logs that fal still shows. Safe to repeat. Throws FalError. */
+  /** Reads the status once, with the log lines that fal still shows. Safe to repeat. Throws FalError. */
   status(endpoint: EndpointId, requestId: string, signal?: AbortSignal): Promise<RequestStatus>;
 
   /**
-   * The status as it changes: fal's event stream, and polling when the stream fails, goes silent or ends early.
-   * Ends after COMPLETED, or without an error when the signal aborts. Throws FalError when reading is refused for good
-   * (unknown request, key refused); transient faults are ridden out.
-   * Logs may be told again: what is new is the reader's to decide, by what a line is.
+   * Yields the status as it changes: from fal's event stream, and by polling when the stream fails, falls silent or ends
+   * early. Ends after COMPLETED, or without an error when the signal aborts. Throws FalError for an error that is not
+   * transient (unknown request, rejected key); retries after transient ones. A log line can come more than once, so the
+   * caller must drop duplicates.
    */
   follow(endpoint: EndpointId, requestId: string, signal: AbortSignal): AsyncIterable<RequestStatus>;
 
   /**
-   * The result of a COMPLETED request, as fal gave it but with large integers kept as strings. Throws FalError with
-   * what the model said of a failed request, and RequestCancelled for a cancelled one.
+   * The result of a COMPLETED request as fal wrote it, except that large integers are strings. Throws FalError with the
+   * model's message for a failed request, and RequestCancelled for a cancelled one.
    */
   result(endpoint: EndpointId, requestId: string, signal?: AbortSignal): Promise<unknown>;
 
-  /** Asks fal to cancel. Never proof that it stopped: follow to COMPLETED. Safe to repeat. */
+  /** Asks fal to cancel. The request has not stopped until its status is COMPLETED. Safe to repeat. */
   cancel(endpoint: EndpointId, requestId: string): Promise<'REQUESTED' | 'ALREADY_COMPLETED' | 'NOT_FOUND'>;
 
-  /** Puts a file into fal's storage and returns its URL. A second upload makes a second file. */
+  /** Uploads a file to fal's storage and returns its URL. A second upload makes a second file. */
   upload(file: Blob, options: { fileName: string; signal?: AbortSignal }): Promise<string>;
 
   /**
-   * Reads a file of a result. Throws FalError RESULT_LOST (404, 410), FAL_UNAVAILABLE (transient) or, past `maxBytes`,
-   * RESULT_LOST. The stream fails the same way in its middle, also when it ends before its content-length.
+   * Reads a file of a result. Throws FalError: RESULT_LOST (404, 410, or larger than `maxBytes`) or FAL_UNAVAILABLE
+   * (transient). The stream fails with the same errors, also when it ends before its content-length.
    */
   download(url: string, options: { maxBytes: number; signal?: AbortSignal }): Promise<Readable>;
 }
 
 export type Submitted = {
   requestId: string;
-  /** As fal's answer named them. */
+  /** From fal's response. */
   urls: { statusUrl: string; responseUrl: string; cancelUrl: string };
   queuePosition: number | undefined;
 };
 
 export type RequestStatus = {
   status: 'IN_QUEUE' | 'IN_PROGRESS' | 'COMPLETED';
-  /** Requests in front of this one; only IN_QUEUE. */
+  /** The number of requests before this one; only while IN_QUEUE. */
   queuePosition: number | undefined;
   logs: FalLog[];
-  /** Set on a COMPLETED request that failed: fal has no status of its own for that. */
+  /** Set for a COMPLETED request that failed: fal has no separate status for it. */
   error: { type: string | undefined; message: string } | undefined;
 };
 
 export type FalLog = {
   message: string;
-  /** ISO 8601, UTC, as precise as fal gave it. */
+  /** ISO 8601 in UTC, with all of fal's digits. */
   timestamp: string;
   level: string | undefined;
 };

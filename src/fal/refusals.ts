@@ -1,64 +1,65 @@
-/** fal's HTTP errors as FalError. Pure: an answer in, an error out; a test lists them all. */
+/** Maps fal's HTTP errors to FalError. Pure; test/fal/refusals.test.ts is the table. */
 
-import { complaintsOf, errorTypeOf, type Refusal, sentenceOf } from './detail.ts';
 import { type EndpointId, endpoints } from './endpoints.ts';
+import { errorMessageOf, errorTypeOf, type FalErrorResponse, inputErrorsOf } from './error-response.ts';
 import { FalError, type FalErrorCode, RequestCancelled, SubmitUnconfirmed } from './errors.ts';
 import type { RequestStatus } from './port.ts';
 
 /**
- * A submit that was answered with an error. Only an answer that says no means that there is no request: behind a 5xx, a
- * timeout or a redirect fal may have accepted it.
+ * The error of a submit. Only a 4xx means that fal did not accept the request: after a 5xx, a timeout or a redirect it may
+ * have.
  */
-export function refusalOfSubmit(endpoint: EndpointId, refusal: Refusal): FalError | SubmitUnconfirmed {
-  const { status } = refusal;
+export function refusalOfSubmit(endpoint: EndpointId, response: FalErrorResponse): FalError | SubmitUnconfirmed {
+  const { status } = response;
   if (status < 400 || status >= 500 || status === 408 || status === 499) {
-    return new SubmitUnconfirmed(`fal answered ${status} to a submit: ${sentenceOf(refusal)}`);
+    return new SubmitUnconfirmed(`fal answered ${status} to a submit: ${errorMessageOf(response)}`);
   }
-  if (status === 404 || status === 410) return final('ENDPOINT_RETIRED', refusal);
-  return refusalOfKey(refusal) ?? refusalOfInput(endpoint, refusal);
+  if (status === 404 || status === 410) return final('ENDPOINT_RETIRED', response);
+  return refusalOfKey(response) ?? refusalOfInput(endpoint, response);
 }
 
 /**
- * A result that fal did not give. An error that fal recorded for the request comes back the same for ever and is final;
- * one of the moment (throttled, a gateway down, not finished yet) is not.
+ * The error of reading a result. An error that fal recorded for the request is final: it comes back on every read. A
+ * temporary one (throttled, a gateway down, not finished yet) is transient.
  */
-export function refusalOfResult(endpoint: EndpointId, refusal: Refusal): FalError | RequestCancelled {
-  const { status } = refusal;
-  const errorType = errorTypeOf(refusal);
-  if (status === 499 && errorType !== 'client_disconnected') return new RequestCancelled(sentenceOf(refusal));
-  if (status === 404 || status === 410) return final('RESULT_LOST', refusal);
-  if (status === 202 || (status === 400 && /still in progress/i.test(sentenceOf(refusal)))) {
+export function refusalOfResult(endpoint: EndpointId, response: FalErrorResponse): FalError | RequestCancelled {
+  const { status } = response;
+  const errorType = errorTypeOf(response);
+  if (status === 499 && errorType !== 'client_disconnected') return new RequestCancelled(errorMessageOf(response));
+  if (status === 404 || status === 410) return final('RESULT_LOST', response);
+  if (status === 202 || (status === 400 && /still in progress/i.test(errorMessageOf(response)))) {
     return new FalError('FAL_UNAVAILABLE', 'The request is not finished at fal yet.', { transient: true, status });
   }
-  const ofKey = refusalOfKey(refusal);
+  const ofKey = refusalOfKey(response);
   if (ofKey) return ofKey;
-  if (errorType !== undefined) return failureOf({ type: errorType, message: sentenceOf(refusal) }, status);
-  if (complaintsOf(refusal).some(({ type }) => type !== undefined) || isCallersFault(status)) {
-    return refusalOfInput(endpoint, refusal);
+  if (errorType !== undefined) return failureOf({ type: errorType, message: errorMessageOf(response) }, status);
+  if (inputErrorsOf(response).some(({ type }) => type !== undefined) || isClientError(status)) {
+    return refusalOfInput(endpoint, response);
   }
-  return unavailable(refusal);
+  return unavailable(response);
 }
 
 /**
- * A step of an upload. What goes to a signed URL carries no key: a refusal there is the URL's (expired, not known), and
- * the next upload gets another.
+ * The error of one request of an upload. A signed URL takes no key: its error concerns the URL (expired, unknown), and
+ * the next upload gets another URL.
  */
-export function refusalOfUpload(refusal: Refusal, withKey: boolean): FalError {
-  if (refusal.status === 413) return final('INVALID_INPUT', refusal);
-  if (!withKey) return unavailable(refusal);
+export function refusalOfUpload(response: FalErrorResponse, withKey: boolean): FalError {
+  if (response.status === 413) return final('INVALID_INPUT', response);
+  if (!withKey) return unavailable(response);
   return (
-    refusalOfKey(refusal) ?? (isCallersFault(refusal.status) ? final('FAL_UNAVAILABLE', refusal) : unavailable(refusal))
+    refusalOfKey(response) ??
+    (isClientError(response.status) ? final('FAL_UNAVAILABLE', response) : unavailable(response))
   );
 }
 
-/** A read of the status or a cancel that fal refused. */
-export function refusalOfRead(refusal: Refusal): FalError {
-  const { status } = refusal;
-  if (status === 404 || status === 410) return final('RESULT_LOST', refusal);
-  return refusalOfKey(refusal) ?? (isCallersFault(status) ? final('INVALID_INPUT', refusal) : unavailable(refusal));
+/** The error of reading a status, or of a cancel. */
+export function refusalOfRead(response: FalErrorResponse): FalError {
+  const { status } = response;
+  if (status === 404 || status === 410) return final('RESULT_LOST', response);
+  return refusalOfKey(response) ?? (isClientError(status) ? final('INVALID_INPUT', response) : unavailable(response));
 }
 
-/** What a COMPLETED status says of a request that failed; undefined for one that did not. Nothing of it is transient. */
+/** The failure in a COMPLETED status, which is never transient; undefined for a request that succeeded. */
 export function failureOfStatus({ error }: Pick<RequestStatus, 'error'>): FalError | RequestCancelled | undefined {
   return error && failureOf(error, undefined);
 }
@@ -68,29 +69,32 @@ const codeOfErrorType: ReadonlyMap<string, FalErrorCode> = new Map([
   ['content_policy_violation', 'CONTENT_BLOCKED'],
 ]);
 
-/** fal's own error types, all of infrastructure but these: a runner lost, no runner in time, the gateway's own fault. */
+/**
+ * All of fal's error types but these concern its infrastructure: a runner lost, no runner in time, a gateway fault
+ * (https://docs.fal.ai/errors).
+ */
 function failureOf(
   error: NonNullable<RequestStatus['error']>,
   status: number | undefined,
 ): FalError | RequestCancelled {
   const type = error.type ?? '';
-  const message = sentenceOf({ detail: error.message });
+  const message = errorMessageOf({ detail: error.message });
   if (type === 'client_cancelled') return new RequestCancelled(message);
   return new FalError(codeOfErrorType.get(type) ?? 'FAL_UNAVAILABLE', message, { status });
 }
 
-/** Throttled, or not let in: the same for every call. */
-function refusalOfKey(refusal: Refusal): FalError | undefined {
-  const { status } = refusal;
-  if (status === 429) return transient('RATE_LIMITED', refusal);
-  if (status === 402) return final('FAL_BALANCE_EXHAUSTED', refusal);
+/** Throttled, unauthorized, or without balance: the same for every call. */
+function refusalOfKey(response: FalErrorResponse): FalError | undefined {
+  const { status } = response;
+  if (status === 429) return transient('RATE_LIMITED', response);
+  if (status === 402) return final('FAL_BALANCE_EXHAUSTED', response);
   if (status !== 401 && status !== 403) return undefined;
-  const noMoney = status === 403 && /exhausted balance|insufficient|top up/i.test(sentenceOf(refusal));
-  return final(noMoney ? 'FAL_BALANCE_EXHAUSTED' : 'FAL_UNAUTHORIZED', refusal);
+  const noMoney = status === 403 && /exhausted balance|insufficient|top up/i.test(errorMessageOf(response));
+  return final(noMoney ? 'FAL_BALANCE_EXHAUSTED' : 'FAL_UNAUTHORIZED', response);
 }
 
 const archiveFields = new Set(['images_data_url', 'data_url']);
-/** What a trainer says of the pictures in the archive, without naming its field. */
+/** Error types of a trainer about the images in its archive, which do not name the archive's field. */
 const archiveTypes = new Set([
   'image_too_small',
   'image_too_large',
@@ -99,25 +103,25 @@ const archiveTypes = new Set([
   'file_too_large',
   'face_detection_error',
 ]);
-/** The model's own end, said in the same shape as a fault of the input. */
-const faultTypes = new Set([
+/** Failures of the model itself, which come in the same shape as errors of the input. */
+const modelFailureTypes = new Set([
   'internal_server_error',
   'generation_timeout',
   'downstream_service_error',
   'downstream_service_unavailable',
 ]);
 
-/** The model's complaint, by its type and field and never by its words. */
-function refusalOfInput(endpoint: EndpointId, refusal: Refusal): FalError {
-  const complaints = complaintsOf(refusal);
-  const worst = complaints.find(({ type }) => type === 'content_policy_violation') ?? complaints[0];
-  const { field, type = '' } = worst ?? {};
-  const details = { field, status: refusal.status };
-  const message = sentenceOf(refusal);
+/** Decides by the type and field of the model's input errors, never by their text. */
+function refusalOfInput(endpoint: EndpointId, response: FalErrorResponse): FalError {
+  const inputErrors = inputErrorsOf(response);
+  const decisive = inputErrors.find(({ type }) => type === 'content_policy_violation') ?? inputErrors[0];
+  const { field, type = '' } = decisive ?? {};
+  const details = { field, status: response.status };
+  const message = errorMessageOf(response);
   if (type === 'content_policy_violation') return new FalError('CONTENT_BLOCKED', message, details);
-  // Its complaint names a field all the same, which no change of would help.
-  if (faultTypes.has(type) || refusal.status >= 500) {
-    return new FalError('FAL_UNAVAILABLE', message, { status: refusal.status });
+  // It names a field all the same, but no other value would help.
+  if (modelFailureTypes.has(type) || response.status >= 500) {
+    return new FalError('FAL_UNAVAILABLE', message, { status: response.status });
   }
   if (type === 'file_download_error' && field?.startsWith('loras'))
     return new FalError('RESULT_LOST', message, details);
@@ -129,20 +133,23 @@ function refusalOfInput(endpoint: EndpointId, refusal: Refusal): FalError {
   return new FalError('INVALID_INPUT', message, details);
 }
 
-/** 408 and 425 ask to come again; a redirect is somebody's proxy, not fal. */
-function isCallersFault(status: number): boolean {
+/** Whether repeating the same call is useless. 408 and 425 ask for a retry; a redirect comes from a proxy, not from fal. */
+function isClientError(status: number): boolean {
   return status >= 400 && status < 500 && status !== 408 && status !== 425;
 }
 
-function final(code: FalErrorCode, refusal: Refusal): FalError {
-  return new FalError(code, sentenceOf(refusal), { status: refusal.status, field: complaintsOf(refusal)[0]?.field });
+function final(code: FalErrorCode, response: FalErrorResponse): FalError {
+  return new FalError(code, errorMessageOf(response), {
+    status: response.status,
+    field: inputErrorsOf(response)[0]?.field,
+  });
 }
 
-function transient(code: FalErrorCode, refusal: Refusal): FalError {
-  const { status, retryAfterMs } = refusal;
-  return new FalError(code, sentenceOf(refusal), { transient: true, status, retryAfterMs });
+function transient(code: FalErrorCode, response: FalErrorResponse): FalError {
+  const { status, retryAfterMs } = response;
+  return new FalError(code, errorMessageOf(response), { transient: true, status, retryAfterMs });
 }
 
-function unavailable(refusal: Refusal): FalError {
-  return transient('FAL_UNAVAILABLE', refusal);
+function unavailable(response: FalErrorResponse): FalError {
+  return transient('FAL_UNAVAILABLE', response);
 }

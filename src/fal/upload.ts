@@ -1,39 +1,40 @@
-/** A file into fal's storage: what the client asks, step by step, with our timeouts and our errors. */
-import type { Refusal } from './detail.ts';
+/** Uploads a file to fal's storage: sends the client's requests one by one, with our timeouts and our errors. */
+import type { FalErrorResponse } from './error-response.ts';
 import { FalError } from './errors.ts';
-import { isSuccess, unavailable } from './exchange.ts';
+import { isSuccess, unavailable } from './http/json-request.ts';
+import type { HttpRequest, HttpResponse, Transport } from './http/transport.ts';
+import { NoResponse } from './http/transport-errors.ts';
 import { refusalOfUpload } from './refusals.ts';
-import { type Answer, type Call, type Transport, Unanswered } from './transport.ts';
 
-type Uploading = {
+type UploadOptions = {
   transport: Transport;
-  refusalOf: (answer: Answer) => Refusal;
+  errorResponseOf: (response: HttpResponse) => FalErrorResponse;
   timeouts: { readMs: number; uploadMs: number };
   signal: AbortSignal | undefined;
 };
 
 /**
- * `run` is the client's upload with its requests going out through `send`. Throws FalError, or the signal's reason. The
- * client sends the part of a large file three times and then hides why it failed; the reason is kept here, and a final
- * one is not tried again.
+ * `run` is the client's upload; its requests go out through `send`. Throws FalError, or the signal's reason. The client
+ * tries each part of a large file three times and then hides the reason of the failure. So the reason is kept here, and an
+ * error that is not transient is thrown again without another request.
  */
 export async function upload(
-  run: (send: (call: Call) => Promise<Response>) => Promise<string>,
-  { transport, refusalOf, timeouts, signal }: Uploading,
+  run: (send: (request: HttpRequest) => Promise<Response>) => Promise<string>,
+  { transport, errorResponseOf, timeouts, signal }: UploadOptions,
 ): Promise<string> {
   let failure: unknown;
-  const send = async (call: Call): Promise<Response> => {
+  const send = async (request: HttpRequest): Promise<Response> => {
     if (failure !== undefined && !(failure instanceof FalError && failure.transient)) throw failure;
     try {
-      const timeoutMs = call.method === 'PUT' ? timeouts.uploadMs : timeouts.readMs;
-      const answer = await transport.send(call, { name: 'upload', timeoutMs, signal });
-      if (!isSuccess(answer)) throw refusalOfUpload(refusalOf(answer), 'authorization' in call.headers);
+      const timeoutMs = request.method === 'PUT' ? timeouts.uploadMs : timeouts.readMs;
+      const response = await transport.send(request, { name: 'upload', timeoutMs, signal });
+      if (!isSuccess(response)) throw refusalOfUpload(errorResponseOf(response), 'authorization' in request.headers);
       failure = undefined;
-      return new Response(answer.text, {
-        headers: { 'content-type': answer.headers.get('content-type') ?? 'text/plain' },
+      return new Response(response.text, {
+        headers: { 'content-type': response.headers.get('content-type') ?? 'text/plain' },
       });
     } catch (error) {
-      failure = error instanceof Unanswered ? unavailable(error) : error;
+      failure = error instanceof NoResponse ? unavailable(error) : error;
       throw failure;
     }
   };
@@ -43,12 +44,13 @@ export async function upload(
   } catch (error) {
     throw (
       failure ??
-      new FalError('FAL_UNAVAILABLE', 'fal answered an upload with something unreadable.', {
+      new FalError('FAL_UNAVAILABLE', "fal's response to an upload is unreadable.", {
         transient: true,
         cause: error,
       })
     );
   }
-  if (!URL.canParse(url)) throw new FalError('FAL_UNAVAILABLE', 'fal named no URL for an upload.', { transient: true });
+  if (!URL.canParse(url))
+    throw new FalError('FAL_UNAVAILABLE', 'fal returned no URL for an upload.', { transient: true });
   return url;
 }

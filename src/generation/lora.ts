@@ -7,7 +7,7 @@ import type { Avatar } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app/app.ts';
 import { FalError } from '../fal/errors.ts';
 import type { Fal } from '../fal/port.ts';
-import { lookAt, maxLoraBytes } from '../remote-file/inspect.ts';
+import { lookAt, maxLoraBytes } from '../remote-file/check-content.ts';
 
 /** An avatar whose file fal had within the hour is not looked at again. */
 const seenForMs = 60 * 60_000;

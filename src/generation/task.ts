@@ -5,7 +5,7 @@ import { endpoints } from '../fal/endpoints.ts';
 import { FalError } from '../fal/errors.ts';
 import { type ImageInfo, inspectImage } from '../image/inspect-image.ts';
 import type { Task } from '../job/task.ts';
-import { lookAt } from '../remote-file/inspect.ts';
+import { lookAt } from '../remote-file/check-content.ts';
 import type { WrittenFile } from '../storage/temporary-folder.ts';
 import { retryGeneration, type StartParts } from './commands.ts';
 import { type LoraParts, loraUrl } from './lora.ts';

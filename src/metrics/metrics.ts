@@ -4,9 +4,8 @@
  */
 import { Counter, Gauge, type GaugeConfiguration, Histogram, Registry } from 'prom-client';
 import type { App } from '../app/app.ts';
-import { callNames } from '../fal/calls.ts';
 import { endpoints, isEndpointId } from '../fal/endpoints.ts';
-import { type CallSeen, callOutcomes } from '../fal/metrics-hooks.ts';
+import { type CallMetrics, callNames, callOutcomes } from '../fal/http/metrics-hooks.ts';
 import type { StepSeen } from '../job/runner/worker.ts';
 import { unfinished } from '../job/state.ts';
 import { limitNames, type ServerSeen } from '../server/http/metrics-hooks.ts';
@@ -28,7 +27,7 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 
 export type Metrics = {
   onStep: (seen: StepSeen) => void;
-  onCall: (seen: CallSeen) => void;
+  onCall: (seen: CallMetrics) => void;
   onHanded: (lagMs: number) => void;
   server: ServerSeen;
   /** Counts what is open at a scrape, and what the database holds. To be called once. */

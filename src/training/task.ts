@@ -3,7 +3,7 @@ import type { Job } from '../../prisma/generated/client/client.ts';
 import { FalError } from '../fal/errors.ts';
 import type { Fal } from '../fal/port.ts';
 import type { Task } from '../job/task.ts';
-import { lookAt } from '../remote-file/inspect.ts';
+import { lookAt } from '../remote-file/check-content.ts';
 import { copyLora, type KeptModel, readFinetune } from './artefact.ts';
 import { retryTraining, type StartParts } from './commands.ts';
 import { packDataset } from './dataset.ts';

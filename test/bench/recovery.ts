@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { heldClock } from '../../src/fal-simulator/held-clock.ts';
+import { manualClock } from '../../src/fal-simulator/clock.ts';
 import { startSimulator } from '../../src/fal-simulator/server.ts';
 import { gql } from '../support/http.ts';
 import { startProcess } from '../support/process.ts';
@@ -16,7 +16,7 @@ const [jobs = 200, rounds = 3] = process.argv.slice(2).map(Number);
 const goalMs = 5_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'likeness-recovery-'));
-const clock = heldClock(Date.now());
+const clock = manualClock(Date.now());
 const fal = await startSimulator({ dataDir: join(folder, 'fal'), port: 0, speed: 'real', clock });
 const env = {
   DATA_DIR: join(folder, 'data'),

@@ -1,6 +1,6 @@
 /** The simulated fal of a run: it may go away and come back on the same port, and its record is joined over that. */
-import type { SeenCall, SentWebhook } from '../../src/fal-simulator/record.ts';
-import type { FalRequest } from '../../src/fal-simulator/request.ts';
+import type { LoggedCall, LoggedWebhook } from '../../src/fal-simulator/http/call-log.ts';
+import type { FalRequest } from '../../src/fal-simulator/queue/request.ts';
 import { type Simulator, startSimulator } from '../../src/fal-simulator/server.ts';
 
 export type ChaosFal = {
@@ -12,7 +12,7 @@ export type ChaosFal = {
   restart(): Promise<void>;
   requests(): FalRequest[];
   /** Webhooks as fal sends them when nothing goes wrong, which were answered with 200. */
-  takenWebhooks(): SentWebhook[];
+  takenWebhooks(): LoggedWebhook[];
   /** Whether a webhook about the request named another that there is not: whoever adopts that believes fal itself. */
   hasMisnamed(requestId: string): boolean;
   /** Whether a fault met a request's list of pictures or one of their files, so that some may be missing. */
@@ -24,7 +24,7 @@ export type ChaosFal = {
 
 export async function startFal(dataDir: string, port: number): Promise<ChaosFal> {
   const options = { dataDir, port, speed: 'quick' } as const;
-  const seen: (SeenCall | SentWebhook)[] = [];
+  const seen: (LoggedCall | LoggedWebhook)[] = [];
   let simulator: Simulator = await startSimulator(options);
   let plan: { seed: number; faults: object[] } | undefined;
   const keep = () => void seen.push(...simulator.record.calls(), ...simulator.record.webhooks());
@@ -47,7 +47,7 @@ export async function startFal(dataDir: string, port: number): Promise<ChaosFal>
     requests: () => simulator.record.requests(),
     takenWebhooks: () =>
       [...seen, ...simulator.record.webhooks()].filter(
-        (entry): entry is SentWebhook => 'attempt' in entry && entry.status === 200 && entry.faults === undefined,
+        (entry): entry is LoggedWebhook => 'attempt' in entry && entry.status === 200 && entry.faults === undefined,
       ),
     hasMisnamed: (requestId) =>
       [...seen, ...simulator.record.webhooks()].some(

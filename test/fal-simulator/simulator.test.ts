@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FalClient } from '@fal-ai/client';
 import { createFalClient } from '@fal-ai/client';
 import { describe, expect, it, vi } from 'vitest';
-import { heldClock } from '../../src/fal-simulator/held-clock.ts';
+import { manualClock } from '../../src/fal-simulator/clock.ts';
 import { call, refusal, simulate } from '../support/simulator.ts';
 
 const endpoint = 'fal-ai/flux-lora';
@@ -10,7 +10,7 @@ const submit = (fal: FalClient, prompt = 'a lighthouse') => fal.queue.submit(end
 
 /** With the clock held: in its queue at once, in progress after two seconds, completed after three. */
 const quick = () => {
-  const clock = heldClock();
+  const clock = manualClock();
   return simulate({ clock, speed: 'quick' }).then((parts) => ({ ...parts, clock }));
 };
 const queueMs = 770;
@@ -214,7 +214,7 @@ describe('cancelling', () => {
     });
   });
 
-  it('stops a running request a moment later', async () => {
+  it('stops a running request a progress later', async () => {
     const { fal, simulator, clock } = await quick();
     const { request_id: requestId } = await submit(fal, '[[stuck]]');
     clock.advance(10_000);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { sentenceOf } from '../../src/fal/detail.ts';
 import type { EndpointId } from '../../src/fal/endpoints.ts';
+import { errorMessageOf } from '../../src/fal/error-response.ts';
 import {
   failureOfStatus,
   refusalOfRead,
@@ -194,7 +194,7 @@ describe('failureOfStatus', () => {
   });
 });
 
-describe('sentenceOf', () => {
+describe('errorMessageOf', () => {
   it.each<[unknown, string]>([
     [{ detail: 'two\n  lines' }, 'two lines'],
     [{ message: 'of message' }, 'of message'],
@@ -209,11 +209,11 @@ describe('sentenceOf', () => {
     [null, 'fal answered with HTTP status 500.'],
     ['text', 'fal answered with HTTP status 500.'],
   ])('%j', (body, sentence) => {
-    expect(sentenceOf({ status: 500, body })).toBe(sentence);
+    expect(errorMessageOf({ status: 500, body })).toBe(sentence);
   });
 
   it('is at most 500 characters, and says something of nothing', () => {
-    expect(sentenceOf({ detail: 'x'.repeat(10_000) })).toHaveLength(500);
-    expect(sentenceOf({})).toBe('The request failed at fal.');
+    expect(errorMessageOf({ detail: 'x'.repeat(10_000) })).toHaveLength(500);
+    expect(errorMessageOf({})).toBe('The request failed at fal.');
   });
 });

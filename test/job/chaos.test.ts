@@ -4,7 +4,7 @@
  */
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { textOf } from '../../src/fal-simulator/request.ts';
+import { textOf } from '../../src/fal-simulator/queue/request.ts';
 import { type Simulator, startSimulator } from '../../src/fal-simulator/server.ts';
 import { gql, subscribe } from '../support/http.ts';
 import { newDataFolder } from '../support/likeness.ts';

@@ -2,7 +2,7 @@
 import { finished } from 'node:stream/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { FalOptions } from '../../src/fal/client.ts';
-import type { CallSeen } from '../../src/fal/metrics-hooks.ts';
+import type { CallMetrics } from '../../src/fal/http/metrics-hooks.ts';
 import {
   cancelRoute,
   endpoint,
@@ -16,7 +16,7 @@ import {
 import { type Act, event, hang, json, reset, resetMidBody, sse, text } from '../support/scripted-fal.ts';
 
 async function open(options: Partial<FalOptions> = {}) {
-  const calls: CallSeen[] = [];
+  const calls: CallMetrics[] = [];
   const adapter = await openAdapter({ onCall: (seen) => void calls.push(seen), ...options });
   onTestFinished(() => adapter.close());
   return { ...adapter, outcomes: () => calls.map(({ call, outcome }) => `${call} ${outcome}`), calls };

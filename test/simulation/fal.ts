@@ -1,8 +1,8 @@
 /** fal as the scheduler drives it: what it does of itself, and what each call of the core meets. */
 import { randomUUID } from 'node:crypto';
 import { FalError, RequestCancelled, SubmitUnconfirmed } from '../../src/fal/errors.ts';
-import { follow } from '../../src/fal/follow.ts';
 import type { Fal, RequestStatus } from '../../src/fal/port.ts';
+import { follow } from '../../src/fal/queue/follow.ts';
 
 /** What becomes of one submit. */
 export type SubmitFate = 'ACCEPTED' | 'ANSWER_LOST' | 'NEVER_SENT' | 'THROTTLED' | 'UNREACHABLE';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 
-const { seed, runs, path } = new Command('simulate')
+const { seed, runs, path } = new Command('interleavings')
   .description(
     'The core under interleavings of fal, webhooks, cancels, crashes, lost leases and clients that come and go',
   )

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { safetensors } from '../../src/fal-simulator/safetensors.ts';
+import { safetensors } from '../../src/fal-simulator/training/safetensors.ts';
 import { isSafetensors } from '../../src/training/safetensors.ts';
 
 let folder: string;

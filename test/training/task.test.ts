@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Avatar, Job, Prisma } from '../../prisma/generated/client/client.ts';
-import { safetensors } from '../../src/fal-simulator/safetensors.ts';
+import { safetensors } from '../../src/fal-simulator/training/safetensors.ts';
 import { type Api, openApi } from '../support/api.ts';
 import { addAvatar, addJob } from '../support/rows.ts';
 

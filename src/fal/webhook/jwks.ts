@@ -1,18 +1,18 @@
-/** fal's public keys, as its JWKS lists them. */
+/** Fetches fal's public keys for webhooks from its JWKS. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { Agent, fetch } from 'undici';
 import { z } from 'zod';
-import { unpaused } from '../unpaused.ts';
+import { noBackpressure } from '../http/no-backpressure.ts';
 
 export const falJwksUrl = 'https://rest.fal.ai/.well-known/jwks.json';
 
 export type JwksLimits = {
-  /** For the whole of it. */
+  /** For the complete response. */
   timeoutMs?: number;
   maxBytes?: number;
 };
 
-/** Throws when there is no answer in time, or none that names a key. Follows no redirect. */
+/** Throws when the response is late, too large, or holds no usable key. Follows no redirect. */
 export async function fetchJwks(
   url: string,
   { timeoutMs = 5_000, maxBytes = 64 * 1024 }: JwksLimits = {},
@@ -20,9 +20,9 @@ export async function fetchJwks(
   const agent = new Agent({ maxResponseSize: maxBytes });
   try {
     const signal = AbortSignal.timeout(timeoutMs);
-    const response = await fetch(url, { dispatcher: agent.compose(unpaused), redirect: 'error', signal });
+    const response = await fetch(url, { dispatcher: agent.compose(noBackpressure), redirect: 'error', signal });
     const text = await response.text();
-    if (response.status !== 200) throw new Error(`fal's JWKS answered ${response.status}.`);
+    if (response.status !== 200) throw new Error(`fal's JWKS responded with status ${response.status}.`);
     return readJwks(JSON.parse(text));
   } finally {
     await agent.destroy();
@@ -32,7 +32,7 @@ export async function fetchJwks(
 const jwks = z.object({ keys: z.array(z.unknown()) });
 const ed25519 = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string() });
 
-/** Every Ed25519 key of the set; keys of other kinds are left out. Throws when none is left. */
+/** The Ed25519 keys of the set. Ignores other keys; throws when there is no Ed25519 key. */
 export function readJwks(body: unknown): KeyObject[] {
   const keys = jwks.parse(body).keys.flatMap((entry) => {
     const parsed = ed25519.safeParse(entry);

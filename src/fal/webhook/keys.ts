@@ -1,20 +1,21 @@
 /**
- * The keys that fal signs webhooks with, held for a day at most and looked at anew when a signature fits none of them:
- * fal may have changed them. fal is asked once a minute at most, however many webhooks come, forged or not.
+ * A cache of the keys that fal signs webhooks with. Keys are cached for at most a day
+ * (https://docs.fal.ai/model-endpoints/webhooks asks for that), and fetched again when a signature fits none of them, since
+ * fal may have rotated them. At most one fetch per minute, however many webhooks arrive, forged or not.
  */
 import type { KeyObject } from 'node:crypto';
 
-/** Which keys are fal's cannot be told now. A webhook that came meanwhile is neither genuine nor forged. */
+/** fal's keys could not be fetched, so that a webhook can be neither accepted nor rejected. */
 export class KeysUnreachable extends Error {
   override name = 'KeysUnreachable';
 }
 
 const maxAgeMs = 24 * 60 * 60 * 1000;
-const pauseMs = 60 * 1000;
+const minFetchIntervalMs = 60 * 1000;
 
 export type WebhookKeysParts = {
   load: () => Promise<KeyObject[]>;
-  /** Milliseconds from any beginning. A clock that never goes back. */
+  /** A monotonic clock in milliseconds. */
   elapsedMs?: () => number;
 };
 
@@ -23,8 +24,8 @@ export class WebhookKeys {
   readonly #elapsedMs: () => number;
   #keys: KeyObject[] = [];
   #loadedAt = Number.NEGATIVE_INFINITY;
-  #askedAt = Number.NEGATIVE_INFINITY;
-  #asking: Promise<void> | undefined;
+  #fetchedAt = Number.NEGATIVE_INFINITY;
+  #fetching: Promise<void> | undefined;
   #failure: unknown;
 
   constructor({ load, elapsedMs = () => performance.now() }: WebhookKeysParts) {
@@ -32,33 +33,33 @@ export class WebhookKeys {
     this.#elapsedMs = elapsedMs;
   }
 
-  /** Whether any key fits. Throws KeysUnreachable when none that is held does, and fal does not say which it has now. */
+  /** Whether any key satisfies `fits`. Throws KeysUnreachable when no cached key does and the keys cannot be fetched. */
   async some(fits: (key: KeyObject) => boolean): Promise<boolean> {
-    const isHeld = this.#elapsedMs() - this.#loadedAt < maxAgeMs;
-    if (isHeld && this.#keys.some(fits)) return true;
+    const isFresh = this.#elapsedMs() - this.#loadedAt < maxAgeMs;
+    if (isFresh && this.#keys.some(fits)) return true;
     await this.#refresh();
     return this.#keys.some(fits);
   }
 
-  /** Resolves when the keys are no older than the pause. Asked by several at once, fal is asked once. */
+  /** Fetches the keys unless they were fetched within the last minute. Concurrent calls share one fetch. */
   async #refresh(): Promise<void> {
-    if (this.#asking === undefined && this.#elapsedMs() - this.#askedAt >= pauseMs) {
-      this.#askedAt = this.#elapsedMs();
-      this.#asking = this.#ask().finally(() => {
-        this.#asking = undefined;
+    if (this.#fetching === undefined && this.#elapsedMs() - this.#fetchedAt >= minFetchIntervalMs) {
+      this.#fetchedAt = this.#elapsedMs();
+      this.#fetching = this.#fetch().finally(() => {
+        this.#fetching = undefined;
       });
     }
-    await this.#asking;
+    await this.#fetching;
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async #ask(): Promise<void> {
+  async #fetch(): Promise<void> {
     try {
       this.#keys = await this.#load();
-      this.#loadedAt = this.#askedAt;
+      this.#loadedAt = this.#fetchedAt;
       this.#failure = undefined;
     } catch (error) {
-      this.#failure = new KeysUnreachable("fal's webhook keys could not be read.", { cause: error });
+      this.#failure = new KeysUnreachable("fal's webhook keys could not be fetched.", { cause: error });
     }
   }
 }

@@ -1,15 +1,15 @@
 /**
- * fal's call when a request is done: `POST /webhooks/fal/<token>`. Nothing is read of it before its signature is verified,
- * and nothing is believed of it but that there is something to look at.
+ * Receives fal's webhook for a request that is done: `POST /webhooks/fal/<token>`. Verifies the signature before it parses
+ * the body. A webhook only triggers a read of the request's status: its content is not trusted.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import { failpoint } from '../../runtime/failpoint.ts';
 import { KeysUnreachable, type WebhookKeys } from './keys.ts';
-import { type Notice, readNotice } from './notice.ts';
+import { readPayload, type WebhookPayload } from './payload.ts';
 import { isInTime, isSignedWith, readSignature } from './signature.ts';
 
-/** Where fal is told to call, below the server's public URL. */
+/** The path of the webhook URL, below the server's public URL. */
 export const webhookPath = (token: string) => `/webhooks/fal/${token}`;
 
 const route = /^\/webhooks\/fal\/([\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12})$/i;
@@ -18,57 +18,61 @@ export type WebhookRequest = {
   method: string | undefined;
   path: string;
   headers: IncomingHttpHeaders;
-  /** The whole body. What it throws, a body that is too large for one, goes through. */
+  /** Reads the complete body. May throw, for example when the body is too large. */
   readBody: () => Promise<Uint8Array>;
 };
 
-/** fal calls again after a pause unless the status is 200. */
-export type WebhookAnswer = { status: 200 | 401 | 405 | 503; headers: Record<string, string>; message: string };
+/** fal retries after a pause unless the status is 200. */
+export type WebhookResponse = { status: 200 | 401 | 405 | 503; headers: Record<string, string>; message: string };
 
 export type ReceiveParts = {
   keys: WebhookKeys;
   /**
-   * Takes notice, and answers soon: UNKNOWN when the token is nobody's, FOREIGN when the request or fal's user is not
-   * the token's. Called again with the same, it does no more than the first time.
+   * Handles a verified webhook and resolves soon: UNKNOWN when no job has the token, FOREIGN when the request or fal's user
+   * is not the one of that job. A repeated call with the same payload changes nothing.
    */
-  onNotice: (notice: Notice & { token: string }) => Promise<'TAKEN' | 'UNKNOWN' | 'FOREIGN'>;
+  onWebhook: (payload: WebhookPayload & { token: string }) => Promise<'TAKEN' | 'UNKNOWN' | 'FOREIGN'>;
   now: () => Date;
   log: Logger;
 };
 
-/** Throws what `readBody` and `onNotice` throw. */
-export async function receiveWebhook(parts: ReceiveParts, request: WebhookRequest): Promise<WebhookAnswer> {
-  const { keys, onNotice, now, log } = parts;
-  if (request.method !== 'POST') return answer(405, 'A webhook is a POST.', { allow: 'POST' });
+/** Throws what `readBody` and `onWebhook` throw. */
+export async function receiveWebhook(parts: ReceiveParts, request: WebhookRequest): Promise<WebhookResponse> {
+  const { keys, onWebhook, now, log } = parts;
+  if (request.method !== 'POST') return response(405, 'Send webhooks with POST.', { allow: 'POST' });
   const token = route.exec(request.path)?.[1];
-  if (token === undefined) return refused('no URL of ours');
+  if (token === undefined) return rejected('the path has no token');
   const body = await request.readBody();
   const signature = readSignature(request.headers, body);
-  if (signature === undefined) return refused('not signed');
-  if (!isInTime(signature, now())) return refused('signed too long ago, or by another clock');
+  if (signature === undefined) return rejected('the signature is missing or malformed');
+  if (!isInTime(signature, now())) return rejected('the timestamp is more than 300 seconds off');
   try {
-    if (!(await keys.some((key) => isSignedWith(key, signature)))) return refused('signed with no key of fal’s');
+    if (!(await keys.some((key) => isSignedWith(key, signature)))) return rejected('no key of fal fits the signature');
   } catch (error) {
     if (!(error instanceof KeysUnreachable)) throw error;
-    log.warn({ err: error }, 'a webhook cannot be verified');
-    return answer(503, 'This cannot be verified now.', { 'retry-after': '60' });
+    log.warn({ err: error }, 'A webhook cannot be verified now.');
+    return response(503, 'The signature cannot be verified now.', { 'retry-after': '60' });
   }
-  const notice = readNotice(signature, Buffer.from(body).toString('utf8'));
-  if (notice === undefined) return refused('it names no request');
+  const payload = readPayload(signature, Buffer.from(body).toString('utf8'));
+  if (payload === undefined) return rejected('the payload names no request');
   await failpoint('webhook.verified');
-  const outcome = await onNotice({ ...notice, token });
+  const outcome = await onWebhook({ ...payload, token });
   await failpoint('webhook.applied');
-  const { requestId, gatewayRequestId, status } = notice;
-  log.debug({ requestId, gatewayRequestId, status, outcome }, 'webhook');
-  return outcome === 'FOREIGN' ? refused('another’s request') : answer(200, 'Noted.');
+  const { requestId, gatewayRequestId, status } = payload;
+  log.debug({ requestId, gatewayRequestId, status, outcome }, 'A webhook was handled.');
+  return outcome === 'FOREIGN' ? rejected('the request belongs to another job') : response(200, 'Accepted.');
 
-  /** The caller is not told why. */
-  function refused(reason: string): WebhookAnswer {
-    log.debug({ reason }, 'webhook refused');
-    return answer(401, 'This is no webhook of fal’s for this server.');
+  /** Logs the reason; the response does not contain it. */
+  function rejected(reason: string): WebhookResponse {
+    log.debug({ reason }, 'A webhook was rejected.');
+    return response(401, 'This is not a valid webhook for this server.');
   }
 }
 
-function answer(status: WebhookAnswer['status'], message: string, headers: Record<string, string> = {}): WebhookAnswer {
+function response(
+  status: WebhookResponse['status'],
+  message: string,
+  headers: Record<string, string> = {},
+): WebhookResponse {
   return { status, message, headers };
 }

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type HeldClock, heldClock } from '../../../src/fal-simulator/held-clock.ts';
+import { type ManualClock, manualClock } from '../../../src/fal-simulator/clock.ts';
 import { type Simulator, startSimulator } from '../../../src/fal-simulator/server.ts';
 import { databases, type ServerDatabase, tellSkipped } from '../../support/databases.ts';
 import { followAnywhere, type Seen } from '../../support/follow.ts';
@@ -26,14 +26,14 @@ tellSkipped();
 
 describe.each(databases)('kill -9 and start again on %s', (_name, open) => {
   let database: ServerDatabase;
-  let clock: HeldClock;
+  let clock: ManualClock;
   let simulator: Simulator;
   let gate: Gate;
   let env: Record<string, string>;
   let server: ServerProcess;
   let avatarId: string;
   beforeAll(async () => {
-    clock = heldClock(Date.now());
+    clock = manualClock(Date.now());
     database = await open();
     simulator = await startSimulator({ dataDir: undefined, speed: 'quick', clock });
     gate = await openGate(simulator.url);

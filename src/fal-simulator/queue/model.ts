@@ -1,0 +1,41 @@
+/** What a generator is told to draw with: known only if the simulator made it, else refused as fal would. */
+import type { EndpointId } from '../../fal/endpoints.ts';
+import { fileIdOf, type Storage } from '../storage/files.ts';
+import type { Store } from '../storage/store.ts';
+import { fieldFailure } from './input.ts';
+import { type Avatar, type Failure, textOf } from './request.ts';
+
+export type FoundAvatar = { avatar?: Avatar | undefined; failure?: Failure | undefined };
+
+/** Undefined for an endpoint that needs none, and for an input that names none. */
+export function findAvatar(
+  endpoint: EndpointId,
+  input: unknown,
+  store: Store,
+  storage: Storage,
+): FoundAvatar | undefined {
+  if (endpoint === 'fal-ai/flux-lora') return findLora(input, store, storage);
+  if (endpoint === 'fal-ai/flux-pro/finetuned' || endpoint === 'fal-ai/flux-pro/v1.1-ultra-finetuned') {
+    const id = textOf(input, 'finetune_id');
+    const avatar = store.avatar('finetune', id);
+    const msg = `Finetune ${id} was not found.`;
+    return avatar === undefined ? { failure: fieldFailure(['finetune_id'], 'value_error', msg, id) } : { avatar };
+  }
+  return undefined;
+}
+
+/** The first LoRA decides how the picture looks; each of them must be known by its content. */
+function findLora(input: unknown, store: Store, storage: Storage): FoundAvatar | undefined {
+  const loras = (input as { loras?: unknown } | null)?.loras;
+  if (!Array.isArray(loras)) return undefined;
+  const avatars = loras.map((lora) => {
+    const id = fileIdOf(textOf(lora, 'path'));
+    const file = id === undefined ? undefined : storage.find(id);
+    return file === undefined ? undefined : store.avatar('lora', file.sha256);
+  });
+  const unknown = avatars.indexOf(undefined);
+  if (unknown === -1) return { avatar: avatars[0] };
+  const path = textOf(loras[unknown], 'path');
+  const msg = `Failed to load the LoRA weights from ${path}.`;
+  return { failure: fieldFailure(['loras', unknown, 'path'], 'file_download_error', msg, path) };
+}
