@@ -77,6 +77,6 @@ export function openServer(settings: Settings, parts: ServerParts): Omit<Server,
 function webhookReceiver({ app: { log, now }, fal, dependencies }: ServerParts) {
   const keys = new WebhookKeys({ load: () => fetchJwks(fal.jwksUrl) });
   const parts = { ...dependencies, keyHash: hashOfKey(fal.key) };
-  const onNotice = (webhook: JobWebhook) => handleWebhook(parts, webhook);
-  return (request: Parameters<typeof receiveWebhook>[1]) => receiveWebhook({ keys, log, now, onNotice }, request);
+  const onWebhook = (webhook: JobWebhook) => handleWebhook(parts, webhook);
+  return (request: Parameters<typeof receiveWebhook>[1]) => receiveWebhook({ keys, log, now, onWebhook }, request);
 }
