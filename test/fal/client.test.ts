@@ -49,7 +49,9 @@ describe('the key', () => {
 
   it.each(['', '  ', 'two\nlines', 'a b', 'schlüssel'])('%j is refused in words that do not repeat it', async (bad) => {
     adapter = await openAdapter();
-    expect(() => createFal({ key: bad })).toThrow("fal's key is empty or contains a character that is not allowed in a key.");
+    expect(() => createFal({ key: bad })).toThrow(
+      "fal's key is empty or contains a character that is not allowed in a key.",
+    );
   });
 
   it('may have spaces around it', async () => {
