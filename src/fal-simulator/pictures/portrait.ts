@@ -58,11 +58,12 @@ function bust({ skin }: Person, { palette, random }: Canvas): string {
     <path d="M-60 130C-58 66-50 46-24 38C-15 35-10 33 ${neckline}C10 33 15 35 24 38C50 46 58 66 60 130Z" fill="${colour}"/>${trim}`;
 }
 
+const both = (draw: (side: number) => string) => draw(-1) + draw(1);
+
 function face({ skin, hair, iris, half, jaw, chin, lips, nose }: Person, { random }: Canvas): string {
   const [smile, look, side] = [random.between(0.2, 1), random.between(-0.8, 0.8), random.pick([-1, 1] as const)];
   const dark = 'stroke="#2a0f12" stroke-linecap="round" fill="none"';
   const outline = `M${-half}-3C${-half}-27 ${half}-27 ${half}-3C${half} 7 ${jaw} 15 ${chin} 20.5Q0 23.5 ${-chin} 20.5C${-jaw} 15 ${-half} 7 ${-half}-3Z`;
-  const both = (draw: (side: number) => string) => draw(-1) + draw(1);
   const [w, corner, lift] = [4 + smile * 1.5, 12.6 - smile * 0.75, smile * 1.5];
   const mouth = (deep: number) =>
     `M${-w} ${corner}Q0 ${12.6 + lift} ${w} ${corner}Q0 ${12.6 + lift + deep} ${-w} ${corner}Z`;
