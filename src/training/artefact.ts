@@ -6,7 +6,7 @@ import { type EndpointOutput, endpoints } from '../fal/endpoints.ts';
 import { FalError } from '../fal/errors.ts';
 import type { Fal } from '../fal/port.ts';
 import type { KeptFiles } from '../job/task.ts';
-import { maxLoraBytes } from '../remote-file/inspect.ts';
+import { maxLoraBytes } from '../remote-file/check-content.ts';
 import { isSafetensors } from './safetensors.ts';
 
 const maxConfigBytes = 1024 ** 2;
