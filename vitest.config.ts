@@ -1,33 +1,40 @@
-import { defineConfig } from 'vitest/config';
-import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { availableParallelism } from 'node:os';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-/** What takes minutes begins first, so that nobody waits for it alone at the end. */
-const longest = /test\/(failpoint|chaos|cluster|simulation|ledger\/property|job\/crash|main\.test)/;
-
-class LongestFirst extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files);
-    return [
-      ...sorted.filter(({ moduleId }) => longest.test(moduleId)),
-      ...sorted.filter(({ moduleId }) => !longest.test(moduleId)),
-    ];
-  }
-}
+/** Sweeps: `npm run test:stress`. Everything else is `npm test`, for every change. */
+const stress = 'test/**/*.stress.test.ts';
+/** Replaces modules of Node, so it needs module instances of its own. The other files share one instance per worker. */
+const replacesModules = 'test/remote-file/open.test.ts';
 
 export default defineConfig({
   root: new URL('.', import.meta.url).pathname,
-  resolve: {
-    // graphql 16 has a CommonJS and an ESM build; a test that loads both ends in "another module or realm".
-    alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }],
-  },
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    // Each file opens a database and ports of its own. PGlite and sharp are heavy: as many files at once as cores, no more.
-    maxWorkers: 4,
-    sequence: { sequencer: LongestFirst },
-    // Only so that nothing hangs: a machine that is busy with other work takes several times as long.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Most tests are bound by CPU: more files at once than cores would only slow each other down.
+    maxWorkers: availableParallelism(),
+    projects: [
+      project('quick', { include: ['test/**/*.test.ts'], exclude: [stress, replacesModules], isolate: false }),
+      project('quick-isolated', { include: [replacesModules] }),
+      project('stress', { include: [stress], isolate: false }),
+    ],
   },
 });
+
+type Files = { include: string[]; exclude?: string[]; isolate?: boolean };
+
+function project(name: string, files: Files): TestProjectInlineConfiguration {
+  return {
+    resolve: {
+      // graphql 16 has a CommonJS and an ESM build; a test that loads both ends in "another module or realm".
+      alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }],
+    },
+    test: {
+      name,
+      ...files,
+      restoreMocks: true,
+      // Only so that nothing hangs. Tests wait for conditions: on a busy machine they take ten times as long.
+      testTimeout: 120_000,
+      hookTimeout: 240_000,
+    },
+  };
+}

@@ -10,8 +10,8 @@ import { DatabaseMisconfigured } from './database/postgres.ts';
 import { armFailpoints, readFailpoints } from './runtime/failpoint.ts';
 import { StorageMisconfigured } from './storage/blob-store.ts';
 
-/** Whoever has not ended by then is left behind; every job goes on at the next start. */
-const shutdownMs = 10_000;
+/** The last resort. Each part has a shorter limit of its own, so only a process that hangs reaches this one. */
+const shutdownMs = 20_000;
 
 async function main(): Promise<void> {
   loadDotEnv();
@@ -57,23 +57,25 @@ function greet(
   );
 }
 
+/** The first signal closes the server in order and ends with 0. The second one ends the process at once. */
 function endOnSignal(likeness: Likeness, drainMs: number): void {
   let isEnding = false;
   const end = () => {
-    // Pressed again: at once. Nothing is lost by it.
-    if (isEnding) process.exit(1);
+    if (isEnding) return exitNow('Stopped at once by a second signal.');
     isEnding = true;
-    setTimeout(() => process.exit(1), shutdownMs + drainMs).unref();
-    likeness.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        process.stderr.write(`${String(error)}\n`);
-        process.exit(1);
-      },
-    );
+    const limitMs = shutdownMs + drainMs;
+    const message = `Stopping took longer than ${limitMs / 1000} seconds.`;
+    setTimeout(() => exitNow(message), limitMs).unref();
+    void likeness.close().then(() => process.exit(0));
   };
   process.on('SIGINT', end);
   process.on('SIGTERM', end);
+}
+
+/** Loses nothing: what was under way is found at the next start, as after a crash. */
+function exitNow(reason: string): never {
+  process.stderr.write(`${reason} Every job goes on at the next start.\n`);
+  process.exit(1);
 }
 
 function say(...lines: string[]): void {

@@ -18,8 +18,13 @@ import type { OpenFal } from './open-fal.ts';
 import { schema } from './schema.ts';
 import { serveFile } from './serve-file.ts';
 
-/** Requests and steps that run when the server stops have this long to end. */
+/** Requests that run when the server stops have this long to end. */
 const graceMs = 5_000;
+/** Steps that run when the server stops have this long to write what they know. */
+const workerStopMs = 7_000;
+
+/** What `close` takes at most. */
+export const serverCloseMs = (settings: Settings) => 1000 * settings.DRAIN_SECONDS + workerStopMs + graceMs;
 
 export type ServerParts = {
   app: App;
@@ -65,10 +70,11 @@ export function openServer(settings: Settings, parts: ServerParts): Omit<Server,
   });
   return {
     ...server,
-    /** Also stops the worker, at the same time: no new work starts while the last requests are answered, and jobs are released in the same seconds. */
+    /** Also stops the worker, from the start of the drain: other processes take its jobs while requests still come. */
     async close() {
+      const stopped = worker.stop(workerStopMs);
       await server.drain(1000 * settings.DRAIN_SECONDS);
-      await Promise.all([server.close(graceMs), worker.stop()]);
+      await Promise.all([server.close(graceMs), stopped]);
       contexts.close();
     },
   };

@@ -25,14 +25,14 @@ import type { Settings } from './config.ts';
 import { createTasks, stepDependencies } from './jobs.ts';
 import { openFal } from './open-fal.ts';
 import { OpenParts } from './open-parts.ts';
-import { openServer } from './open-server.ts';
+import { openServer, serverCloseMs } from './open-server.ts';
 import { readPolicy } from './policy.ts';
 
 export type Likeness = {
   url: string;
   app: App;
   worker: Worker;
-  /** Drains and closes, in order. A second call waits for the first. */
+  /** Drains and closes, in order, in bounded time. A second call waits for the first. Never throws. */
   close(): Promise<void>;
 };
 
@@ -95,6 +95,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     const { isShared } = database;
     const server = parts.add(
       openServer(settings, { app, dataDir, isShared, fal, dependencies, worker, isWorking, metrics, rateStore }),
+      serverCloseMs(settings),
     );
     const followers = () => {
       const { jobEvents, jobChanged } = events.followers;

@@ -1,6 +1,7 @@
 /**
- * The sweep on one database: every failpoint is passed and kills, fails or delays; nothing is lost, nothing is done twice.
- * A case starts a server two or three times, so `npm test` takes the kills around a submit, and `npm run failpoints` all.
+ * The sweep on one database: the server passes every failpoint, which kills, fails or delays it. Nothing is lost and
+ * nothing is done twice. A case starts a server two or three times: `npm test` runs one case of each kind,
+ * `npm run test:stress` the kills around a submit on both databases, and `npm run failpoints` all.
  */
 import { describe, expect, test } from 'vitest';
 import { type Failpoint, failpoints } from '../../src/runtime/failpoint.ts';
@@ -44,6 +45,19 @@ export function describeSweep(database: string, open: () => Promise<ServerDataba
     ]),
   ];
 
+  describeCases(database, cases);
+}
+
+/** One case of each kind: killing, failing and delaying. */
+export function describeOneOfEach(database: string, open: () => Promise<ServerDatabase>): void {
+  describeCases(database, [
+    ['kill at submit.accepted', { points: ['submit.accepted'], act: 'kill', open }],
+    ['throw at all, each once', { points: others, act: 'throw', open }],
+    ['delay at finalize.fetched', { points: ['finalize.fetched'], act: 'delay', open }],
+  ]);
+}
+
+function describeCases(database: string, cases: [string, Case][]): void {
   describe.concurrent(`failpoints on ${database}`, () => {
     test.each(cases)('%s', { timeout: 240_000 }, async (_name, one) => {
       const { wrong, passed } = await sweep(one);

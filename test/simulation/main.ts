@@ -22,7 +22,17 @@ const codes = await Promise.all(
   Array.from({ length: cores }, async (_, core) => {
     const own = { SIMULATION_SEED: String(Number(seed) + core), SIMULATION_RUNS: String(each) };
     const env = { ...process.env, ...own, ...(path !== undefined && { SIMULATION_PATH: path }) };
-    const test = ['vitest', 'run', '--config', 'vitest.config.ts', 'test/simulation', '-t', 'fresh'];
+    const test = [
+      'vitest',
+      'run',
+      '--config',
+      'vitest.config.ts',
+      '--project',
+      'stress',
+      'test/simulation',
+      '-t',
+      'fresh',
+    ];
     const child = spawn('npx', test, { env, stdio: ['ignore', 'pipe', 'inherit'] });
     let said = '';
     child.stdout.on('data', (chunk) => (said += String(chunk)));

@@ -34,7 +34,7 @@ export async function submit(runner: StepDependencies, claim: Claim, signal: Abo
   if (claim.job.submittingAt !== null) return await awaitAdoption(runner, claim);
   // Asked while an earlier submit was under way, which fal refused.
   if (claim.job.cancelRequestedAt !== null) return await end(runner, claim, 'CANCELLED');
-  if (claim.job.admittedAt === null && !(await getTurn(runner, claim))) return;
+  if (claim.job.admittedAt === null && !(await getTurn(runner, claim, signal))) return;
   const { input, columns = {} } = await runner.tasks[claim.job.kind].prepare(claim.job, signal);
   // Told to stop: nothing more is sent whose answer would have to be waited for.
   signal.throwIfAborted();
@@ -79,7 +79,7 @@ export async function submit(runner: StepDependencies, claim: Claim, signal: Abo
 }
 
 /** Whether it is this job's turn. If not, this step is over, and the job's next comes with its turn. */
-async function getTurn(runner: StepDependencies, claim: Claim): Promise<boolean> {
+async function getTurn(runner: StepDependencies, claim: Claim, signal: AbortSignal): Promise<boolean> {
   const { id } = claim.job;
   const look = async (tx: Tx) => {
     const row = await tx.job.findUnique({ where: { id }, select: { admittedAt: true } });
@@ -88,8 +88,11 @@ async function getTurn(runner: StepDependencies, claim: Claim): Promise<boolean>
   };
   // Mostly nobody else waits.
   claim.job = { ...claim.job, admittedAt: await admitAlone(runner, claim.job) };
+  // All processes wait for the budget's lock, one after the other: a worker that stops waits for it no second time.
+  signal.throwIfAborted();
   if (claim.job.admittedAt !== null) return true;
   await admitWaiting(runner);
+  signal.throwIfAborted();
   if (await look(runner.prisma)) return true;
   await write(runner, claim, {
     // Looked at under the row's lock: a turn that is given after this finds no step in its way and brings one.

@@ -3,6 +3,7 @@
  * which is how the tests run it, or left to itself (`start`).
  */
 import { setMaxListeners } from 'node:events';
+import { within } from '../../runtime/timers.ts';
 import { outOfTrace } from '../../tracing/trace.ts';
 import { admitWaiting, tellPositions } from '../capacity/waiting-line.ts';
 import { runStep, type StepDone, type StepName, type StepPolicy, singleStep } from './run-step.ts';
@@ -97,10 +98,21 @@ export class Worker {
     this.#runner.steps.wake();
   }
 
-  /** Lets go of every job, wherever it is, and resolves when the last step has written what it knows. */
-  async stop(): Promise<void> {
+  /**
+   * Takes no more steps, aborts those under way, and resolves when the last one has written what it knows and the leases
+   * are given back. After `limitMs` it resolves anyway: a step that still runs is left to its lease, as after a crash.
+   */
+  async stop(limitMs?: number): Promise<void> {
     for (const stop of this.#stopTimers) stop();
     this.#stopping.abort();
+    const released = this.#release();
+    if (limitMs === undefined) return await released;
+    await within(limitMs, released).catch(() => {
+      this.#runner.log.warn({ steps: this.#running.size }, 'steps still run as the server stops; their leases run out');
+    });
+  }
+
+  async #release(): Promise<void> {
     await Promise.all([this.#leasing, this.#admitting, this.#sweeping]);
     const steps = this.#steps();
     await this.#allDone();
@@ -227,7 +239,8 @@ export class Worker {
   }
 
   async #admit(): Promise<void> {
-    if (await admitWaiting(this.#runner)) await tellPositions(this.#runner);
+    const isAnyWaiting = await admitWaiting(this.#runner);
+    if (isAnyWaiting && !this.#stopping.signal.aborted) await tellPositions(this.#runner);
   }
 
   /** Unless it is at it. */
@@ -244,7 +257,7 @@ export class Worker {
   #sweepAll(): void {
     this.#sweeping ??= (async () => {
       await this.sweep();
-      await this.#options.alsoSweep?.();
+      if (!this.#stopping.signal.aborted) await this.#options.alsoSweep?.();
     })()
       .catch((error: unknown) => this.#runner.log.error({ err: error }, 'a sweep failed; it is tried again'))
       .finally(() => {
