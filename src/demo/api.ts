@@ -1,8 +1,8 @@
-/** A client of the API: operations and uploads by fetch, a job's events over one WebSocket. */
+/** A client of the public API: operations and uploads over HTTP, the events of jobs over one WebSocket. */
 import { type Client, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { type JobEvent, jobEvents, type Operation, type Refusal } from './operations.ts';
-import { Trouble } from './trouble.ts';
+import { DemoError } from './errors.ts';
+import { type ApiError, type JobEvent, jobEvents, type Operation } from './operations.ts';
 
 type Answer<Data> = { data?: Data | null; errors?: readonly { message: string }[] };
 
@@ -13,25 +13,25 @@ export class Api {
   readonly #stop: AbortSignal;
   readonly #socket: Client;
 
-  /** `stop` ends whatever is under way: it then throws the signal's reason. */
+  /** Aborting `stop` ends every pending call, which then throws the signal's reason. */
   constructor(url: string, stop: AbortSignal) {
     this.url = url;
     this.#stop = stop;
     this.#socket = createClient({
       url: `${url.replace(/^http/, 'ws')}/graphql`,
       webSocketImpl: WebSocket,
-      // Five times, longer each: also when nothing listens, as while the server is started again.
+      // Five retries with growing pauses, also while nothing listens because the server restarts.
       shouldRetry: () => true,
     });
   }
 
-  /** One operation. Throws Trouble with the first error, if there is any. */
+  /** Runs an operation. Throws DemoError with the first GraphQL error. */
   async run<Variables, Data>({ document }: Operation<Variables, Data>, variables: Variables): Promise<Data> {
     const body = JSON.stringify({ query: document, variables });
     return this.#post<Data>({ headers: { 'content-type': 'application/json' }, body });
   }
 
-  /** One operation with files, by the GraphQL multipart request specification; the variables have null in their places. */
+  /** Runs an operation with files, as the GraphQL multipart request specification says. */
   async upload<Data>(
     { document }: Operation<{ input: { avatarId: string; files: null[] } }, Data>,
     avatarId: string,
@@ -46,47 +46,47 @@ export class Api {
   }
 
   /**
-   * Every event of a job, once and in order; resolves after the last. When the connection is lost it is made again, and
-   * the job is followed from behind the last event that was seen.
+   * Passes on every event of a job, once and in order, and resolves after the last. After a lost connection it connects
+   * again and continues behind the last event that it received.
    */
   async follow(jobId: string, onEvent: (event: JobEvent) => void): Promise<void> {
-    // graphql-ws sends this very object each time that it connects, so `after` is always where we are. It has to be set
-    // in `next`: an iterator (client.iterate) may still hold events that the socket gave it before it broke.
+    // graphql-ws sends this object each time it connects, so `after` must always be the last event passed on. That is why
+    // it is set in `next`: an iterator (client.iterate) may still buffer events when the socket breaks.
     const variables = { jobId, after: 0 };
     await new Promise<void>((resolve, reject) => {
       const unsubscribe = this.#socket.subscribe<{ jobEvents: JobEvent }>(
         { query: jobEvents.document, variables },
         {
           next: ({ data, errors }) => {
-            if (!data) return reject(new Trouble(errors?.[0]?.message ?? 'The server answered nothing.'));
+            if (!data) return reject(new DemoError(errors?.[0]?.message ?? 'The server sent an event without data.'));
             variables.after = data.jobEvents.sequence;
             onEvent(data.jobEvents);
           },
-          error: (problem) => reject(this.#troubleOf(problem)),
+          error: (problem) => reject(this.#demoErrorOf(problem)),
           complete: resolve,
         },
       );
-      const leave = () => {
+      const abort = () => {
         unsubscribe();
         reject(this.#stop.reason as Error);
       };
-      if (this.#stop.aborted) leave();
-      this.#stop.addEventListener('abort', leave, { once: true });
+      if (this.#stop.aborted) abort();
+      this.#stop.addEventListener('abort', abort, { once: true });
     });
   }
 
-  /** A file that the server gave the URL of. */
+  /** Downloads a file from a URL that the server returned. */
   async download(url: string): Promise<Buffer> {
     const response = await this.#fetch(url, {});
-    if (!response.ok) throw new Trouble(`${url} answered ${response.status}.`);
+    if (!response.ok) throw new DemoError(`${url} answered ${response.status}.`);
     return Buffer.from(await response.arrayBuffer());
   }
 
   async #post<Data>(request: RequestInit): Promise<Data> {
     const response = await this.#fetch(`${this.url}/graphql`, { method: 'POST', ...request });
     const answer = (await response.json().catch(() => ({}))) as Answer<Data>;
-    if (answer.errors?.[0]) throw new Trouble(`The server refuses: ${answer.errors[0].message}`);
-    if (!answer.data) throw new Trouble(`What answers at ${this.url} is no Likeness server.`);
+    if (answer.errors?.[0]) throw new DemoError(`The server refused the request: ${answer.errors[0].message}`);
+    if (!answer.data) throw new DemoError(`Another program than Likeness answers at ${this.url}.`);
     return answer.data;
   }
 
@@ -95,18 +95,18 @@ export class Api {
       return await fetch(url, { ...request, signal: this.#stop });
     } catch (error) {
       this.#stop.throwIfAborted();
-      throw this.#troubleOf(error);
+      throw this.#demoErrorOf(error);
     }
   }
 
-  #troubleOf(problem: unknown): Trouble {
-    if (Array.isArray(problem)) return new Trouble((problem as { message: string }[])[0]?.message);
-    return new Trouble(`The server at ${this.url} does not answer any more.`);
+  #demoErrorOf(problem: unknown): DemoError {
+    if (Array.isArray(problem)) return new DemoError((problem as { message: string }[])[0]?.message);
+    return new DemoError(`The server at ${this.url} no longer answers.`);
   }
 }
 
-/** What a mutation made. Throws Trouble with the refusal's own sentence. */
-export function made<Thing extends object>(result: Thing | Refusal): Thing {
-  if ('message' in result) throw new Trouble(result.message);
+/** The object that a mutation returned. Throws DemoError with the message of an API error. */
+export function unwrap<Thing extends object>(result: Thing | ApiError): Thing {
+  if ('message' in result) throw new DemoError(result.message);
   return result;
 }

@@ -1,24 +1,24 @@
-/** `npm run demo`: the whole way from a folder of photos to pictures, over the public API alone. */
+/** `npm run demo`: from a folder of photos to pictures, using the public API only. */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { DemoError, Interrupted, stopSignals } from './errors.ts';
 import { presets } from './pictures.ts';
 import { DemoServer } from './server.ts';
-import { Tour } from './tour.ts';
-import { Interrupted, stopSignals, Trouble } from './trouble.ts';
+import { Walkthrough } from './walkthrough.ts';
 
 const program = new Command('npm run demo --')
-  .description('creates a portrait and a style, uploads photos, trains, draws, and saves the pictures')
-  .option('--url <url>', 'the server; one is started when none answers there', toOrigin, 'http://127.0.0.1:4000')
-  .option('--photos <folder>', 'what to train with: 10 to 20 pictures', 'test/photos/good')
-  .option('--out <folder>', 'where the pictures go', 'likeness-demo')
-  .option('--presets <names>', 'what to draw with, separated by commas', toPresets, [
+  .description('Creates a portrait and a style, uploads photos, trains both, draws pictures and saves them.')
+  .option('--url <url>', 'the server to use; the demo starts one if none answers', toOrigin, 'http://127.0.0.1:4000')
+  .option('--photos <folder>', 'the folder with 10 to 20 photos to train with', 'test/photos/good')
+  .option('--out <folder>', 'the folder to save the pictures in', 'likeness-demo')
+  .option('--presets <names>', 'the presets to draw with, separated by commas', toPresets, [
     'PORTRAIT',
     'ARTISTIC',
     'LANDSCAPE',
     'ULTRA',
   ])
-  .option('--data-dir <folder>', 'the data folder of a server that the demo starts')
-  .option('--live', 'play also with a server that works with fal itself, which bills')
+  .option('--data-dir <folder>', 'the data folder for a server that the demo starts')
+  .option('--live', 'allow a server that uses fal itself, which charges for trainings and pictures')
   .parse();
 const flags = program.opts<{
   url: string;
@@ -39,69 +39,69 @@ const server = new DemoServer(
   },
   stop,
 );
-const tour = new Tour(
+const walkthrough = new Walkthrough(
   server,
   {
     photosFolder: resolve(flags.photos),
     outFolder: resolve(flags.out),
     presets: flags.presets,
-    mayBill: flags.live === true,
+    allowsCharges: flags.live === true,
   },
   stop.signal,
 );
 
 for (const signal of stopSignals) {
   process.on(signal, () => {
-    // Pressed again: at once, and with the demo its server.
+    // The second Ctrl-C ends the demo at once, and its server with it.
     if (stop.signal.aborted) process.exit(1);
     stop.abort(new Interrupted(signal));
   });
 }
 
-process.exitCode = await tour.play().then(tellEnd, tellWhy);
+process.exitCode = await walkthrough.run().then(printResult, printFailure);
 await server.close();
-// Whatever is still open, as a socket that is about to connect again, is of no more use.
+// A WebSocket that is about to connect again must not keep the process alive.
 process.exit();
 
-function tellEnd(): number {
-  const saved = tour.saved.toSorted((a, b) => a.path.localeCompare(b.path));
-  say(
+function printResult(): number {
+  const saved = walkthrough.saved.toSorted((a, b) => a.path.localeCompare(b.path));
+  print(
     '',
     ...saved.map(({ path, width, height }) => `${path}  ${width} x ${height}`),
     '',
     server.isOwn
-      ? `The demo ends its server now. With ${startCommand} it runs again, and GraphiQL shows what was made: tab Pictures.`
-      : `GraphiQL shows what was made: ${server.url}/graphql, tab Pictures.`,
+      ? `The demo stops its server now. Start it again with ${startCommand} and open the tab Pictures in GraphiQL to see the results.`
+      : `To see the results, open the tab Pictures in GraphiQL: ${server.url}/graphql`,
   );
   return 0;
 }
 
-function tellWhy(error: unknown): number {
+function printFailure(error: unknown): number {
   if (error instanceof Interrupted) {
-    say('', ...goingOn());
+    print('', ...unfinishedJobs());
     return error.exitCode;
   }
-  if (!(error instanceof Trouble)) throw error;
+  if (!(error instanceof DemoError)) throw error;
   process.stderr.write(`${error.message}\n`);
   return 1;
 }
 
-function goingOn(): string[] {
-  const count = tour.unfinishedJobs;
-  if (count === 0) return ['Stopped. Nothing is under way.'];
+function unfinishedJobs(): string[] {
+  const count = walkthrough.unfinishedJobs;
+  if (count === 0) return ['Stopped. No job is unfinished.'];
   const jobs = count === 1 ? '1 job is' : `${count} jobs are`;
   return server.isOwn
-    ? [`Stopped. ${jobs} not finished, and go on when the server runs again: ${startCommand}`]
-    : [`Stopped watching. ${jobs} going on in the server: ${server.url}/graphql, tab Server, lists them.`];
+    ? [`Stopped. ${jobs} unfinished and will continue when you start the server again: ${startCommand}`]
+    : [`Stopped. ${jobs} still running on the server. The tab Server in GraphiQL lists them: ${server.url}/graphql`];
 }
 
-function say(...lines: string[]): void {
+function print(...lines: string[]): void {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-/** Also of GraphiQL's address, which is what people have at hand. */
+/** Also accepts GraphiQL's address, which people often copy, and drops its path. */
 function toOrigin(value: string): string {
-  if (!/^https?:/.test(value) || !URL.canParse(value)) throw new InvalidArgumentError('Not an http or https URL.');
+  if (!/^https?:/.test(value) || !URL.canParse(value)) throw new InvalidArgumentError('Use an http or https URL.');
   return new URL(value).origin;
 }
 
@@ -115,6 +115,7 @@ function toPresets(value: string): string[] {
     ),
   ];
   const unknown = names.find((name) => !presets.includes(name));
-  if (unknown !== undefined) throw new InvalidArgumentError(`${unknown} is none of ${presets.join(', ')}.`);
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`There is no preset ${unknown}. Use ${presets.join(', ')}.`);
   return names;
 }

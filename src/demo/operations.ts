@@ -1,12 +1,12 @@
-/** The GraphQL documents of the demo, each with the type of what it takes and gives. */
+/** The GraphQL documents of the demo, each with the types of its variables and its data. */
 
 declare const types: unique symbol;
 export type Operation<Variables, Data> = { document: string; [types]?: (variables: Variables) => Data };
 
 const operation = <Variables, Data>(document: string): Operation<Variables, Data> => ({ document });
 
-/** Every refusal of every mutation has a sentence for people. */
-export type Refusal = { message: string };
+/** The interface Error, which every error of a mutation implements. */
+export type ApiError = { message: string };
 
 export const server = operation<object, { server: { version: string; falMode: 'LIVE' | 'SIMULATED' } }>(
   'query Server { server { version falMode } }',
@@ -17,7 +17,7 @@ export type Avatar = { id: string; name: string; trigger: string };
 
 export const createAvatar = operation<
   { input: { portrait: { name: string } } | { style: { name: string } } },
-  { createAvatar: Avatar | Refusal }
+  { createAvatar: Avatar | ApiError }
 >(/* GraphQL */ `
   mutation CreateAvatar($input: CreateAvatarInput!) {
     createAvatar(input: $input) {
@@ -32,7 +32,7 @@ export type Readiness = { ready: boolean; photoCount: number; maxPhotos: number;
 
 export const addPhotos = operation<
   { input: { avatarId: string; files: null[] } },
-  { addPhotos: { avatar: { readiness: Readiness }; verdicts: Verdict[] } | Refusal }
+  { addPhotos: { avatar: { readiness: Readiness }; verdicts: Verdict[] } | ApiError }
 >(/* GraphQL */ `
   mutation AddPhotos($input: AddPhotosInput!) {
     addPhotos(input: $input) {
@@ -47,7 +47,7 @@ export const addPhotos = operation<
 
 export const startTraining = operation<
   { input: { avatarId: string; preset: string; idempotencyKey: string } },
-  { startTraining: { id: string } | Refusal }
+  { startTraining: { id: string } | ApiError }
 >(/* GraphQL */ `
   mutation StartTraining($input: StartTrainingInput!) {
     startTraining(input: $input) {
@@ -59,7 +59,7 @@ export const startTraining = operation<
 
 export const startGeneration = operation<
   { input: { avatarId: string; prompt: string; preset: string; idempotencyKey: string } },
-  { startGeneration: { id: string } | Refusal }
+  { startGeneration: { id: string } | ApiError }
 >(/* GraphQL */ `
   mutation StartGeneration($input: StartGenerationInput!) {
     startGeneration(input: $input) {

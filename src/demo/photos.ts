@@ -1,27 +1,27 @@
-/** A folder of photos, and their way to an avatar. */
+/** Reads a folder of photos and uploads them to an avatar. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Api, made } from './api.ts';
+import { type Api, unwrap } from './api.ts';
+import { DemoError } from './errors.ts';
 import { type Avatar, addPhotos } from './operations.ts';
-import { Trouble } from './trouble.ts';
 
-/** Files of one request: a picture takes up to 20 MB, and is held in memory here until it is sent. */
+/** Files per request. A photo has up to 20 MB and stays in memory until it is sent. */
 const filesPerRequest = 4;
 
-/** The paths of the folder's files, by name. What no camera made is the server's to find; hidden files are nobody's. */
+/** The paths of the folder's files, sorted by name, without hidden files. The server decides which are photos. */
 export async function photosIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    throw new Trouble(
-      error.code === 'ENOENT' ? `There is no folder ${folder}.` : `${folder} cannot be read as a folder.`,
+    throw new DemoError(
+      error.code === 'ENOENT' ? `The folder ${folder} does not exist.` : `Cannot read ${folder} as a folder.`,
     );
   });
   const names = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.')).map((entry) => entry.name);
-  if (names.length === 0) throw new Trouble(`The folder ${folder} has no photos.`);
+  if (names.length === 0) throw new DemoError(`The folder ${folder} contains no photos.`);
   return names.sort().map((name) => join(folder, name));
 }
 
-/** Sends the photos until the avatar has all that it may have. Throws Trouble when those are too few to train it. */
-export async function sendPhotos(
+/** Uploads photos until the avatar is full or the folder is done. Throws DemoError if they are too few to train it. */
+export async function uploadPhotos(
   api: Api,
   avatar: Avatar,
   paths: string[],
@@ -30,7 +30,7 @@ export async function sendPhotos(
   let sent = 0;
   while (sent < paths.length) {
     const files = await Promise.all(paths.slice(sent, sent + filesPerRequest).map(read));
-    const { verdicts, avatar: now } = made((await api.upload(addPhotos, avatar.id, files)).addPhotos);
+    const { verdicts, avatar: now } = unwrap((await api.upload(addPhotos, avatar.id, files)).addPhotos);
     for (const { fileName, problems, message } of verdicts) {
       if (problems.length > 0) show.refused(`${fileName}: ${message}`);
     }
@@ -38,7 +38,7 @@ export async function sendPhotos(
     const { photoCount, maxPhotos, ready, missing } = now.readiness;
     show.kept(photoCount);
     if (photoCount >= maxPhotos) return;
-    if (sent >= paths.length && !ready) throw new Trouble(missing.join(' '));
+    if (sent >= paths.length && !ready) throw new DemoError(missing.join(' '));
   }
 }
 

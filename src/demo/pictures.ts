@@ -1,4 +1,4 @@
-/** Which pictures the demo draws, and where it puts them. */
+/** The pictures that the demo draws, and the files it saves them to. */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Api } from './api.ts';
@@ -23,7 +23,7 @@ const prompts: Record<Kind, string[]> = {
 
 export type Picture = { avatar: Avatar; preset: string; prompt: string };
 
-/** One of each preset. ULTRA is for styles only: the server would refuse it to a portrait. */
+/** One picture per preset. ULTRA draws styles only, so a portrait gets none. */
 export function picturesOf(kind: Kind, avatar: Avatar, chosen: string[]): Picture[] {
   return chosen
     .filter((preset) => kind === 'style' || preset !== 'ULTRA')
@@ -32,7 +32,7 @@ export function picturesOf(kind: Kind, avatar: Avatar, chosen: string[]): Pictur
 
 export type SavedPicture = { path: string; width: number; height: number };
 
-/** Saves a generation's image. A picture of that name is written over, and is never half a picture. */
+/** Saves a generation's image. Replaces a file of the same name in one step, so no file is ever incomplete. */
 export async function savePicture(
   api: Api,
   generationId: string,

@@ -1,19 +1,19 @@
-/** The server that the demo plays with: the one that runs, or one of its own that ends with it. */
+/** The server that the demo uses: one that is running already, or one that the demo starts and stops. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { DemoError } from './errors.ts';
 import { server } from './operations.ts';
-import { Trouble } from './trouble.ts';
 
 const root = join(import.meta.dirname, '../..');
-/** What main.ts says when it listens, to people and to machines. */
+/** The line that main.ts logs when it listens, as text and as JSON. */
 const readyLine = /GraphiQL is at (\S+)\/graphql|"url":"([^"]+)"/;
 
 export type ServerChoice = {
   url: string;
-  /** Whether the user named that URL: then no other will do. */
+  /** Whether the user chose the URL. If not, the demo may use another port. */
   isUrlGiven: boolean;
-  /** Of a server of the demo's own. */
+  /** The data folder of a server that the demo starts. */
   dataDir: string | undefined;
 };
 
@@ -23,32 +23,33 @@ export class DemoServer {
   readonly #stop: AbortController;
   #child: ChildProcess | undefined;
 
-  /** `stop` is aborted with Trouble when a server of the demo's own ends by itself. */
+  /** Aborts `stop` with a DemoError if a server that the demo started exits by itself. */
   constructor(choice: ServerChoice, stop: AbortController) {
     this.url = choice.url;
     this.#choice = choice;
     this.#stop = stop;
   }
 
-  /** Whether the demo started it. */
+  /** Whether the demo started the server. */
   get isOwn(): boolean {
     return this.#child !== undefined;
   }
 
-  /** Finds the server or starts one; `onStart` is called when it has to. Throws Trouble. */
+  /** Finds the server or starts one; calls `onStart` before it starts one. Throws DemoError. */
   async open(onStart: () => void): Promise<void> {
     const { url, isUrlGiven } = this.#choice;
     const { hostname, port } = new URL(url);
-    const found = await whatAnswers(url, this.#stop.signal);
+    const found = await probe(url, this.#stop.signal);
     if (found === 'LIKENESS') return;
     const isHere = ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
-    if (isUrlGiven && found === 'ANOTHER') throw new Trouble(`What answers at ${url} is no Likeness server.`);
-    if (!isHere) throw new Trouble(`Nothing answers at ${url}.`);
+    if (isUrlGiven && found === 'ANOTHER')
+      throw new DemoError(`Another program than Likeness answers at ${url}. Choose another --url.`);
+    if (!isHere) throw new DemoError(`No server answers at ${url}.`);
     onStart();
     await this.#start(hostname.replace(/^\[|\]$/g, ''), found === 'ANOTHER' ? '0' : port || '80');
   }
 
-  /** Ends a server of the demo's own in order: its unfinished jobs go on when it is started again. */
+  /** Stops a server that the demo started. Its unfinished jobs continue when a server starts on the same data folder. */
   async close(): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -70,38 +71,38 @@ export class DemoServer {
         ...(dataDir === undefined ? {} : { DATA_DIR: dataDir }),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
-      // A group of its own: Ctrl-C is for the demo, which then ends the server.
+      // In its own process group: Ctrl-C reaches only the demo, which then stops the server.
       detached: true,
     });
     this.#child = child;
     process.once('exit', () => child.kill('SIGTERM'));
     this.url = await new Promise<string>((resolve, reject) => {
-      let said = '';
+      let output = '';
       const listen = (chunk: Buffer) => {
-        said = (said + chunk.toString()).slice(-10_000);
-        const found = readyLine.exec(said);
+        output = (output + chunk.toString()).slice(-10_000);
+        const found = readyLine.exec(output);
         if (found !== null) resolve(found[1] ?? found[2] ?? '');
       };
       child.stdout.on('data', listen);
       child.stderr.on('data', listen);
       child.once('exit', () => {
-        const trouble = new Trouble(`The server ended. ${whyIn(said)}`);
-        reject(trouble);
-        this.#stop.abort(trouble);
+        const failure = new DemoError(`The server stopped. ${summaryOf(output)}`);
+        reject(failure);
+        this.#stop.abort(failure);
       });
       this.#stop.signal.addEventListener('abort', () => reject(this.#stop.signal.reason as Error), { once: true });
     });
   }
 }
 
-/** In one line: its own sentences, or of an error that it did not foresee the first line. */
-function whyIn(said: string): string {
-  const lines = said.split('\n').filter((line) => line.trim() !== '');
+/** One line for the user: the server's own sentences, or the first line of an unexpected error. */
+function summaryOf(output: string): string {
+  const lines = output.split('\n').filter((line) => line.trim() !== '');
   const isStack = lines.some((line) => line.startsWith('    at '));
   return isStack ? (lines.find((line) => /^\w*Error\b/.test(line)) ?? '') : lines.join(' ');
 }
 
-async function whatAnswers(url: string, stop: AbortSignal): Promise<'LIKENESS' | 'ANOTHER' | 'NOTHING'> {
+async function probe(url: string, stop: AbortSignal): Promise<'LIKENESS' | 'ANOTHER' | 'NOTHING'> {
   try {
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
@@ -119,7 +120,7 @@ async function whatAnswers(url: string, stop: AbortSignal): Promise<'LIKENESS' |
 
 const unreachable = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
 
-/** fetch hides what happened in its cause, and tries each address of a name. */
+/** The error codes behind a failed fetch, which hides them in its cause, one for each address it tried. */
 function codesOf(error: unknown): string[] {
   if (!(error instanceof Error)) return [];
   const { code } = error as { code?: unknown };

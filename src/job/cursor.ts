@@ -1,15 +1,15 @@
-/** Where a page of jobs starts. Their ids are made in the order of time, so they are the list's order and its places. */
+/** The order of a list of jobs, newest first, and its cursors. Job ids are UUIDv7, so they sort by time. */
 import { z } from 'zod';
 import type { Prisma } from '../../prisma/generated/client/client.ts';
 
-export const cursorOf = ({ id }: { id: string }): string => Buffer.from(id).toString('base64url');
+export const encodeCursor = ({ id }: { id: string }): string => Buffer.from(id).toString('base64url');
 
-/** Undefined for a text that cursorOf never gave. */
-export function placeOf(cursor: string): string | undefined {
+/** Undefined for a text that encodeCursor never gave. */
+export function decodeCursor(cursor: string): string | undefined {
   return z.uuid().safeParse(Buffer.from(cursor, 'base64url').toString()).data;
 }
 
-/** Newest first: what comes after a job in the list is older. */
+/** The jobs after one id and before another; undefined leaves that side open. Later in the list means older. */
 export function between(after: string | undefined, before: string | undefined): Prisma.JobWhereInput {
   return { id: { ...(after !== undefined && { lt: after }), ...(before !== undefined && { gt: before }) } };
 }

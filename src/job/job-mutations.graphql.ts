@@ -1,5 +1,4 @@
-/** GraphQL: cancelling a job, and the refusals that name a job. */
-
+/** GraphQL: the mutation cancelJob, and the errors that several job mutations share. */
 import { builder } from '../graphql/builder.ts';
 import { ErrorInterface } from '../graphql/error-types.ts';
 import { NotFoundError } from '../refusal/refusal.ts';
@@ -12,47 +11,48 @@ import { jobKey } from './key.ts';
 builder.objectType(JobActiveError, {
   name: 'JobActiveError',
   description:
-    'A job stands in the way that has not ended: the avatar is being trained, or the job to retry still runs.',
+    'An unfinished job prevents this: the avatar is being trained, or the job to retry has not ended. Nothing was changed.',
   interfaces: [ErrorInterface],
-  fields: (t) => ({ job: t.field({ type: Job, description: 'That job.', resolve: (error) => error.job }) }),
+  fields: (t) => ({ job: t.field({ type: Job, description: 'The unfinished job.', resolve: (error) => error.job }) }),
 });
 
 builder.objectType(IdempotencyConflictError, {
   name: 'IdempotencyConflictError',
-  description: 'The idempotency key came with another input before. Nothing was started.',
+  description: 'The idempotency key was used with another input before. Nothing was started.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    job: t.field({ type: Job, description: 'The job that the key started.', resolve: (error) => error.job }),
+    job: t.field({ type: Job, description: 'The job that was started with the key.', resolve: (error) => error.job }),
   }),
 });
 
 builder.objectType(EndpointRetiredError, {
   name: 'EndpointRetiredError',
-  description: 'fal no longer serves the model that the job would run on. Nothing was started.',
+  description: 'fal no longer serves the endpoint that the job would run on. Nothing was started.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    endpoint: t.exposeString('endpoint', { description: 'The fal endpoint id of the model.' }),
+    endpoint: t.exposeString('endpoint', { description: 'The fal endpoint id.' }),
     retryAfterSeconds: t.exposeInt('retryAfterSeconds', {
-      description: 'After how many seconds a start is let through again, to see whether fal serves it.',
+      description:
+        'How many seconds to wait before a retry. The server then allows one job, to find out whether fal serves the endpoint again.',
     }),
   }),
 });
 
 builder.objectType(JobFinishedError, {
   name: 'JobFinishedError',
-  description: 'The job has ended already: there is nothing left to cancel.',
+  description: 'The job has already ended, so it cannot be cancelled.',
   interfaces: [ErrorInterface],
-  fields: (t) => ({ job: t.field({ type: Job, description: 'The job.', resolve: (error) => error.job }) }),
+  fields: (t) => ({ job: t.field({ type: Job, description: 'The ended job.', resolve: (error) => error.job }) }),
 });
 
 builder.mutationField('cancelJob', (t) =>
   t.errorUnionField({
     description:
-      'Cancels a job. One that fal does not have yet ends at once; for any other fal is asked to stop, and the job ends CANCELLED when it has, or SUCCEEDED when fal was done first. Asking twice is asking once.',
-    args: { jobId: t.arg.id({ required: true, description: 'The job.' }) },
+      'Cancels a job. A job that fal has not accepted yet ends at once. For any other job the server asks fal to stop: the job then ends as CANCELLED, or as SUCCEEDED if fal finished first. Cancelling it again changes nothing.',
+    args: { jobId: t.arg.id({ required: true, description: 'The id of the job.' }) },
     types: [Training, Generation, NotFoundError, JobFinishedError],
     union: {
-      description: 'The job, or why it cannot be cancelled.',
+      description: 'The job, or the error.',
       resolveType: (job) => jobTypeName(job as { kind: 'TRAINING' }),
     },
     resolve: async (_root, { jobId }, { app, viewer }) => await cancelJob(app, viewer, jobKey(jobId)),

@@ -5,9 +5,9 @@ import type { GraphQLResolveInfo } from 'graphql';
 import type { Job, Prisma } from '../../prisma/generated/client/client.ts';
 import type { Context } from '../graphql/builder.ts';
 import { pageOf, pageQuery } from '../graphql/pagination.ts';
-import { between, cursorOf, placeOf } from './cursor.ts';
+import { between, decodeCursor, encodeCursor } from './cursor.ts';
 
-/** A page of those that `where` tells. */
+/** A page of the jobs that `where` matches. */
 export async function pageOfJobs(
   args: DefaultConnectionArguments,
   context: Context,
@@ -23,21 +23,21 @@ export async function pageOfJobs(
     select: { id: true, kind: true },
   });
   const jobs: Job[] = await context.app.prisma.job.findMany({ ...selection, ...jobsQuery(args, where) });
-  return pageOf(args, jobs, cursorOf);
+  return pageOf(args, jobs, encodeCursor);
 }
 
 function jobsQuery(args: DefaultConnectionArguments, where: Prisma.JobWhereInput) {
-  const { after, before, limit, inverted } = pageQuery(args, placeOf);
+  const { after, before, limit, inverted } = pageQuery(args, decodeCursor);
   const orderBy: Prisma.JobOrderByWithRelationInput = { id: inverted ? 'asc' : 'desc' };
   return { where: { AND: [where, between(after, before)] }, orderBy, take: limit };
 }
 
-/** A page in a selection: `jobsOf` is what to select, `pageOfSelected` makes the page of it. */
+/** Selects a page of jobs as a relation; `pageOfSelected` makes the page from the selected rows. */
 export const jobsOf = (args: DefaultConnectionArguments, where: Prisma.JobWhereInput) => ({
   ...jobsQuery(args, where),
   select: { id: true, kind: true },
 });
 
-/** The rows hold whatever else the document selects of them. */
+/** The rows also have the columns that the document selects. */
 export const pageOfSelected = (args: DefaultConnectionArguments, jobs: Pick<Job, 'id' | 'kind'>[]) =>
-  pageOf(args, jobs as Job[], cursorOf);
+  pageOf(args, jobs as Job[], encodeCursor);

@@ -3,27 +3,29 @@ import type { Job } from '../../prisma/generated/client/client.ts';
 import { builder } from '../graphql/builder.ts';
 
 const ProgressSource = builder.enumType('ProgressSource', {
-  description: 'Where a percentage comes from.',
+  description: 'The source of a percentage.',
   values: {
-    MEASURED: { description: 'Read from fal’s logs: a bar whose total equals the steps asked for.' },
-    ESTIMATED: { description: 'Estimated from the time this endpoint usually takes here.' },
-    UNKNOWN: { description: 'Neither is known.' },
+    MEASURED: { description: 'fal’s logs: a progress bar whose total equals the requested steps.' },
+    ESTIMATED: { description: 'An estimate, from the time that this server’s past jobs took on the endpoint.' },
+    UNKNOWN: { description: 'Neither source is available, so the percentage is null.' },
   } as const,
 });
 
 export const Progress = builder.simpleObject('Progress', {
-  description: 'How far a job is.',
+  description: 'The progress of a job.',
   fields: (t) => ({
     percent: t.int({
       nullable: true,
-      description: '0 to 99 while running, 100 only when SUCCEEDED; never decreases. Null when unknown.',
+      description:
+        'Percent done. 0 to 99 while the job runs and 100 only when it is SUCCEEDED; never decreases. Null if unknown.',
     }),
-    step: t.int({ nullable: true, description: 'Steps done, when fal’s logs tell.' }),
-    totalSteps: t.int({ nullable: true, description: 'Steps in all, when fal’s logs tell.' }),
-    source: t.field({ type: ProgressSource, nullable: false, description: 'Where the percentage comes from.' }),
+    step: t.int({ nullable: true, description: 'The number of finished steps. Null if fal’s logs do not show it.' }),
+    totalSteps: t.int({ nullable: true, description: 'The total number of steps. Null if fal’s logs do not show it.' }),
+    source: t.field({ type: ProgressSource, nullable: false, description: 'The source of the percentage.' }),
     etaSeconds: t.int({
       nullable: true,
-      description: 'Seconds to go, at the rate so far. Null when unknown, and when the job has ended.',
+      description:
+        'Seconds until the job is done, extrapolated from its progress so far. Null if unknown or if the job has ended.',
     }),
   }),
 });

@@ -10,23 +10,24 @@ export const jobTypeName = (job: Pick<JobRow, 'kind'>) =>
   job.kind === 'TRAINING' ? ('Training' as const) : ('Generation' as const);
 
 export const JobStatus = builder.enumType('JobStatus', {
-  description: 'Where a job is in its life.',
+  description: 'The state of a job.',
   values: {
     QUEUED: {
-      description: 'Recorded here, not yet accepted by fal; queuePosition is known when it waits for its turn.',
+      description:
+        'This server has recorded the job and fal has not accepted it yet. `queuePosition` is set while it waits for its turn.',
     },
-    IN_QUEUE: { description: 'In fal’s queue; queuePosition is known.' },
-    IN_PROGRESS: { description: 'fal is working.' },
-    FINALIZING: { description: 'fal is done; results are being copied into our own storage.' },
-    SUCCEEDED: { description: 'Ended: everything asked for is in our own storage.' },
-    FAILED: { description: 'Ended: `error` says why.' },
-    CANCELLED: { description: 'Ended: cancelled by its owner.' },
+    IN_QUEUE: { description: 'The job waits in fal’s queue. `queuePosition` is set.' },
+    IN_PROGRESS: { description: 'fal is working on the job.' },
+    FINALIZING: { description: 'fal has finished. This server is copying the results into its own storage.' },
+    SUCCEEDED: { description: 'The job has ended. All results are in this server’s storage.' },
+    FAILED: { description: 'The job has ended without results. `error` says why.' },
+    CANCELLED: { description: 'The job has ended because its owner cancelled it.' },
   } as const,
 });
 
 export const Job = builder.prismaInterface('Job', {
   name: 'Job',
-  description: 'Work that fal does for us, durable: a training or a generation. Once ended, it is never again changed.',
+  description: 'A training or a generation. Jobs survive a restart of the server. An ended job never changes.',
   interfaces: [builder.nodeInterfaceRef()],
   resolveType: jobTypeName,
   select: { id: true, kind: true },
@@ -35,7 +36,7 @@ export const Job = builder.prismaInterface('Job', {
     queuePosition: t.exposeInt('queuePosition', { nullable: true }),
     progress: t.field({
       type: Progress,
-      description: 'How far the job is.',
+      description: 'The progress of the job.',
       select: {
         percent: true,
         step: true,
@@ -57,7 +58,7 @@ export const Job = builder.prismaInterface('Job', {
     error: t.field({
       type: JobError,
       nullable: true,
-      description: 'Why the job failed: set when FAILED.',
+      description: 'Why the job failed. Set if and only if it is FAILED.',
       select: { errorCode: true, errorMessage: true, errorField: true },
       resolve: (job) =>
         job.errorCode === null ? null : jobError(job.errorCode, job.errorMessage ?? '', job.errorField),
@@ -71,21 +72,21 @@ export const Job = builder.prismaInterface('Job', {
 
 export const Training = builder.prismaNode('Job', {
   variant: 'Training',
-  description: 'Teaches fal an avatar from its photos; its success gives the avatar its model.',
+  description: 'A job that trains an avatar with its photos. When it succeeds, the avatar gets its model.',
   interfaces: [Job],
   nullable: true,
   select: { id: true, kind: true },
-  id: { field: 'id', description: 'Global id.' },
+  id: { field: 'id', description: 'The global id.' },
   findUnique: (id, { viewer }) => ({ ...owned.jobs(viewer), id, kind: 'TRAINING' }),
 });
 
 export const Generation = builder.prismaNode('Job', {
   variant: 'Generation',
-  description: 'Draws 1 to 4 pictures of an avatar.',
+  description: 'A job that draws 1 to 4 pictures of an avatar.',
   interfaces: [Job],
   nullable: true,
   select: { id: true, kind: true },
-  id: { field: 'id', description: 'Global id.' },
+  id: { field: 'id', description: 'The global id.' },
   findUnique: (id, { viewer }) => ({ ...owned.jobs(viewer), id, kind: 'GENERATION' }),
 });
 
@@ -95,7 +96,9 @@ builder.queryField('jobs', (t) =>
       type: Job,
       description: 'The viewer’s trainings and generations, newest first.',
       args: {
-        active: t.arg.boolean({ description: 'true: only those that have not ended. false: only those that have.' }),
+        active: t.arg.boolean({
+          description: 'If true, returns only unfinished jobs. If false, returns only ended jobs. Default: both.',
+        }),
       },
       resolve: (_root, args, context, info) =>
         pageOfJobs(args, context, info, 'Job', {
@@ -104,6 +107,6 @@ builder.queryField('jobs', (t) =>
         }),
     },
     { name: 'JobConnection', description: 'A page of jobs.' },
-    { name: 'JobEdge', description: 'A job in its list.' },
+    { name: 'JobEdge', description: 'A job on a page.' },
   ),
 );

@@ -1,4 +1,4 @@
-/** GraphQL: the mutation that starts an ended job anew. */
+/** GraphQL: the mutation retryJob. */
 import { builder } from '../graphql/builder.ts';
 import { retryJob } from './commands/retry-job.ts';
 import { IdempotencyConflictError, JobActiveError } from './commands/start-job.ts';
@@ -12,12 +12,12 @@ builder.mutationField('retryJob', (t) => {
   return t.errorUnionField({
     types: [Training, Generation, ...new Set([JobActiveError, ...refusals])],
     description:
-      'Starts a new job with the input of an ended one, however it ended, by the rules of now. The ended job stays as it is.',
+      'Starts a new job with the input of an ended job, whatever its result. The present rules and prices apply. The ended job does not change.',
     union: {
-      description: 'The new job, or why there is none.',
+      description: 'The new job, or the error.',
       resolveType: (job) => jobTypeName(job as { kind: 'TRAINING' | 'GENERATION' }),
     },
-    args: { jobId: t.arg.id({ required: true, description: 'The ended job.' }) },
+    args: { jobId: t.arg.id({ required: true, description: 'The id of the ended job.' }) },
     resolve: async (_root, { jobId }, { app, viewer }) => await retryJob(app, viewer, jobKey(jobId)),
   });
 });

@@ -16,15 +16,15 @@ import { freePort } from '../support/process.ts';
 // Each test starts processes, on a machine that may be busy with other tests.
 vi.setConfig({ testTimeout: 120_000 });
 
-type Demo = { child: ChildProcess; said: () => string; ended: Promise<number | null>; out: string };
+type Demo = { child: ChildProcess; output: () => string; ended: Promise<number | null>; out: string };
 
-/** No setting of whoever runs the tests. */
+/** The environment without the settings of the person who runs the tests. */
 const own = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => ['PATH', 'HOME', 'TMPDIR'].includes(name)),
 );
 
-/** With its own folder for pictures, and an empty database for the server that it may start. */
-function play(flags: string[], env: Record<string, string> = {}): Demo {
+/** Starts the demo with a folder of its own for the pictures. */
+function runDemo(flags: string[], env: Record<string, string> = {}): Demo {
   const out = join(temporaryFolder(), 'pictures');
   const child = spawn(
     process.execPath,
@@ -32,14 +32,14 @@ function play(flags: string[], env: Record<string, string> = {}): Demo {
     { env: { ...own, FAL_SIMULATOR_SPEED: 'instant', ...env } },
   );
   onTestFinished(() => void child.kill('SIGKILL'));
-  let said = '';
+  let output = '';
   const listen = (chunk: Buffer) => {
-    said += chunk.toString();
+    output += chunk.toString();
   };
   child.stdout.on('data', listen);
   child.stderr.on('data', listen);
   const ended = once(child, 'close').then(([code]) => code as number | null);
-  return { child, said: () => said, ended, out };
+  return { child, output: () => output, ended, out };
 }
 
 function temporaryFolder(): string {
@@ -54,11 +54,11 @@ function dataFolder(): string {
   return dataDir;
 }
 
-/** Where nothing listens. */
+/** A URL where nothing listens. */
 const freeUrl = async () => `http://127.0.0.1:${await freePort()}`;
 
-const heard = (demo: Demo, words: string) =>
-  vi.waitFor(() => expect(demo.said()).toContain(words), { timeout: 30_000, interval: 20 });
+const printed = (demo: Demo, words: string) =>
+  vi.waitFor(() => expect(demo.output()).toContain(words), { timeout: 30_000, interval: 20 });
 
 const isUp = (url: string) =>
   fetch(`${url}/health`).then(
@@ -74,67 +74,69 @@ const pictures = [
   'woodcut-ultra.jpg',
 ];
 
-test('plays the whole tour on a server of its own', async () => {
+test('runs all steps on a server that it starts', async () => {
   const photos = temporaryFolder();
   cpSync(photoPath('good'), photos, { recursive: true });
   copyFileSync(photoPath('bad/truncated.jpg'), join(photos, 'truncated.jpg'));
   const url = await freeUrl();
-  const demo = play(['--url', url, '--data-dir', dataFolder(), '--photos', photos]);
-  expect([await demo.ended, demo.said()]).toEqual([0, expect.any(String)]);
+  const demo = runDemo(['--url', url, '--data-dir', dataFolder(), '--photos', photos]);
+  expect([await demo.ended, demo.output()]).toEqual([0, expect.any(String)]);
 
-  expect(demo.said()).toContain(`Server: started at ${url}, fal is simulated`);
-  expect(demo.said()).toContain('Avatars: Ada, a portrait; Woodcut, a style');
-  expect(demo.said()).toContain('Woodcut: truncated.jpg: Refused: it is damaged or cut off');
-  expect(demo.said()).toContain('Ada: 12 photos, of 13 files');
-  for (const stage of ['accepted by fal', 'fal is working', 'fal: Starting training', 'the results are being kept']) {
-    expect(demo.said()).toContain(`Ada: ${stage}`);
+  expect(demo.output()).toContain(`Server: started at ${url}, fal is simulated`);
+  expect(demo.output()).toContain('Avatars: Ada, a portrait; Woodcut, a style');
+  expect(demo.output()).toContain('Woodcut: truncated.jpg: Refused: it is damaged or cut off');
+  expect(demo.output()).toContain('Ada: kept 12 photos of 13 files');
+  for (const stage of ['accepted by fal', 'fal is working', 'fal: Starting training', 'storing the results']) {
+    expect(demo.output()).toContain(`Ada: ${stage}`);
   }
-  expect(demo.said()).toMatch(/Ada: █+░* \d+ %, step \d+ of 1000/);
-  expect(demo.said()).toMatch(/Woodcut: trained in [\d.]+ s/);
-  expect(demo.said()).toMatch(/Woodcut, ULTRA: drawn in [\d.]+ s/);
+  expect(demo.output()).toMatch(/Ada: █+░* \d+ %, step \d+ of 1000/);
+  expect(demo.output()).toMatch(/Woodcut: trained in [\d.]+ s/);
+  expect(demo.output()).toMatch(/Woodcut, ULTRA: drawn in [\d.]+ s/);
 
   expect(readdirSync(demo.out).sort()).toEqual(pictures);
   for (const name of pictures) {
     const path = join(demo.out, name);
     const { info } = await sharp(path, { failOn: 'warning' }).raw().toBuffer({ resolveWithObject: true });
-    expect(demo.said()).toContain(`${path}  ${info.width} x ${info.height}`);
+    expect(demo.output()).toContain(`${path}  ${info.width} x ${info.height}`);
   }
   expect(await isUp(url)).toBe(false);
 });
 
-test('goes on where it was when its server is started again', async () => {
+test('continues when its server restarts', async () => {
   const dataDir = dataFolder();
   const { port } = new URL(await freeUrl());
   const env = { PORT: port, FAL_SIMULATOR_SPEED: 'quick' };
   const first = await startLikeness({ dataDir, env });
-  const demo = play(['--url', first.url]);
-  await heard(demo, 'Ada: fal is working');
+  const demo = runDemo(['--url', first.url]);
+  await printed(demo, 'Ada: fal is working');
   await first.close();
   const second = await startLikeness({ dataDir, env });
   onTestFinished(() => second.close());
-  expect([await demo.ended, demo.said()]).toEqual([0, expect.any(String)]);
+  expect([await demo.ended, demo.output()]).toEqual([0, expect.any(String)]);
   expect(readdirSync(demo.out).sort()).toEqual(pictures);
-  // Nothing is told twice.
+  // No line is printed twice.
   for (const line of ['Ada: accepted by fal', 'Ada: fal is working', 'Ada: fal: Starting training']) {
-    expect(demo.said().split(`› ${line}\n`)).toHaveLength(2);
+    expect(demo.output().split(`› ${line}\n`)).toHaveLength(2);
   }
   expect(await isUp(second.url)).toBe(true);
 });
 
-test('Ctrl-C ends it and its server in order, and the jobs go on at the next start', async () => {
+test('Ctrl-C stops the demo and its server in order, and the jobs continue at the next start', async () => {
   const url = await freeUrl();
   const dataDir = dataFolder();
-  const demo = play(['--url', url, '--data-dir', dataDir], { FAL_SIMULATOR_SPEED: 'quick' });
-  await heard(demo, 'Ada: fal is working');
+  const demo = runDemo(['--url', url, '--data-dir', dataDir], { FAL_SIMULATOR_SPEED: 'quick' });
+  await printed(demo, 'Ada: fal is working');
   demo.child.kill('SIGINT');
   expect(await demo.ended).toBe(130);
-  expect(demo.said()).toContain(`Stopped. 2 jobs are not finished, and go on when the server runs again: DATA_DIR=`);
-  expect(demo.said()).not.toContain('    at ');
+  expect(demo.output()).toContain(
+    `Stopped. 2 jobs are unfinished and will continue when you start the server again: DATA_DIR=`,
+  );
+  expect(demo.output()).not.toContain('    at ');
   expect(existsSync(demo.out)).toBe(false);
   expect(await isUp(url)).toBe(false);
 
-  const again = play(['--url', url, '--data-dir', dataDir]);
-  expect([await again.ended, again.said()]).toEqual([0, expect.any(String)]);
+  const again = runDemo(['--url', url, '--data-dir', dataDir]);
+  expect([await again.ended, again.output()]).toEqual([0, expect.any(String)]);
   expect(readdirSync(again.out).sort()).toEqual(pictures);
 
   const later = await startLikeness({ dataDir });
@@ -151,21 +153,23 @@ test('Ctrl-C ends it and its server in order, and the jobs go on at the next sta
   }, 20_000);
 });
 
-test('Ctrl-C leaves the server of somebody else running, and the jobs with it', async () => {
+test('Ctrl-C leaves a server that it did not start running, with its jobs', async () => {
   const likeness = await startLikeness({ env: { FAL_SIMULATOR_SPEED: 'quick' } });
   onTestFinished(() => likeness.close());
-  const demo = play(['--url', likeness.url]);
-  await heard(demo, 'Ada: fal is working');
+  const demo = runDemo(['--url', likeness.url]);
+  await printed(demo, 'Ada: fal is working');
   demo.child.kill('SIGINT');
   expect(await demo.ended).toBe(130);
-  expect(demo.said()).toContain(`Stopped watching. 2 jobs are going on in the server: ${likeness.url}/graphql`);
+  expect(demo.output()).toContain(
+    `Stopped. 2 jobs are still running on the server. The tab Server in GraphiQL lists them: ${likeness.url}/graphql`,
+  );
   const { data } = await likeness.gql<{ jobs: { edges: unknown[] } }>(
     '{ jobs(active: true) { edges { node { id } } } }',
   );
   expect(data?.jobs.edges).toHaveLength(2);
 });
 
-test('says in one line what is wrong', async () => {
+test('reports each error in one line', async () => {
   const other = createServer((_, response) => response.end('{"status":"ok"}')).listen(0, '127.0.0.1');
   await once(other, 'listening');
   onTestFinished(() => void other.close());
@@ -178,24 +182,24 @@ test('says in one line what is wrong', async () => {
   copyFileSync(photoPath('good/01.jpg'), join(few, '01.jpg'));
 
   const cases: [string[], string, Record<string, string>?][] = [
-    [['--photos', empty], `The folder ${empty} has no photos.`],
-    [['--photos', join(empty, 'none')], `There is no folder ${join(empty, 'none')}.`],
+    [['--photos', empty], `The folder ${empty} contains no photos.`],
+    [['--photos', join(empty, 'none')], `The folder ${join(empty, 'none')} does not exist.`],
     [['--photos', few, '--url', taken.url], ': Add 9 more photos: it takes at least 10.'],
-    [['--url', otherUrl], `What answers at ${otherUrl} is no Likeness server.`],
-    [['--url', 'http://likeness.invalid'], 'Nothing answers at http://likeness.invalid.'],
-    [['--url', 'nonsense'], "option '--url <url>' argument 'nonsense' is invalid. Not an http or https URL."],
-    [['--presets', 'NICE'], 'NICE is none of FAST, BALANCED'],
+    [['--url', otherUrl], `Another program than Likeness answers at ${otherUrl}.`],
+    [['--url', 'http://likeness.invalid'], 'No server answers at http://likeness.invalid.'],
+    [['--url', 'nonsense'], "option '--url <url>' argument 'nonsense' is invalid. Use an http or https URL."],
+    [['--presets', 'NICE'], 'There is no preset NICE. Use FAST, BALANCED'],
     [['--url', await freeUrl(), '--data-dir', dataDir], 'is in use by another Likeness server'],
     [
       ['--url', await freeUrl(), '--data-dir', dataFolder()],
-      'This server works with fal itself, which bills trainings and pictures. If you mean that: --live.',
+      'This server uses fal itself, which charges for trainings and pictures. Add --live to go ahead.',
       { FAL_KEY: 'id:secret' },
     ],
   ];
   for (const [flags, message, env] of cases) {
-    const demo = play(flags, env);
+    const demo = runDemo(flags, env);
     expect(await demo.ended).toBe(1);
-    expect(demo.said().trimEnd().split('\n').at(-1)).toContain(message);
-    expect(demo.said()).not.toContain('    at ');
+    expect(demo.output().trimEnd().split('\n').at(-1)).toContain(message);
+    expect(demo.output()).not.toContain('    at ');
   }
 });

@@ -1,50 +1,50 @@
-/** The tour: a server, two avatars, their photos, their trainings, their pictures. */
+/** The demo's steps: find a server, create two avatars, upload photos, train, draw pictures. */
 import { randomUUID } from 'node:crypto';
 import { Listr } from 'listr2';
-import { Api, made } from './api.ts';
+import { Api, unwrap } from './api.ts';
+import { DemoError } from './errors.ts';
+import { followJob } from './follow-job.ts';
 import { type Avatar, createAvatar, type Kind, server, startGeneration, startTraining } from './operations.ts';
-import { photosIn, sendPhotos } from './photos.ts';
+import { photosIn, uploadPhotos } from './photos.ts';
 import { type Picture, picturesOf, type SavedPicture, savePicture } from './pictures.ts';
-import { allLines, type Lines, lastLine, rendering, sayer, type Task, viewOf } from './screen.ts';
 import type { DemoServer } from './server.ts';
-import { Trouble } from './trouble.ts';
-import { watchJob } from './watch.ts';
+import { allLines, jobViewOf, lastLine, type OutputOptions, printerFor, rendering, type Task } from './terminal.ts';
 
-export type TourOptions = {
+export type WalkthroughOptions = {
   photosFolder: string;
   outFolder: string;
   presets: string[];
-  /** Whether a server that works with fal itself, for money, will do. */
-  mayBill: boolean;
+  /** Whether to go on if the server uses fal itself, which charges for trainings and pictures. */
+  allowsCharges: boolean;
 };
 
 type Subject = { kind: Kind; avatar: Avatar };
 
-export class Tour {
+export class Walkthrough {
   readonly saved: SavedPicture[] = [];
   readonly #server: DemoServer;
-  readonly #options: TourOptions;
+  readonly #options: WalkthroughOptions;
   readonly #stop: AbortSignal;
   readonly #jobs = new Set<string>();
-  /** Of pictures: the others are drawn all the same. */
-  readonly #failures: Trouble[] = [];
+  /** The failed pictures. They do not stop the other pictures. */
+  readonly #failures: DemoError[] = [];
   #client: Api | undefined;
   #subjects: Subject[] = [];
 
-  /** `stop` ends the tour wherever it is. */
-  constructor(demoServer: DemoServer, options: TourOptions, stop: AbortSignal) {
+  /** Aborting `stop` ends the demo at any step. */
+  constructor(demoServer: DemoServer, options: WalkthroughOptions, stop: AbortSignal) {
     this.#server = demoServer;
     this.#options = options;
     this.#stop = stop;
   }
 
-  /** How many jobs were started and have not ended. */
+  /** The number of started jobs that have not ended. */
   get unfinishedJobs(): number {
     return this.#jobs.size;
   }
 
-  /** Throws Trouble, or the stop signal's reason. */
-  async play(): Promise<void> {
+  /** Throws DemoError, or the stop signal's reason. */
+  async run(): Promise<void> {
     const photos = await photosIn(this.#options.photosFolder);
     const stages = new Listr(
       [
@@ -60,7 +60,7 @@ export class Tour {
     this.#stop.throwIfAborted();
     const [first, ...more] = this.#failures;
     if (first !== undefined)
-      throw more.length === 0 ? first : new Trouble(`${first.message} (${more.length} more failed.)`);
+      throw more.length === 0 ? first : new DemoError(`${first.message} (${more.length} more pictures failed.)`);
   }
 
   get #api(): Api {
@@ -69,20 +69,20 @@ export class Tour {
 
   async #findServer(task: Task): Promise<void> {
     await this.#server.open(() => {
-      task.title = 'Server: starting one, which takes some seconds the first time';
+      task.title = 'Server: starting one (this takes a few seconds the first time)';
     });
     const { falMode } = (await this.#api.run(server, {})).server;
     task.title = `Server: ${this.#server.isOwn ? 'started at' : 'found at'} ${this.#api.url}, fal is ${falMode.toLowerCase()}`;
-    if (falMode === 'LIVE' && !this.#options.mayBill) {
-      throw new Trouble(
-        'This server works with fal itself, which bills trainings and pictures. If you mean that: --live.',
+    if (falMode === 'LIVE' && !this.#options.allowsCharges) {
+      throw new DemoError(
+        'This server uses fal itself, which charges for trainings and pictures. Add --live to go ahead.',
       );
     }
   }
 
   async #createAvatars(task: Task): Promise<void> {
-    const portrait = made((await this.#api.run(createAvatar, { input: { portrait: { name: 'Ada' } } })).createAvatar);
-    const style = made((await this.#api.run(createAvatar, { input: { style: { name: 'Woodcut' } } })).createAvatar);
+    const portrait = unwrap((await this.#api.run(createAvatar, { input: { portrait: { name: 'Ada' } } })).createAvatar);
+    const style = unwrap((await this.#api.run(createAvatar, { input: { style: { name: 'Woodcut' } } })).createAvatar);
     this.#subjects = [
       { kind: 'portrait', avatar: portrait },
       { kind: 'style', avatar: style },
@@ -93,13 +93,13 @@ export class Tour {
   #addPhotos(task: Task, photos: string[]) {
     return this.#forEach(task, this.#subjects, {
       name: ({ avatar }) => avatar.name,
-      lines: allLines,
+      output: allLines,
       run: async ({ avatar }, subtask) => {
-        await sendPhotos(this.#api, avatar, photos, {
+        await uploadPhotos(this.#api, avatar, photos, {
           kept: (count) => {
-            subtask.title = `${avatar.name}: ${count} photos, of ${photos.length} files`;
+            subtask.title = `${avatar.name}: kept ${count} photos of ${photos.length} files`;
           },
-          refused: sayer(avatar.name, subtask),
+          refused: printerFor(avatar.name, subtask),
         });
       },
     });
@@ -110,8 +110,8 @@ export class Tour {
       name: ({ avatar }) => avatar.name,
       run: async ({ avatar }, subtask) => {
         const input = { avatarId: avatar.id, preset: 'FAST', idempotencyKey: randomUUID() };
-        const { id } = made((await this.#api.run(startTraining, { input })).startTraining);
-        const seconds = await this.#watch(id, avatar.name, subtask);
+        const { id } = unwrap((await this.#api.run(startTraining, { input })).startTraining);
+        const seconds = await this.#follow(id, avatar.name, subtask);
         subtask.title = `${avatar.name}: trained in ${seconds} s`;
       },
     });
@@ -121,38 +121,38 @@ export class Tour {
     const pictures = this.#subjects.flatMap(({ kind, avatar }) => picturesOf(kind, avatar, this.#options.presets));
     return this.#forEach(task, pictures, {
       name: nameOf,
-      failed: (trouble) => this.#failures.push(trouble),
+      failed: (failure) => this.#failures.push(failure),
       run: async (picture, subtask) => {
         const { avatar, preset, prompt } = picture;
         const input = { avatarId: avatar.id, prompt, preset, idempotencyKey: randomUUID() };
-        const { id } = made((await this.#api.run(startGeneration, { input })).startGeneration);
-        const seconds = await this.#watch(id, nameOf(picture), subtask);
+        const { id } = unwrap((await this.#api.run(startGeneration, { input })).startGeneration);
+        const seconds = await this.#follow(id, nameOf(picture), subtask);
         this.saved.push(await savePicture(this.#api, id, picture, this.#options.outFolder));
         subtask.title = `${nameOf(picture)}: drawn in ${seconds} s`;
       },
     });
   }
 
-  async #watch(jobId: string, name: string, task: Task): Promise<string> {
+  async #follow(jobId: string, name: string, task: Task): Promise<string> {
     const startedAt = performance.now();
     this.#jobs.add(jobId);
-    await watchJob(this.#api, jobId, viewOf(name, task));
+    await followJob(this.#api, jobId, jobViewOf(name, task));
     this.#jobs.delete(jobId);
     return ((performance.now() - startedAt) / 1000).toFixed(1);
   }
 
-  /** A subtask for each, all at the same time. With `failed`, one that fails leaves the others and the tour going. */
-  #forEach<Item>(task: Task, items: Item[], { name, run, failed, lines = lastLine }: Each<Item>) {
+  /** Runs a subtask for each item, all at the same time. With `failed`, a failure does not stop the other subtasks. */
+  #forEach<Item>(task: Task, items: Item[], { name, run, failed, output = lastLine }: Each<Item>) {
     const subtasks = items.map((item) => ({
       title: name(item),
-      rendererOptions: lines,
+      rendererOptions: output,
       task: async (_: unknown, subtask: Task) => {
         try {
           await run(item, subtask);
         } catch (error) {
-          const told = error instanceof Trouble ? new Trouble(`${name(item)}: ${error.message}`) : error;
-          if (told instanceof Trouble) failed?.(told);
-          throw told;
+          const failure = error instanceof DemoError ? new DemoError(`${name(item)}: ${error.message}`) : error;
+          if (failure instanceof DemoError) failed?.(failure);
+          throw failure;
         }
       },
     }));
@@ -163,8 +163,8 @@ export class Tour {
 type Each<Item> = {
   name: (item: Item) => string;
   run: (item: Item, subtask: Task) => Promise<void>;
-  failed?: (trouble: Trouble) => void;
-  lines?: Lines;
+  failed?: (failure: DemoError) => void;
+  output?: OutputOptions;
 };
 
 const nameOf = ({ avatar, preset }: Picture) => `${avatar.name}, ${preset}`;
