@@ -147,7 +147,7 @@ describe('arrows point one way', () => {
         (target) => inRoom(target, ['job']),
       ),
     ).toEqual([]);
-    const types = ['server/limits/limits.ts', 'server/http/caller.ts', 'server/http/metrics-hooks.ts'];
+    const types = ['server/limits/limits.ts', 'server/graphql/operation-context.ts', 'server/http/metrics-hooks.ts'];
     expect(
       arrows(
         ({ room }) => room !== 'server' && room !== 'app',

@@ -1,19 +1,19 @@
-/** What each operation's resolvers are given: who asks, by the settings' way of telling, and the parts of this server. */
+/** Makes the context of each operation: the caller's session, and the parts of the server that resolvers use. */
 import { readCredentials } from '../access/credentials.ts';
 import { createJwtVerifier, type VerifyJwt } from '../access/jwt.ts';
 import { ownedBy } from '../access/ownership.ts';
 import { type AccessDependencies, localViewer, openSession, type Session } from '../access/session.ts';
 import { SessionMonitor } from '../access/session-monitor.ts';
 import type { Context } from '../graphql/builder.ts';
-import type { Caller, RequestContext } from '../server/http/caller.ts';
+import type { Caller, OperationContext, OperationSession } from '../server/graphql/operation-context.ts';
 import type { App } from './app.ts';
 import { InvalidSettings, type Settings } from './config.ts';
 
-/** `contextOf` throws AccessDenied, KeysUnavailable. Throws InvalidSettings for a key that cannot be read. */
+/** `createContext` throws AccessDenied and KeysUnavailable. Throws InvalidSettings for a public key that cannot be read. */
 export function openContexts(
   settings: Settings,
   app: App,
-): { contextOf: (caller: Caller) => Promise<Context & RequestContext>; close: () => void } {
+): { createContext: (caller: Caller) => Promise<Context & OperationContext>; close: () => void } {
   const access: AccessDependencies = {
     prisma: app.prisma,
     now: app.now,
@@ -23,16 +23,16 @@ export function openContexts(
   };
   const watch = new SessionMonitor(app);
   return {
-    async contextOf({ headers, connectionParams }) {
+    async createContext({ headers, connectionParams }) {
       const session = await openSession(access, readCredentials(headers, connectionParams));
-      return { viewer: session.viewer, scopes: session.scopes, app, session: new HeldSession(session, watch) };
+      return { viewer: session.viewer, scopes: session.scopes, app, session: new CallerSession(session, watch) };
     },
     close: () => watch.close(),
   };
 }
 
-/** What of it is asked by some operations only is worked out for those. */
-class HeldSession implements NonNullable<RequestContext['session']> {
+/** The getters work out what only few operations read. */
+class CallerSession implements OperationSession {
   readonly ownerId: string;
   readonly isLimited: boolean;
   readonly #session: Session;
@@ -58,7 +58,7 @@ class HeldSession implements NonNullable<RequestContext['session']> {
   }
 }
 
-/** Undefined when the settings name no keys. */
+/** Undefined if the settings name no keys. */
 function jwtVerifier(settings: Settings): VerifyJwt | undefined {
   const { JWKS_URL, JWT_PUBLIC_KEY, JWT_ISSUER: issuer = '', JWT_AUDIENCE: audience = '' } = settings;
   if (JWKS_URL !== undefined) return createJwtVerifier({ keys: { jwksUrl: new URL(JWKS_URL) }, issuer, audience });

@@ -99,7 +99,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     );
     const followers = () => {
       const { jobEvents, jobChanged } = events.followers;
-      return { jobEvents: jobEvents + server.open().listeners, jobChanged };
+      return { jobEvents: jobEvents + server.open().subscribers, jobChanged };
     };
     metrics.read({ prisma, now, log, followers, open: server.open });
     const { url } = await server.listen();

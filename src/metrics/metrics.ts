@@ -8,7 +8,7 @@ import { endpoints, isEndpointId } from '../fal/endpoints.ts';
 import { type CallMetrics, callNames, callOutcomes } from '../fal/http/metrics-hooks.ts';
 import type { StepSeen } from '../job/runner/worker.ts';
 import { unfinished } from '../job/state.ts';
-import { limitNames, type ServerSeen } from '../server/http/metrics-hooks.ts';
+import { limitNames, type ServerMetrics } from '../server/http/metrics-hooks.ts';
 import { cachedRead } from './cached-read.ts';
 import { countJobs, sumLedger } from './database-counts.ts';
 import { processRegistry } from './process-metrics.ts';
@@ -29,7 +29,7 @@ export type Metrics = {
   onStep: (seen: StepSeen) => void;
   onCall: (seen: CallMetrics) => void;
   onHanded: (lagMs: number) => void;
-  server: ServerSeen;
+  server: ServerMetrics;
   /** Counts what is open at a scrape, and what the database holds. To be called once. */
   read(sources: Sources): void;
   /** The whole of it, as a scraper is answered. */

@@ -1,25 +1,26 @@
-/** Which path is whose, on the one port. */
+/** Sends each request on the one port to the part that serves its path. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import { type GraphiQL, wantsPage } from './graphql/graphiql.ts';
-import type { GraphQLOverHttp } from './graphql/graphql-over-http.ts';
-import { graphqlPath } from './graphql/yoga.ts';
+import { type GraphiQL, wantsPage } from './graphiql/page.ts';
+import type { OperationOutcome } from './graphql/operation.ts';
 import type { Cors } from './http/cors.ts';
-import { answerFile, type ServeFile } from './http/files.ts';
+import { type ServeFile, sendFile } from './http/files.ts';
+import type { GraphQLOverHttp } from './http/graphql-over-http.ts';
 import { type Header, setHeaders } from './http/headers.ts';
-import { answerAlive, answerReady, type Checks } from './http/health.ts';
-import { answerError, foreseenOf, HttpError } from './http/http-error.ts';
-import { answerMetrics, type Exposed } from './http/metrics.ts';
-import { routeOf, type ServerSeen } from './http/metrics-hooks.ts';
+import { type Checks, sendHealth, sendReadiness } from './http/health.ts';
+import { HttpError, sendError, toHttpError } from './http/http-error.ts';
+import { type MetricsEndpoint, sendMetrics } from './http/metrics.ts';
+import { routeOf, type ServerMetrics } from './http/metrics-hooks.ts';
 import { isCrossSite } from './http/origin.ts';
 import type { RequestLog } from './http/request-log.ts';
-import { answerWebhook, type ReceiveWebhook } from './http/webhooks.ts';
+import { type ReceiveWebhook, sendToReceiver } from './http/webhooks.ts';
+import { graphqlPath } from './http/yoga.ts';
 import type { Allowances } from './limits/allowances.ts';
 import type { Limits } from './limits/limits.ts';
 
 export class Router {
   readonly #parts: RouterParts;
-  /** A client sends the same again and again, and to read a URL costs. */
+  /** Clients send the same host and target again and again, and parsing a URL is slow. */
   #lastHost: string | undefined;
   #lastUrl: { host: string | undefined; target: string | undefined; url: URL } | undefined;
 
@@ -27,56 +28,56 @@ export class Router {
     this.#parts = parts;
   }
 
-  /** Answers in any case, and never throws. */
+  /** Always answers, and never rejects. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { log, requestLog } = this.#parts;
     const path = pathOf(request);
     const shown = withoutToken(path);
-    const line = requestLog.watch(response, shown);
-    this.#watch(path, request, response);
-    // GraphQL's are written by itself, with the rest of its answer.
+    const onOutcome = requestLog.watch(response, shown);
+    this.#measure(path, request, response);
+    // GraphQL sets them itself, together with the other headers of its answer.
     if (path !== graphqlPath || request.method !== 'POST') setHeaders(response, this.#parts.headers);
     try {
-      await this.#route(path, request, response, line);
+      await this.#route(path, request, response, onOutcome);
     } catch (error) {
       if (response.destroyed || response.headersSent) {
-        // Either the client left, or the answer broke off: then so does the connection, for the client to notice.
+        // Either the client has left, or the answer broke off: cutting the connection lets the client notice.
         if (!response.destroyed) log.error({ err: error, path: shown }, 'an answer broke off');
         response.destroy();
         return;
       }
       setHeaders(response, this.#parts.headers);
-      const foreseen = foreseenOf(error);
-      if (foreseen === undefined) log.error({ err: error, path: shown }, 'unforeseen error');
-      else if (foreseen !== error) log.warn({ err: error, path: shown }, foreseen.message);
-      if (foreseen?.status === 413) this.#parts.seen.onRefused('request_bytes');
-      await answerError(response, foreseen ?? unforeseen()).catch((unsent: unknown) => {
-        log.error({ err: unsent, path: shown }, 'a refusal could not be sent');
+      const expected = toHttpError(error);
+      if (expected === undefined) log.error({ err: error, path: shown }, 'unexpected error');
+      else if (expected !== error) log.warn({ err: error, path: shown }, expected.message);
+      if (expected?.status === 413) this.#parts.metrics.onRefused('request_bytes');
+      await sendError(response, expected ?? unexpected()).catch((unsent: unknown) => {
+        log.error({ err: unsent, path: shown }, 'an error could not be sent');
         response.destroy();
       });
     }
   }
 
-  /** For both the requests and the WebSockets of GraphQL, before anybody is asked who they are. Throws HttpError. */
+  /** Checks a GraphQL request or WebSocket before its caller is authenticated. Throws HttpError. */
   async assertAllowed(request: IncomingMessage): Promise<void> {
-    if (!this.#parts.hasApi) throw new HttpError(404, 'NOT_FOUND', 'This process works jobs, and serves nothing else.');
-    await this.#assertWelcome(request);
+    if (!this.#parts.hasApi) throw noApi();
+    await this.#assertAddressAndSite(request);
   }
 
-  /** Their address may ask, and no other site's page does. */
-  async #assertWelcome(request: IncomingMessage): Promise<void> {
+  /** The address is within its limit, and the request does not come from a page of another site. */
+  async #assertAddressAndSite(request: IncomingMessage): Promise<void> {
     const { allowances, addressOf } = this.#parts;
     const address = addressOf(request);
     if (address !== undefined) await allowances.request(address);
     this.#assertOwnSite(request);
   }
 
-  /** Tells of the request when its answer is sent or the client has left. */
-  #watch(path: string, { method = '' }: IncomingMessage, response: ServerResponse): void {
+  /** Reports the request to the metrics when its answer is sent or the client has left. */
+  #measure(path: string, { method = '' }: IncomingMessage, response: ServerResponse): void {
     const startedAt = performance.now();
     response.on('close', () => {
       const isStream = String(response.getHeader('content-type')).startsWith('text/event-stream');
-      this.#parts.seen.onRequest({
+      this.#parts.metrics.onRequest({
         route: routeOf(path, isStream),
         method,
         status: response.statusCode,
@@ -113,17 +114,18 @@ export class Router {
     path: string,
     request: IncomingMessage,
     response: ServerResponse,
-    line: ReturnType<RequestLog['watch']>,
+    onOutcome: (outcome: OperationOutcome) => void,
   ): Promise<void> {
-    const { graphql, graphiql, cors, health, metrics, serveFile, receiveWebhook, limits, isReady, log } = this.#parts;
+    const { graphql, graphiql, cors, health, metricsEndpoint, serveFile, receiveWebhook, limits, isReady, log } =
+      this.#parts;
     const isRead = request.method === 'GET' || request.method === 'HEAD';
-    if (path === '/health' && isRead) return answerAlive(response);
-    if (path === '/ready' && isRead) return answerReady(response, health, !isReady(), log);
-    if (path === '/metrics' && isRead && metrics) {
-      await this.#assertWelcome(request);
-      return answerMetrics(request, response, metrics);
+    if (path === '/health' && isRead) return sendHealth(response);
+    if (path === '/ready' && isRead) return sendReadiness(response, health, !isReady(), log);
+    if (path === '/metrics' && isRead && metricsEndpoint) {
+      await this.#assertAddressAndSite(request);
+      return sendMetrics(request, response, metricsEndpoint);
     }
-    if (!this.#parts.hasApi) throw new HttpError(404, 'NOT_FOUND', 'This process works jobs, and serves nothing else.');
+    if (!this.#parts.hasApi) throw noApi();
     if (path === graphqlPath && wantsPage(request)) {
       if (graphiql === undefined) throw new HttpError(404, 'NOT_FOUND', 'There is no GraphiQL here: GRAPHIQL is off.');
       return graphiql.answer(request, response);
@@ -131,12 +133,12 @@ export class Router {
     if (path === graphqlPath) {
       if (cors.prepare(request, response)) return undefined;
       await this.assertAllowed(request);
-      return graphql.answer(request, response, this.#urlOf(request), line);
+      return graphql.answer(request, response, this.#urlOf(request), onOutcome);
     }
     if (path.startsWith('/files/') && serveFile && cors.prepare(request, response)) return undefined;
-    if (path.startsWith('/files/') && serveFile) return answerFile(request, response, urlOf(request), serveFile);
+    if (path.startsWith('/files/') && serveFile) return sendFile(request, response, urlOf(request), serveFile);
     if (path.startsWith('/webhooks/') && receiveWebhook) {
-      return answerWebhook(request, response, path, receiveWebhook, limits);
+      return sendToReceiver(request, response, path, receiveWebhook, limits);
     }
     if (path === '/' && wantsPage(request) && graphiql) {
       response.writeHead(302, { location: graphqlPath }).end();
@@ -148,31 +150,31 @@ export class Router {
 
 export type RouterParts = {
   graphql: GraphQLOverHttp;
-  /** Undefined when there is none. */
+  /** Undefined if GRAPHIQL is off. */
   graphiql: GraphiQL | undefined;
   cors: Cors;
   allowances: Allowances;
-  /** Whose requests count; undefined when nobody's do. */
+  /** The client's address; undefined if addresses are not limited. */
   addressOf: (request: IncomingMessage) => string | undefined;
   health: Checks;
   /** Undefined when nobody may scrape it. */
-  metrics: Exposed | undefined;
-  seen: ServerSeen;
+  metricsEndpoint: MetricsEndpoint | undefined;
+  metrics: ServerMetrics;
   serveFile: ServeFile | undefined;
   receiveWebhook: ReceiveWebhook | undefined;
   limits: Limits;
-  /** Whether there is more than /health and /ready. */
+  /** False serves /health, /ready and /metrics only. */
   hasApi: boolean;
   isOwnHost: (host: string | undefined) => boolean;
-  /** Not while the server closes, or is about to. */
+  /** False while the server drains or closes. */
   isReady: () => boolean;
   log: Logger;
   requestLog: RequestLog;
-  /** Of every answer, unless it has its own. */
+  /** Of every answer, unless it sets its own. */
   headers: readonly Header[];
 };
 
-/** For the log: whoever reads it is not to have the token of a webhook's URL. */
+/** For the log, whose readers must not get the token of a webhook's URL. */
 const withoutToken = (path: string) =>
   path.startsWith('/webhooks/') ? path.replace(/^(\/webhooks\/[^/]*\/).*/, '$1…') : path;
 
@@ -184,4 +186,7 @@ function urlOf(request: IncomingMessage): URL {
   throw new HttpError(400, 'BAD_REQUEST', 'The request target or the Host header is malformed.');
 }
 
-const unforeseen = () => new HttpError(500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.');
+const noApi = () =>
+  new HttpError(404, 'NOT_FOUND', 'This process runs jobs only. The API is served by another process.');
+
+const unexpected = () => new HttpError(500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.');

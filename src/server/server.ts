@@ -1,4 +1,4 @@
-/** The one port: GraphQL over HTTP, server-sent events and WebSocket, GraphiQL, files, health. */
+/** The one port: GraphQL over HTTP, server-sent events and WebSocket; GraphiQL, files, webhooks, metrics and health. */
 import { once, setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,24 +8,24 @@ import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
 import { isLoopbackHost } from '../runtime/loopback.ts';
 import { SharedSubscriptions } from './fanout/shared-subscriptions.ts';
-import { Queries } from './graphql/execution/queries.ts';
-import { GraphiQL } from './graphql/graphiql.ts';
-import { GraphQLOverHttp } from './graphql/graphql-over-http.ts';
-import { maskErrorsInto } from './graphql/mask.ts';
-import { PlainOperations } from './graphql/plain.ts';
-import { SharedStreams } from './graphql/shared-stream.ts';
-import { createYogaServer, openDocuments } from './graphql/yoga.ts';
-import type { ContextOf } from './http/caller.ts';
+import { GraphiQL } from './graphiql/page.ts';
+import { Documents } from './graphql/documents.ts';
+import { createExecutor } from './graphql/executor/executor.ts';
+import { createMaskError } from './graphql/mask.ts';
+import { Operations } from './graphql/operation.ts';
+import type { CreateContext } from './graphql/operation-context.ts';
 import { closeHttpServer, createHttpServer } from './http/connections.ts';
 import { Cors } from './http/cors.ts';
 import type { ServeFile } from './http/files.ts';
+import { GraphQLOverHttp } from './http/graphql-over-http.ts';
 import { securityHeaders } from './http/headers.ts';
 import type { Checks } from './http/health.ts';
-import type { Exposed } from './http/metrics.ts';
-import { type ServerSeen, unseen } from './http/metrics-hooks.ts';
+import type { MetricsEndpoint } from './http/metrics.ts';
+import { noMetrics, type ServerMetrics } from './http/metrics-hooks.ts';
 import { isOwnHost } from './http/origin.ts';
 import { RequestLog } from './http/request-log.ts';
 import type { ReceiveWebhook } from './http/webhooks.ts';
+import { createYogaServer } from './http/yoga.ts';
 import { Allowances, addressOf } from './limits/allowances.ts';
 import { defaultLimits, type Limits } from './limits/limits.ts';
 import { inMemory, type RateStore } from './limits/rate-store.ts';
@@ -36,41 +36,41 @@ import { Sockets } from './websocket/sockets.ts';
 
 export type ServerOptions = {
   schema: GraphQLSchema;
-  context: ContextOf;
+  createContext: CreateContext;
   host: string;
-  /** 0 takes any free one. */
+  /** 0 takes any free port. */
   port: number;
-  /** Where clients reach the server when that is not `host` and `port`: its name is then one of ours. */
+  /** Where clients reach the server, if that is not `host` and `port`. Requests for its host name are then accepted. */
   publicUrl?: URL;
   log: Logger;
-  /** What it cannot work without. */
+  /** The parts that /ready asks. */
   health: Checks;
-  /** Answers /metrics. Default: nobody. */
-  metrics?: Exposed | undefined;
-  /** Hears of its requests. */
-  seen?: ServerSeen;
-  /** For files that are being received; of this server alone, emptied when it starts. */
+  /** Serves /metrics. Default: 404. */
+  metricsEndpoint?: MetricsEndpoint | undefined;
+  /** Called for each request and each refusal. */
+  metrics?: ServerMetrics;
+  /** Where files are received. The folder belongs to this server and is emptied when it starts. */
   uploadsFolder: string;
   /** Whether no other process uses that folder. Default: true. */
   isAlone?: boolean;
-  /** Answers /files/*. */
+  /** Serves /files/*. Default: 404. */
   serveFile?: ServeFile;
-  /** Answers /webhooks/*. */
+  /** Serves /webhooks/*. Default: 404. */
   receiveWebhook?: ReceiveWebhook;
   limits?: Partial<Limits>;
-  /** Where the minutes of the limits are counted. Default: in this process. */
+  /** Counts the limits per minute. Default: in this process. */
   rateStore?: RateStore;
-  /** How many proxies stand before this server, so that an address can be told; undefined counts no addresses. */
+  /** How many proxies stand in front of this server, for the caller's address. Undefined: addresses are not limited. */
   trustedProxies?: number;
   /** Other sites whose pages may use this server, as in `https://app.example.com`. Default: none. */
   corsOrigins?: readonly string[];
-  /** Whether it serves more than /health and /ready. Default: true. */
+  /** False serves /health, /ready and /metrics only. Default: true. */
   hasApi?: boolean;
   /** Default: true. */
   hasGraphiQL?: boolean;
-  /** Whether callers need a key. Default: false. */
-  asksWho?: boolean;
-  /** Whether everybody may ask what the schema holds; else only a session that may. Default: true. */
+  /** Whether callers need a key or a token. Default: false. */
+  needsAccess?: boolean;
+  /** Whether everybody may introspect the schema; otherwise only sessions with `mayIntrospect`. Default: true. */
   hasIntrospection?: boolean;
 };
 
@@ -78,125 +78,133 @@ export type Server = {
   listen(): Promise<{ url: string }>;
   /** As in `http://127.0.0.1:4000`. Only after `listen`. */
   url(): string;
-  /** How many clients hold it open now. */
-  open(): { sockets: number; streams: number; listeners: number };
-  /** From then on /ready says 503, and all else is as before: resolves after so long. */
+  /** What clients hold open now; `subscribers` are those of shared subscriptions. */
+  open(): { sockets: number; streams: number; subscribers: number };
+  /** From now on /ready answers 503, and everything else works as before. Resolves after `ms`. */
   drain(ms: number): Promise<void>;
   /**
-   * Takes no more, tells subscribers to reconnect, lets requests finish for `graceMs` and cuts the rest. Running it
-   * again waits for the first.
+   * Accepts nothing more, tells subscribers to reconnect, lets requests finish for `graceMs` and cuts the rest. A second
+   * call waits for the first.
    */
   close(graceMs: number): Promise<void>;
 };
 
 export function createServer(options: ServerOptions): Server {
-  const { log, host, context, health, metrics, seen = unseen, serveFile, receiveWebhook, uploadsFolder } = options;
-  const { onRefused } = seen;
+  const { schema, createContext, log, metrics = noMetrics, hasIntrospection = true } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const stop = new AbortController();
-  let isDraining = false;
-  const closing = stop.signal;
-  // One listener for each stream: as many as there are, and no leak.
+  const state = { isReady: true, closing: new AbortController() };
+  const closing = state.closing.signal;
+  // Each event stream adds a listener: as many as there are streams are no leak.
   setMaxListeners(0, closing);
-  const hasIntrospection = options.hasIntrospection ?? true;
-  const maskError = maskErrorsInto(log, { hasHints: hasIntrospection });
+
+  const maskError = createMaskError(log, { hasHints: hasIntrospection });
   const requestLog = new RequestLog(log);
-  const documents = openDocuments();
-  const queries = new Queries(options.schema);
-  const yoga = createYogaServer({
+  const allowances = new Allowances(limits, options.rateStore ?? inMemory, log, metrics);
+  const documents = new Documents(schema, limits, { hasIntrospection });
+  const execute = createExecutor(schema);
+  const sharedSubscriptions = new SharedSubscriptions();
+  const operations = new Operations({
+    schema,
     documents,
-    queries,
-    schema: options.schema,
+    execute,
+    createContext,
     limits,
+    allowances,
+    sharedSubscriptions,
     maskError,
-    requestLog,
-    hasIntrospection,
   });
-  const ownNames = [host, ...(options.publicUrl ? [options.publicUrl.hostname] : [])];
-  const graphiql =
-    options.hasGraphiQL === false
-      ? undefined
-      : new GraphiQL(() => options.publicUrl?.origin ?? url(), { asksWho: options.asksWho ?? false });
-  const store = options.rateStore ?? inMemory;
-  const allowances = new Allowances(limits, store, log, onRefused);
-  const cors = new Cors(options.corsOrigins ?? []);
+
   const headers = securityHeaders(options.publicUrl?.protocol === 'https:');
-  const broadcasts = new SharedSubscriptions();
-  const plain = new PlainOperations({ yoga, documents, queries, limits, maskError });
+  const yoga = createYogaServer({ schema, maskError });
+  const { uploadsFolder } = options;
   const graphql = new GraphQLOverHttp({
     yoga,
-    context,
+    operations,
     limits,
+    allowances,
+    maskError,
     uploadsFolder,
     closing,
-    allowances,
-    requestLog,
-    plain,
-    shared: new SharedStreams({ yoga, documents, broadcasts, limits, maskError }),
     headers,
   });
-  const protocol = createProtocol({ yoga, context, limits, maskError, requestLog, allowances, broadcasts, onRefused });
-  const routes = new Router({
+  const graphiql = graphiqlOf(options, () => url());
+  const router = new Router({
+    ...routesOf(options),
     graphql,
     graphiql,
-    cors,
     allowances,
-    addressOf: (request) =>
-      options.trustedProxies === undefined ? undefined : addressOf(request, options.trustedProxies),
     headers,
-    health,
-    metrics,
-    seen,
-    serveFile,
-    receiveWebhook,
     limits,
-    hasApi: options.hasApi ?? true,
-    isOwnHost: (name) => !isLoopbackHost(host) || isOwnHost(name, ownNames),
-    isReady: () => !isDraining,
+    isReady: () => state.isReady,
     log,
+    metrics,
     requestLog,
   });
+  const protocol = createProtocol({ operations, createContext, limits, allowances, maskError, requestLog, metrics });
   const sockets = new Sockets({
     protocol,
     limits,
     log,
-    assertAllowed: async (request) => await routes.assertAllowed(request),
-    onRefused,
+    metrics,
+    assertAllowed: (request) => router.assertAllowed(request),
   });
-  const http = createHttpServer(limits, closing, (request, response) => void routes.serve(request, response));
+  const http = createHttpServer(limits, closing, (request, response) => void router.serve(request, response));
   http.on('upgrade', (request: IncomingMessage, connection: Duplex, head: Buffer) => {
     void sockets.accept(request, connection, head);
   });
 
-  // Asked for once for each picture of a page, and asking the socket is a system call.
-  let known: string | undefined;
-  const url = () => (known ??= urlOf(http.address() as AddressInfo));
+  // Read once for each picture of a page, and each read of the address is a system call.
+  let knownUrl: string | undefined;
+  const url = () => (knownUrl ??= urlOf(http.address() as AddressInfo));
 
   async function close(graceMs: number): Promise<void> {
-    isDraining = true;
-    stop.abort();
+    state.isReady = false;
+    state.closing.abort();
     sockets.close(graceMs);
     await closeHttpServer(http, graceMs);
-  }
-
-  async function drain(ms: number): Promise<void> {
-    isDraining = true;
-    if (ms > 0) await wait(ms);
   }
 
   let closed: Promise<void> | undefined;
   return {
     async listen() {
       await openUploadsFolder(uploadsFolder, options.isAlone ?? true);
-      http.listen(options.port, host);
-      // Rejects with the error instead when the port is taken.
+      http.listen(options.port, options.host);
+      // Rejects if the port is taken.
       await once(http, 'listening');
       return { url: url() };
     },
     url,
-    open: () => ({ sockets: sockets.size, streams: graphql.streams, listeners: broadcasts.listeners }),
-    drain,
+    open: () => ({
+      sockets: sockets.size,
+      streams: graphql.streams,
+      subscribers: sharedSubscriptions.subscribers,
+    }),
+    async drain(ms) {
+      state.isReady = false;
+      if (ms > 0) await wait(ms);
+    },
     close: (graceMs) => (closed ??= close(graceMs)),
+  };
+}
+
+function graphiqlOf({ hasGraphiQL = true, publicUrl, needsAccess = false }: ServerOptions, url: () => string) {
+  return hasGraphiQL ? new GraphiQL(() => publicUrl?.origin ?? url(), { needsAccess }) : undefined;
+}
+
+/** The routes that the options name, and who may use them. */
+function routesOf(options: ServerOptions) {
+  const { host, publicUrl, trustedProxies, health, metricsEndpoint, serveFile, receiveWebhook } = options;
+  const ownNames = [host, ...(publicUrl ? [publicUrl.hostname] : [])];
+  return {
+    health,
+    metricsEndpoint,
+    serveFile,
+    receiveWebhook,
+    hasApi: options.hasApi ?? true,
+    cors: new Cors(options.corsOrigins ?? []),
+    isOwnHost: (name: string | undefined) => !isLoopbackHost(host) || isOwnHost(name, ownNames),
+    addressOf: (request: IncomingMessage) =>
+      trustedProxies === undefined ? undefined : addressOf(request, trustedProxies),
   };
 }
 

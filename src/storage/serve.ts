@@ -9,9 +9,9 @@ import { contentTypes, parseRendition, type Rendition } from './rendition.ts';
 import { renditionKey } from './renditions.ts';
 import { expiresAt, type SignedUrls } from './signed-urls.ts';
 
-export type FileRequest = { method?: string | undefined; url: URL; headers: IncomingHttpHeaders };
+export type FileRequest = { method: string | undefined; url: URL; headers: IncomingHttpHeaders };
 
-/** Whoever takes it reads the stream to its end or destroys it. A HEAD request's has none. */
+/** The receiver reads the stream to its end or destroys it. */
 export type FileResponse = {
   status: number;
   headers: Record<string, string | number>;

@@ -26,5 +26,5 @@ test('each is answered, or told that it is gone; none is an error of ours', asyn
     for (const { errors = [] } of answers) for (const { extensions } of errors) told.add(String(extensions?.['code']));
   }
   expect([...told].filter((code) => code !== 'NOT_FOUND')).toEqual([]);
-  expect(likeness.logged.filter((line) => line.includes('unforeseen'))).toEqual([]);
+  expect(likeness.logged.filter((line) => line.includes('unexpected error'))).toEqual([]);
 });

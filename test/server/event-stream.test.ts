@@ -1,4 +1,4 @@
-/** Server-sent events of one job for many: answered together they are what each would be sent alone. */
+/** Server-sent events of one job for many clients: sharing a subscription, each gets what it would get alone. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
@@ -47,13 +47,16 @@ async function tell(job: Job, ...events: NewEvent[]): Promise<void> {
   app.events.nudge(await app.prisma.job.findUniqueOrThrow({ where: { id: job.id } }));
 }
 
-/** A stream as it comes, and whether it has ended. The first of a document is answered by itself: nobody has sent it before. */
-async function open(key: string, variables: object, document = query) {
+/** A client that accepts more than event streams is answered by Yoga, and shares its subscription with nobody. */
+const alone = 'text/event-stream, application/json;q=0.1';
+
+/** A stream as it arrives, and whether it has ended. */
+async function open(key: string, variables: object, document = query, accept = 'text/event-stream') {
   const leave = new AbortController();
   onTestFinished(() => leave.abort());
   const response = await fetch(`${likeness.url}/graphql`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${key}`, accept: 'text/event-stream', 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${key}`, accept, 'content-type': 'application/json' },
     body: JSON.stringify({ query: document, variables }),
     signal: leave.signal,
   });
@@ -97,30 +100,30 @@ async function live(): Promise<[streams: number, subscriptions: number]> {
   return [read('likeness_event_streams'), read('likeness_subscribers{subscription="jobEvents"}')];
 }
 
-test('together or alone: the same head, events, error and end', async () => {
+test('shared or alone: the same head, events, error and end', async () => {
   const { apiKey: _apiKey, key, job, jobId } = await owner();
-  const alone = await open(key, { jobId });
-  const together = [await open(key, { jobId }), await open(key, { jobId })];
-  const streams = [alone, ...together];
   const counted = countCalls('JobLogged', 'message');
+  const own = await open(key, { jobId }, query, alone);
+  const together = [await open(key, { jobId }), await open(key, { jobId })];
+  const streams = [own, ...together];
   await tell(job, line('ünïcödé €, 漢字, \u{1f600}, "quoted"'), { type: 'STARTED', payload: {} });
   // What has no position cannot be read.
   await tell(job, { type: 'QUEUE_MOVED', payload: {} as never }, { type: 'CANCELLED', payload: {} });
   await vi.waitFor(() => expect(streams.map(({ isOver }) => isOver)).toEqual([true, true, true]), 10_000);
-  expect(alone.text).toMatch(/event: next\ndata: \{"data":\{"jobEvents":\{"sequence":1,.*漢字.*\}\}\}\n\n/);
-  expect(alone.text).toContain('"errors":[{"message":"Unexpected error."');
-  expect(alone.text).toMatch(/\n\nevent: complete\ndata:\n\n$/);
-  // Once for the one that is alone, and once for the others.
+  expect(own.text).toMatch(/event: next\ndata: \{"data":\{"jobEvents":\{"sequence":1,.*漢字.*\}\}\}\n\n/);
+  expect(own.text).toContain('"errors":[{"message":"Unexpected error."');
+  expect(own.text).toMatch(/\n\nevent: complete\ndata:\n\n$/);
+  // Once for the stream of its own, and once for the shared subscription.
   expect(counted()).toBe(2);
   for (const { text, status, headers } of together) {
     expect(text).toMatch(/^:\n\nevent: next\n/);
-    expect(eventsIn(text)).toEqual(eventsIn(alone.text));
-    expect([status, told(headers)]).toEqual([alone.status, told(alone.headers)]);
+    expect(eventsIn(text)).toEqual(eventsIn(own.text));
+    expect([status, told(headers)]).toEqual([own.status, told(own.headers)]);
   }
   expect(await live()).toEqual([0, 0]);
 });
 
-test('together or alone: the same refusals', async () => {
+test('shared or alone: the same refusals', async () => {
   const ada = await owner();
   const bob = await owner();
   const events = (below: string) => `job { events(first: 100) { edges { node { ${below} } } } }`;
@@ -131,7 +134,7 @@ test('together or alone: the same refusals', async () => {
     [{ jobId: bob.jobId, after: 1.5 }, query, 'BAD_USER_INPUT'],
     [{ jobId: bob.jobId }, costly, 'DOCUMENT_TOO_COSTLY'],
   ] as const) {
-    const answers = [await open(bob.key, variables, document), await open(bob.key, variables, document)];
+    const answers = [await open(bob.key, variables, document, alone), await open(bob.key, variables, document)];
     await vi.waitFor(() => answers.forEach(({ isOver }) => expect(isOver).toBe(true)), 5_000);
     const [first, second] = answers.map(({ status, text }) => [status, text]);
     expect(first?.[1]).toContain(`"code":"${code}"`);

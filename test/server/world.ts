@@ -163,7 +163,7 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
 
   const allOptions: ServerOptions = {
     schema,
-    context: ({ transport }) => ({ caller: transport }),
+    createContext: ({ transport }) => ({ caller: transport }),
     host: '127.0.0.1',
     port: 0,
     log,

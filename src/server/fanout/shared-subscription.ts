@@ -1,73 +1,80 @@
 /**
- * The events of one log, answered once for all listeners that ask the same of it: each event is executed and written as
- * JSON once, and whoever has everything before it is sent the same bytes. It goes as fast as its fastest listener takes
- * them, and no faster. Whoever is behind is sent what is still kept here, and goes alone when that does not reach back far
- * enough: nobody waits for a slow one, and nothing piles up for it.
+ * One event log followed for all subscribers that ask the same of it. Each event is executed and written as JSON once, and
+ * every subscriber that is up to date gets the same payload. The log is read at the pace of the fastest subscriber. A
+ * slower one gets the payloads that are still buffered, and reads the log on its own when it is further behind: nobody
+ * waits for it, and nothing piles up for it.
  */
+import type { EventLog, NumberedEvent } from './event-log.ts';
+import type { Payload } from './frame-writer.ts';
+import type { Subscriber, SubscriberSource } from './subscriber.ts';
 
-import type { Answer, Log } from './log.ts';
-import type { Heard, Subscriber } from './subscriber.ts';
+/** For subscribers that are behind. */
+const bufferLimit = { events: 64, bytes: 262_144 };
+/** The events of one tick are written together, up to this much at a time. */
+const batchLimit = { events: 32, bytes: 16_384 };
 
-/** For those behind. */
-const mostKept = { events: 64, bytes: 262_144 };
-/** What comes in one tick is sent in one piece, up to so much. */
-const mostUnsent = { events: 32, bytes: 16_384 };
-
-export class SharedSubscription implements Heard {
-  readonly #log: Log;
-  readonly #onOver: () => void;
-  readonly #listeners = new Set<Subscriber>();
-  /** The newest answers, without a gap; the last of them is to event number `#head`. */
-  #kept: string[] = [];
-  #keptBytes = 0;
+export class SharedSubscription implements SubscriberSource {
+  readonly #log: EventLog;
+  readonly #onEnd: () => void;
+  readonly #subscribers = new Set<Subscriber>();
+  /** The newest payloads without a gap; the last of them belongs to event number `#head`. */
+  #buffer: Payload[] = [];
+  #bufferBytes = 0;
   #head: number;
   #unsent = { events: 0, bytes: 0 };
   #isRunning = false;
   #isOver = false;
-  #goOn: (() => void) | undefined;
-  readonly answer: Answer;
+  #resume: (() => void) | undefined;
+  readonly payloadOf: (event: NumberedEvent) => Promise<Payload> | Payload;
 
-  /** Begins behind event number `place`. `onOver` is called once: at the end of the log, or when the last has left. */
-  constructor(log: Log, place: number, answer: Answer, onOver: () => void) {
+  /** Starts after event number `after`. `onEnd` is called once: at the end of the log, or when the last subscriber left. */
+  constructor(
+    log: EventLog,
+    after: number,
+    payloadOf: (event: NumberedEvent) => Promise<Payload> | Payload,
+    onEnd: () => void,
+  ) {
     this.#log = log;
-    this.#head = place;
-    this.answer = answer;
-    this.#onOver = onOver;
+    this.#head = after;
+    this.payloadOf = payloadOf;
+    this.#onEnd = onEnd;
   }
 
-  get listeners(): number {
-    return this.#listeners.size;
+  get subscribers(): number {
+    return this.#subscribers.size;
   }
 
-  add(listener: Subscriber): void {
-    this.#listeners.add(listener);
+  add(subscriber: Subscriber): void {
+    this.#subscribers.add(subscriber);
     if (!this.#isRunning) void this.#run();
-    this.serve(listener);
+    this.serve(subscriber);
   }
 
-  delete(listener: Subscriber): void {
-    if (!this.#listeners.delete(listener)) return;
-    if (this.#listeners.size === 0) this.#over();
-    // It may have been the one whose pace this was.
-    else this.#goOn?.();
+  delete(subscriber: Subscriber): void {
+    if (!this.#subscribers.delete(subscriber)) return;
+    if (this.#subscribers.size === 0) this.#end();
+    // The subscriber that left may be the one that the log was waiting for.
+    else this.#resume?.();
   }
 
-  logFrom(place: number): Log {
-    return this.#log.from(place);
+  logFrom(after: number): EventLog {
+    return this.#log.from(after);
   }
 
-  reaches(place: number): boolean {
-    return place >= this.#head - this.#kept.length;
+  reaches(position: number): boolean {
+    return position >= this.#head - this.#buffer.length;
   }
 
-  serve(listener: Subscriber): void {
-    if (!listener.isReady) return;
-    const behind = this.#head - listener.place;
-    if (behind > this.#kept.length) return listener.goAlone();
-    if (behind > 0) listener.send(behind === this.#kept.length ? this.#kept : this.#kept.slice(-behind), this.#head);
-    if (!listener.isReady) return;
-    if (this.#isOver) listener.end();
-    else this.#goOn?.();
+  serve(subscriber: Subscriber): void {
+    if (!subscriber.isReady) return;
+    const behind = this.#head - subscriber.position;
+    if (behind > this.#buffer.length) return subscriber.readAlone();
+    if (behind > 0) {
+      subscriber.write(behind === this.#buffer.length ? this.#buffer : this.#buffer.slice(-behind), this.#head);
+    }
+    if (!subscriber.isReady) return;
+    if (this.#isOver) subscriber.end();
+    else this.#resume?.();
   }
 
   async #run(): Promise<void> {
@@ -76,57 +83,62 @@ export class SharedSubscription implements Heard {
       for (;;) {
         const next = await this.#log.next();
         if (this.#isOver || next.done === true) break;
-        this.#keep(await this.answer(next.value), next.value.sequence);
+        this.#add(await this.payloadOf(next.value), next.value.sequence);
         if (!this.#isAnyReady()) {
           await new Promise<void>((resolve) => {
-            this.#goOn = resolve;
+            this.#resume = resolve;
           });
-          this.#goOn = undefined;
+          this.#resume = undefined;
         }
       }
-      this.#over();
-      this.#send();
+      this.#end();
+      this.#flush();
     } catch (error) {
-      this.#over();
-      for (const listener of this.#listeners) listener.fail(error);
+      this.#end();
+      for (const subscriber of this.#subscribers) subscriber.fail(error);
     }
   }
 
-  #keep(answer: string, sequence: number): void {
-    if (this.#unsent.events >= mostUnsent.events || this.#unsent.bytes + answer.length > mostUnsent.bytes) this.#send();
-    if (this.#unsent.events === 0) process.nextTick(() => this.#send());
+  #add(payload: Payload, sequence: number): void {
+    if (this.#unsent.events >= batchLimit.events || this.#unsent.bytes + payload.length > batchLimit.bytes) {
+      this.#flush();
+    }
+    if (this.#unsent.events === 0) process.nextTick(() => this.#flush());
     this.#unsent.events += 1;
-    this.#unsent.bytes += answer.length;
-    this.#kept.push(answer);
-    this.#keptBytes += answer.length;
+    this.#unsent.bytes += payload.length;
+    this.#buffer.push(payload);
+    this.#bufferBytes += payload.length;
     this.#head = sequence;
-    while (this.#kept.length > 1 && (this.#kept.length > mostKept.events || this.#keptBytes > mostKept.bytes)) {
-      this.#keptBytes -= this.#kept.shift()?.length ?? 0;
+    while (
+      this.#buffer.length > 1 &&
+      (this.#buffer.length > bufferLimit.events || this.#bufferBytes > bufferLimit.bytes)
+    ) {
+      this.#bufferBytes -= this.#buffer.shift()?.length ?? 0;
     }
   }
 
-  #send(): void {
+  #flush(): void {
     this.#unsent = { events: 0, bytes: 0 };
     let isAnyBehind = false;
-    for (const listener of this.#listeners) {
-      this.serve(listener);
-      if (listener.place < this.#head) isAnyBehind = true;
+    for (const subscriber of this.#subscribers) {
+      this.serve(subscriber);
+      if (subscriber.position < this.#head) isAnyBehind = true;
     }
     if (isAnyBehind) return;
-    this.#kept = [];
-    this.#keptBytes = 0;
+    this.#buffer = [];
+    this.#bufferBytes = 0;
   }
 
   #isAnyReady(): boolean {
-    for (const { isReady } of this.#listeners) if (isReady) return true;
+    for (const { isReady } of this.#subscribers) if (isReady) return true;
     return false;
   }
 
-  #over(): void {
+  #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#goOn?.();
+    this.#resume?.();
     void this.#log.return?.();
-    this.#onOver();
+    this.#onEnd();
   }
 }

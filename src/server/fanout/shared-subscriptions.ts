@@ -1,37 +1,42 @@
-/** The broadcasts that are under way, and who listens to which. */
-
-import type { Answer, Log } from './log.ts';
+/** The shared subscriptions that are running, by their keys. */
+import type { EventLog, NumberedEvent } from './event-log.ts';
+import type { FrameWriter, Payload } from './frame-writer.ts';
 import { SharedSubscription } from './shared-subscription.ts';
-import { type FrameWriter, Subscriber } from './subscriber.ts';
+import { Subscriber } from './subscriber.ts';
 
 export class SharedSubscriptions {
-  readonly #open = new Map<string, SharedSubscription>();
+  readonly #running = new Map<string, SharedSubscription>();
 
-  /** How many there are: what leaving clients must bring down again. */
   get size(): number {
-    return this.#open.size;
+    return this.#running.size;
   }
 
-  /** How many listen, to all of them together. */
-  get listeners(): number {
+  /** How many subscribers all of them have together. */
+  get subscribers(): number {
     let count = 0;
-    for (const { listeners } of this.#open.values()) count += listeners;
+    for (const { subscribers } of this.#running.values()) count += subscribers;
     return count;
   }
 
   /**
-   * Listens to the broadcast of that name from behind event number `place`. The first of a name brings its log, and the
-   * way to answer, for all: what has the same name must be answered alike.
+   * Adds a subscriber that starts after event number `after`. The first subscriber of a key starts its shared
+   * subscription, and its `log` and `payloadOf` serve all: equal keys have to mean equal payloads.
    */
-  listen(
-    name: string,
-    place: number,
-    { log, answer, outlet }: { log: Log; answer: Answer; outlet: FrameWriter },
+  join(
+    key: string,
+    after: number,
+    options: {
+      log: EventLog;
+      payloadOf: (event: NumberedEvent) => Promise<Payload> | Payload;
+      frameWriter: FrameWriter;
+    },
   ): Subscriber {
-    const broadcast = this.#open.get(name) ?? new SharedSubscription(log, place, answer, () => this.#open.delete(name));
-    this.#open.set(name, broadcast);
-    const listener = new Subscriber(broadcast, place, outlet);
-    broadcast.add(listener);
-    return listener;
+    const { log, payloadOf, frameWriter } = options;
+    const shared =
+      this.#running.get(key) ?? new SharedSubscription(log, after, payloadOf, () => this.#running.delete(key));
+    this.#running.set(key, shared);
+    const subscriber = new Subscriber(shared, after, frameWriter);
+    shared.add(subscriber);
+    return subscriber;
   }
 }

@@ -1,14 +1,12 @@
 /**
- * Which subscriptions are answered alike. Those of the same authorization key, to the same document, operation and variables are, when
- * the field that they follow is marked for it; variables that are only arguments of that field do not count, since its
- * source says what they came to.
+ * Which subscriptions can share their events. Two do when they follow the same job with the same authorization key,
+ * document, operation and variables, and their field is marked as shared. Variables that are only arguments of that field
+ * do not count: they say what is followed and from where, and the field's own source says what that came to.
  */
 import {
   type DocumentNode,
   type FieldNode,
   type GraphQLSchema,
-  getOperationAST,
-  getVariableValues,
   Kind,
   type OperationDefinitionNode,
   OperationTypeNode,
@@ -16,45 +14,32 @@ import {
 } from 'graphql';
 import { sharedField } from '../../graphql/builder.ts';
 
-export type Operation = {
-  schema: GraphQLSchema;
-  document: DocumentNode;
-  operationName?: string | null | undefined;
-  variableValues?: Record<string, unknown> | null | undefined;
-};
-
-/** Of each document, by operation: the variables that count, or null for one that is not shared. */
-const known = new WeakMap<DocumentNode, Map<string, ReadonlySet<string> | null>>();
+/** The names of the variables that count; null for an operation that cannot be shared. */
+const countedVariables = new WeakMap<OperationDefinitionNode, readonly string[] | null>();
 
 /**
- * What operations that are answered alike have in common, besides what they follow and the authorization key of their callers.
- * Undefined for one that is nobody else's, and for one that will not run for its variables.
+ * The part of the key that comes from the request; the job and the authorization key come on top. Undefined for an operation
+ * that cannot be shared.
  */
-export function sharingKeyOf(operation: Operation, text: string): string | undefined {
-  const counted = countedOf(operation);
+export function sharingKeyOf(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  request: { query: string; variables?: Record<string, unknown> | null | undefined },
+): string | undefined {
+  let counted = countedVariables.get(operation);
+  if (counted === undefined) {
+    const field = sharedFieldOf(operation, schema);
+    counted = field ? variablesBesides(field, document) : null;
+    countedVariables.set(operation, counted);
+  }
   if (counted === null) return undefined;
-  const { schema, document, operationName, variableValues } = operation;
-  const definition = getOperationAST(document, operationName);
-  const given = variableValues ?? {};
-  if (getVariableValues(schema, definition?.variableDefinitions ?? [], given).errors) return undefined;
-  const values = [...counted].filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]);
-  return JSON.stringify([operationName ?? null, values, text]);
+  const variables = request.variables ?? {};
+  const values = counted.filter((name) => Object.hasOwn(variables, name)).map((name) => [name, variables[name]]);
+  return JSON.stringify([operation.name?.value ?? null, values, request.query]);
 }
 
-function countedOf({ schema, document, operationName }: Operation): ReadonlySet<string> | null {
-  const byName = known.get(document) ?? new Map<string, ReadonlySet<string> | null>();
-  known.set(document, byName);
-  const name = operationName ?? '';
-  const before = byName.get(name);
-  if (before !== undefined) return before;
-  const definition = getOperationAST(document, operationName);
-  const field = definition && sharedFieldOf(definition, schema);
-  const counted = field ? variablesBeside(field, document) : null;
-  byName.set(name, counted);
-  return counted;
-}
-
-/** The one field of a subscription, where it stands in the operation itself. */
+/** The field of a subscription that is marked as shared. It has to stand in the operation itself, not in a fragment. */
 function sharedFieldOf({ operation, selectionSet }: OperationDefinitionNode, schema: GraphQLSchema): FieldNode | null {
   const [selection, second] = selectionSet.selections;
   if (operation !== OperationTypeNode.SUBSCRIPTION || second !== undefined || selection?.kind !== Kind.FIELD)
@@ -63,14 +48,14 @@ function sharedFieldOf({ operation, selectionSet }: OperationDefinitionNode, sch
   return field?.extensions[sharedField] === true ? selection : null;
 }
 
-/** The variables that a document uses anywhere but in the arguments of that field, by name. */
-function variablesBeside(field: FieldNode, document: DocumentNode): ReadonlySet<string> {
-  const names: string[] = [];
+/** The names of the variables that the document uses anywhere but in the arguments of `field`, sorted. */
+function variablesBesides(field: FieldNode, document: DocumentNode): readonly string[] {
+  const names = new Set<string>();
   const args = new Set<unknown>(field.arguments);
   visit(document, {
     Argument: (argument) => (args.has(argument) ? false : undefined),
     VariableDefinition: () => false,
-    Variable: ({ name }) => void names.push(name.value),
+    Variable: ({ name }) => void names.add(name.value),
   });
-  return new Set(names.sort());
+  return [...names].sort();
 }

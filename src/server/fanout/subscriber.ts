@@ -1,64 +1,58 @@
 /**
- * One subscriber of a broadcast. It is sent its messages by the broadcast and not by whoever iterates it: as an iterator it
- * only ends, when the log has, when it is left, or with an error.
+ * One subscriber of a shared subscription, which writes the events to it. Whoever iterates a subscriber gets no events: the
+ * iterator only ends, when the log ends or it is returned, or throws.
  */
-import type { Answer, Log } from './log.ts';
+import type { EventLog, NumberedEvent } from './event-log.ts';
+import type { FrameWriter, Payload } from './frame-writer.ts';
 
-/**
- * Sends answers to one client. True when the client's connection took them at once; else the taker is told when it has, and
- * never when it closes.
- */
-export type FrameWriter = { send(answers: readonly string[], taker: { taken(): void }): boolean };
-
-/** What a listener knows of its broadcast. */
-export type Heard = {
-  answer: Answer;
-  /** Another way through the log. */
-  logFrom: (place: number) => Log;
-  /** Whether a listener that has everything up to there need not go alone. */
-  reaches: (place: number) => boolean;
-  /** Sends what there is for it, if it is ready. */
-  serve: (listener: Subscriber) => void;
-  delete: (listener: Subscriber) => void;
+/** What a subscriber needs of its shared subscription. */
+export type SubscriberSource = {
+  payloadOf: (event: NumberedEvent) => Promise<Payload> | Payload;
+  logFrom: (after: number) => EventLog;
+  /** Whether the buffer holds everything after event number `position`. */
+  reaches: (position: number) => boolean;
+  /** Writes what the subscriber does not have yet, if it is ready. */
+  serve: (subscriber: Subscriber) => void;
+  delete: (subscriber: Subscriber) => void;
 };
 
 export class Subscriber implements AsyncIterableIterator<never> {
-  /** It has been sent every event up to that number. */
-  place: number;
-  /** Nothing is under way to it. */
+  /** The number of the last event that was written to it. */
+  position: number;
+  /** Whether its connection has taken everything. */
   isReady = true;
-  readonly #broadcast: Heard;
-  readonly #outlet: FrameWriter;
-  #alone: Log | undefined;
+  readonly #source: SubscriberSource;
+  readonly #frameWriter: FrameWriter;
+  #ownLog: EventLog | undefined;
   #isOver = false;
   #settle: { end: () => void; fail: (error: unknown) => void } | undefined;
-  #error: { is: unknown } | undefined;
+  #failure: { error: unknown } | undefined;
 
-  constructor(broadcast: Heard, place: number, outlet: FrameWriter) {
-    this.#broadcast = broadcast;
-    this.place = place;
-    this.#outlet = outlet;
+  constructor(source: SubscriberSource, after: number, frameWriter: FrameWriter) {
+    this.#source = source;
+    this.position = after;
+    this.#frameWriter = frameWriter;
   }
 
-  /** The answers up to event number `head`. */
-  send(answers: readonly string[], head: number): void {
-    this.place = head;
+  /** Writes the payloads of the events up to number `head`. */
+  write(payloads: readonly Payload[], head: number): void {
+    this.position = head;
     try {
-      this.isReady = this.#outlet.send(answers, this);
+      this.isReady = this.#frameWriter.write(payloads, this);
     } catch (error) {
       this.fail(error);
     }
   }
 
-  /** Its client's connection has taken what it was sent. */
-  taken(): void {
+  /** Its connection has taken what was written. */
+  drained(): void {
     if (this.#isOver) return;
     this.isReady = true;
-    this.#broadcast.serve(this);
+    this.#source.serve(this);
   }
 
-  /** Reads the log on its own, at its own pace, until the broadcast reaches back to its place. */
-  goAlone(): void {
+  /** Reads the log at its own pace until the buffer reaches back to its position. */
+  readAlone(): void {
     this.isReady = false;
     this.#catchUp().catch((error: unknown) => this.fail(error));
   }
@@ -67,14 +61,14 @@ export class Subscriber implements AsyncIterableIterator<never> {
     if (this.#isOver) return;
     this.#isOver = true;
     this.isReady = false;
-    this.#broadcast.delete(this);
-    void this.#alone?.return?.();
+    this.#source.delete(this);
+    void this.#ownLog?.return?.();
     this.#settle?.end();
   }
 
   fail(error: unknown): void {
     if (this.#isOver) return;
-    this.#error = { is: error };
+    this.#failure = { error };
     const settle = this.#settle;
     this.#settle = undefined;
     this.end();
@@ -86,10 +80,10 @@ export class Subscriber implements AsyncIterableIterator<never> {
       await new Promise<void>((resolve, reject) => {
         this.#settle = { end: resolve, fail: reject };
       });
-    } else if (this.#error !== undefined) {
-      const { is } = this.#error;
-      this.#error = undefined;
-      throw is;
+    } else if (this.#failure !== undefined) {
+      const { error } = this.#failure;
+      this.#failure = undefined;
+      throw error;
     }
     return { value: undefined, done: true };
   }
@@ -104,21 +98,21 @@ export class Subscriber implements AsyncIterableIterator<never> {
   }
 
   async #catchUp(): Promise<void> {
-    const log = this.#broadcast.logFrom(this.place);
-    this.#alone = log;
-    while (!this.#broadcast.reaches(this.place)) {
+    const log = this.#source.logFrom(this.position);
+    this.#ownLog = log;
+    while (!this.#source.reaches(this.position)) {
       const next = await log.next();
       if (this.#isOver) return;
       if (next.done === true) return this.end();
-      const answer = await this.#broadcast.answer(next.value);
+      const payload = await this.#source.payloadOf(next.value);
       if (this.#isOver) return;
       await new Promise<void>((resolve) => {
-        if (this.#outlet.send([answer], { taken: resolve })) resolve();
+        if (this.#frameWriter.write([payload], { drained: resolve })) resolve();
       });
-      this.place = next.value.sequence;
+      this.position = next.value.sequence;
     }
-    this.#alone = undefined;
+    this.#ownLog = undefined;
     void log.return?.();
-    this.taken();
+    this.drained();
   }
 }

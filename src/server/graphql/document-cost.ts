@@ -1,4 +1,4 @@
-/** What a document may cost: a field is one, and a list is as many times what is below it as it may have items. */
+/** What an operation may cost: 1 for each field, and a list multiplies the cost below it by the number of items it may have. */
 import {
   type DocumentNode,
   type FieldNode,
@@ -7,89 +7,82 @@ import {
   type GraphQLSchema,
   getArgumentValues,
   getNamedType,
-  getOperationAST,
-  getVariableValues,
   isAbstractType,
   isObjectType,
   Kind,
+  type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
 import { pageSize } from '../../graphql/builder.ts';
 
-export type Asked = {
+export type CostedOperation = {
   schema: GraphQLSchema;
+  /** Valid for the schema. */
   document: DocumentNode;
-  operationName?: string | null | undefined;
-  variableValues?: Record<string, unknown> | null | undefined;
+  operation: OperationDefinitionNode;
+  /** Coerced. */
+  variables: Record<string, unknown>;
 };
 
-type Around = {
+type CostScope = {
   schema: GraphQLSchema;
   fragments: Map<string, FragmentDefinitionNode>;
   variables: Record<string, unknown>;
-  /** Of each fragment, once: fragments that spread fragments twice each would be looked at for ever. */
-  known: Map<string, number>;
+  /** The cost of each fragment, worked out once: fragments that each spread the next one twice would take for ever. */
+  costs: Map<string, number>;
 };
 
-/** Of a valid document. A fragment is counted each time that it is spread. 0 when it will not run for its variables. */
-export function costOf({ schema, document, operationName, variableValues }: Asked): number {
-  const operation = getOperationAST(document, operationName);
-  const root = operation && schema.getRootType(operation.operation);
-  if (!operation || !root) return 0;
-  const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {});
-  if (coerced === undefined) return 0;
+/** A fragment counts each time that it is spread. */
+export function costOf({ schema, document, operation, variables }: CostedOperation): number {
+  const root = schema.getRootType(operation.operation);
+  if (!root) return 0;
   const fragments = new Map(
     document.definitions.flatMap((definition) =>
       definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition] as const] : [],
     ),
   );
-  return costOfSelection(operation.selectionSet, root.name, {
-    schema,
-    fragments,
-    variables: coerced,
-    known: new Map(),
-  });
+  return costOfSelection(operation.selectionSet, root.name, { schema, fragments, variables, costs: new Map() });
 }
 
-function costOfSelection({ selections }: SelectionSetNode, typeName: string, around: Around): number {
+function costOfSelection({ selections }: SelectionSetNode, typeName: string, scope: CostScope): number {
   let cost = 0;
   for (const selection of selections) {
     if (selection.kind === Kind.FIELD) {
-      cost += costOfField(selection, typeName, around);
+      cost += costOfField(selection, typeName, scope);
     } else if (selection.kind === Kind.INLINE_FRAGMENT) {
-      cost += costOfSelection(selection.selectionSet, selection.typeCondition?.name.value ?? typeName, around);
+      cost += costOfSelection(selection.selectionSet, selection.typeCondition?.name.value ?? typeName, scope);
     } else {
-      cost += costOfFragment(selection.name.value, around);
+      cost += costOfFragment(selection.name.value, scope);
     }
   }
   return cost;
 }
 
-function costOfFragment(name: string, around: Around): number {
-  const fragment = around.fragments.get(name);
+function costOfFragment(name: string, scope: CostScope): number {
+  const fragment = scope.fragments.get(name);
   if (fragment === undefined) return 0;
-  const known = around.known.get(name);
+  const known = scope.costs.get(name);
   if (known !== undefined) return known;
-  const cost = costOfSelection(fragment.selectionSet, fragment.typeCondition.name.value, around);
-  around.known.set(name, cost);
+  const cost = costOfSelection(fragment.selectionSet, fragment.typeCondition.name.value, scope);
+  scope.costs.set(name, cost);
   return cost;
 }
 
-function costOfField(field: FieldNode, typeName: string, around: Around): number {
-  const type = around.schema.getType(typeName);
+function costOfField(field: FieldNode, typeName: string, scope: CostScope): number {
+  const type = scope.schema.getType(typeName);
   const fields = isObjectType(type) || isAbstractType(type) ? (type as GraphQLObjectType).getFields?.() : undefined;
   const definition = fields?.[field.name.value];
-  // __typename, and what introspection has: bounded by the schema, and by document-limits.ts.
+  // __typename and introspection: bounded by the schema and by document-limits.ts.
   if (definition === undefined || field.selectionSet === undefined) return 1;
-  const args = argumentsOf(definition, field, around.variables);
+  const args = argumentsOf(definition, field, scope.variables);
   const isPage = definition.args.some(({ name }) => name === 'first');
-  const asked = Number(args['first'] ?? args['last'] ?? pageSize.default);
+  const size = Number(args['first'] ?? args['last'] ?? pageSize.default);
   const ids = args['ids'];
-  const items = isPage ? Math.min(Math.max(asked, 1), pageSize.max) : Array.isArray(ids) ? Math.max(ids.length, 1) : 1;
-  return 1 + items * costOfSelection(field.selectionSet, getNamedType(definition.type).name, around);
+  const items = isPage ? Math.min(Math.max(size, 1), pageSize.max) : Array.isArray(ids) ? Math.max(ids.length, 1) : 1;
+  return 1 + items * costOfSelection(field.selectionSet, getNamedType(definition.type).name, scope);
 }
 
-/** A value that cannot be read is refused where it is used. */
+/** An argument that cannot be read is refused when the field runs. */
 function argumentsOf(...[definition, field, variables]: Parameters<typeof getArgumentValues>): Record<string, unknown> {
   try {
     return getArgumentValues(definition, field, variables);

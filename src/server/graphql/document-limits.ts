@@ -1,47 +1,19 @@
-/** How large, deep and costly a document may be, before anything of it runs. */
-import { GraphQLError, Kind, parse, type SelectionSetNode, type ValidationContext, type ValidationRule } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
+/** Limits on a document's depth, aliases, directives and cost. They hold before anything of the document runs. */
+import { GraphQLError, Kind, type SelectionSetNode, type ValidationContext, type ValidationRule } from 'graphql';
 import type { Limits } from '../limits/limits.ts';
-import { type Asked, costOf } from './document-cost.ts';
 
-export function useDocumentLimits(limits: Limits): Plugin {
-  const { documentTokens: maxTokens, documentDepth, documentAliases, documentDirectives } = limits;
-  const refuseCostly = ({ args, setResultAndStopExecution }: OnExecuting) => {
-    const refusal = refusalOfCost(args, limits);
-    if (refusal !== null) setResultAndStopExecution({ errors: [refusal] });
-  };
-  return {
-    onParse({ setParseFn }) {
-      setParseFn((source, options) => parse(source, { ...options, maxTokens }));
-    },
-    onValidate({ addValidationRule }) {
-      addValidationRule(depthLimit(documentDepth));
-      addValidationRule(countLimit(documentAliases, documentDirectives));
-      addValidationRule(introspectionWithoutAliases);
-    },
-    onExecute: refuseCostly,
-    onSubscribe: ({ args, setResultAndStopExecution }) =>
-      refuseCostly({ args, setResultAndStopExecution: (result) => setResultAndStopExecution(result) }),
-  };
-}
+export const documentRules = ({ documentDepth, documentAliases, documentDirectives }: Limits): ValidationRule[] => [
+  depthLimit(documentDepth),
+  countLimit(documentAliases, documentDirectives),
+  introspectionWithoutAliases,
+];
 
-type OnExecuting = {
-  args: Asked;
-  setResultAndStopExecution: (result: { errors: GraphQLError[] }) => void;
-};
-
-/** Null for an operation that may run. */
-export function refusalOfCost(asked: Asked, { documentCost }: Limits): GraphQLError | null {
-  const cost = costOf(asked);
-  return cost > documentCost ? tooCostly(cost, documentCost) : null;
-}
-
-const tooCostly = (cost: number, most: number) =>
-  new GraphQLError(`The answer could hold ${cost} fields, and ${most} are allowed. Ask for shorter pages.`, {
-    extensions: { code: 'DOCUMENT_TOO_COSTLY', cost, limit: most, http: { status: 400 } },
+export const tooCostly = (cost: number, limit: number) =>
+  new GraphQLError(`The answer could hold ${cost} fields, and ${limit} are allowed. Ask for shorter pages.`, {
+    extensions: { code: 'DOCUMENT_TOO_COSTLY', cost, limit, http: { status: 400 } },
   });
 
-/** The same field a thousand times under other names, or a thousand directives: little to send, much to do. */
+/** A thousand aliases of one field, or a thousand directives, are little to send and much to execute. */
 const countLimit =
   (maxAliases: number, maxDirectives: number): ValidationRule =>
   (context) => {
@@ -63,16 +35,17 @@ const countLimit =
     };
   };
 
-/** Without them graphql-js bounds what introspection answers by its depth. With a few at each level it is megabytes. */
+/** graphql-js bounds the depth of introspection; with a few aliases at each level the answer would still be megabytes. */
 const introspectionWithoutAliases: ValidationRule = (context) => ({
   Field(field) {
-    const isAbout = context.getParentType()?.name.startsWith('__') || /^__(schema|type)$/.test(field.name.value);
-    if (field.alias === undefined || !isAbout) return;
+    const isIntrospection =
+      context.getParentType()?.name.startsWith('__') || /^__(schema|type)$/.test(field.name.value);
+    if (field.alias === undefined || !isIntrospection) return;
     context.reportError(new GraphQLError('Introspection takes no aliases.', { nodes: field }));
   },
 });
 
-/** Fields within fields, through fragments; more would run the executor out of stack. */
+/** How deep fields are nested, through fragments. Deeper documents would overflow the executor's stack. */
 const depthLimit =
   (max: number): ValidationRule =>
   (context) => {
@@ -85,7 +58,7 @@ const depthLimit =
     };
   };
 
-/** Each fragment is looked at once, and a cycle, which another rule refuses, ends where it comes round. */
+/** Visits each fragment once. A cycle ends where it closes; another rule refuses it. */
 function depthOf({ selections }: SelectionSetNode, context: ValidationContext, depths: Map<string, number>): number {
   const found = selections.map((selection) => {
     if (selection.kind !== Kind.FRAGMENT_SPREAD) {

@@ -1,62 +1,78 @@
-/** What of an error leaves the server: all of a foreseen one, and of any other that there was one. */
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+/** Which errors clients see: expected errors as they are, any other as `Unexpected error.` with the whole in the log. */
+import { type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { Logger } from 'pino';
 import { Prisma } from '../../../prisma/generated/client/client.ts';
 import { isDatabaseUnavailable } from '../../database/is-unavailable.ts';
 import { abridge } from '../../database/storable-text.ts';
 import { InvalidInputError, Refusal } from '../../refusal/refusal.ts';
 import { StorageUnavailable } from '../../storage/blob-store.ts';
+import type { HttpError } from '../http/http-error.ts';
 
 export const unexpectedMessage = 'Unexpected error.';
 
-const mostOfMessage = 1_000;
+/** In characters. */
+const maxMessageLength = 1_000;
 
 export type MaskError = (error: unknown) => GraphQLError;
 
 /**
- * Foreseen are GraphQL's own errors; a refusal where no union carries it, as in a subscription; what was deleted while
- * it was read; files or a database that cannot be reached for now; and the end of a subscriber that did not keep up.
- * Everything else is logged whole, here only, and the client is told nothing of it. Without hints, nobody is told what else the schema has that they may have meant.
+ * Expected are GraphQL's own errors, refusals, rows that were deleted while they were read, files or a database that cannot
+ * be reached, and the end of a subscriber that is too slow. Any other error is logged here and masked. Masking a masked
+ * error returns it unchanged. Without `hasHints`, GraphQL's suggestions of other names are cut off.
  */
-export function maskErrorsInto(log: Logger, { hasHints }: { hasHints: boolean }): MaskError {
+export function createMaskError(log: Logger, { hasHints }: { hasHints: boolean }): MaskError {
   return (error) => {
     const cause = causeOf(error);
     if (cause === null) return shortened(error as GraphQLError, hasHints);
-    const place = error instanceof GraphQLError ? { nodes: error.nodes ?? null, path: error.path ?? null } : {};
-    if (isGone(cause)) return new GraphQLError(goneMessage, { ...place, extensions: { code: 'NOT_FOUND' } });
-    const away = awayOf(cause);
-    if (away !== undefined) {
-      log.warn({ err: cause, path: place.path?.join('.') }, `the ${away} cannot be reached`);
-      const message = `The ${away} of this server cannot be reached just now. Try again in a moment.`;
-      return new GraphQLError(message, { ...place, extensions: { code: 'SERVICE_UNAVAILABLE', http: tryAgain } });
+    const location = error instanceof GraphQLError ? { nodes: error.nodes ?? null, path: error.path ?? null } : {};
+    if (isDeleted(cause)) return new GraphQLError(deletedMessage, { ...location, extensions: { code: 'NOT_FOUND' } });
+    const unavailable = unavailablePart(cause);
+    if (unavailable !== undefined) {
+      log.warn({ err: cause, path: location.path?.join('.') }, `the ${unavailable} cannot be reached`);
+      const message = `The ${unavailable} of this server cannot be reached just now. Try again in a moment.`;
+      return new GraphQLError(message, { ...location, extensions: { code: 'SERVICE_UNAVAILABLE', http: tryAgain } });
     }
-    const extensions = foreseen(cause);
-    if (extensions !== null) return new GraphQLError((cause as Error).message, { ...place, extensions });
-    log.error({ err: cause, path: place.path?.join('.') }, 'unforeseen error');
-    // Yoga reads `unexpected` for the status of the answer, and takes it out of what it sends.
+    const extensions = extensionsOf(cause);
+    if (extensions !== null) return new GraphQLError((cause as Error).message, { ...location, extensions });
+    log.error({ err: cause, path: location.path?.join('.') }, 'unexpected error');
+    // Yoga answers 500 for `unexpected` if there is no data, and does not send it to the client.
     return new GraphQLError(unexpectedMessage, {
-      ...place,
+      ...location,
       extensions: { code: 'INTERNAL_SERVER_ERROR', unexpected: true },
     });
   };
 }
 
-/** GraphQL repeats a value that it does not take in each of its errors, and a value may be a megabyte. */
+/** GraphQL quotes a value that it rejects in each of its errors, and a value may be a megabyte. */
 function shortened(error: GraphQLError, hasHints: boolean): GraphQLError {
-  const message = abridge(hasHints ? error.message : error.message.replace(/ Did you mean [^]*/, ''), mostOfMessage);
+  const message = abridge(hasHints ? error.message : error.message.replace(/ Did you mean [^]*/, ''), maxMessageLength);
   if (message === error.message) return error;
   const { nodes = null, source = null, positions = null, path = null, extensions } = error;
   return new GraphQLError(message, { nodes, source, positions, path, extensions });
 }
 
-/** As a client is sent it: without what was meant for the HTTP answer. */
+/** A masked error as it is sent: without `http` and `unexpected`, which are for the status of the HTTP response. */
 export function formatError(error: GraphQLError): GraphQLFormattedError {
   const { extensions = {}, ...rest } = error.toJSON();
-  const { http: _http, unexpected: _unexpected, ...shown } = extensions;
-  return Object.keys(shown).length > 0 ? { ...rest, extensions: shown } : rest;
+  const { http: _http, unexpected: _unexpected, ...sent } = extensions;
+  return Object.keys(sent).length > 0 ? { ...rest, extensions: sent } : rest;
 }
 
-/** What was thrown beneath the wrappings that GraphQL adds; null when GraphQL itself speaks. */
+/** A result with masked errors as it is sent. */
+export const formatResult = ({ errors, ...rest }: ExecutionResult): FormattedExecutionResult =>
+  errors ? { ...rest, errors: errors.map(formatError) } : rest;
+
+/** An HttpError as the error of one operation. Over HTTP it keeps its status and headers. */
+export const toGraphQLError = ({ message, code, status, headers }: HttpError) =>
+  new GraphQLError(message, {
+    extensions: {
+      code,
+      ...(headers['retry-after'] && { retryAfterSeconds: Number(headers['retry-after']) }),
+      http: { status, headers },
+    },
+  });
+
+/** What a resolver threw, without GraphQL's wrappers; null for an error of GraphQL's own. */
 function causeOf(error: unknown): unknown {
   let cause = error;
   while (cause instanceof GraphQLError) {
@@ -66,7 +82,7 @@ function causeOf(error: unknown): unknown {
   return cause;
 }
 
-function foreseen(cause: unknown): Record<string, unknown> | null {
+function extensionsOf(cause: unknown): Record<string, unknown> | null {
   if (cause instanceof InvalidInputError) return { code: codeOf(cause), issues: cause.issues };
   if (cause instanceof Refusal) return { code: codeOf(cause) };
   if (cause instanceof Error && 'extensions' in cause) {
@@ -76,17 +92,17 @@ function foreseen(cause: unknown): Record<string, unknown> | null {
   return null;
 }
 
-function awayOf(cause: unknown): 'files' | 'database' | undefined {
+function unavailablePart(cause: unknown): 'files' | 'database' | undefined {
   if (cause instanceof StorageUnavailable) return 'files';
   return isDatabaseUnavailable(cause) ? 'database' : undefined;
 }
 
 const tryAgain = { status: 503, headers: { 'retry-after': '5' } };
 
-const goneMessage = 'It was deleted while it was being read.';
+const deletedMessage = 'It was deleted while it was being read.';
 
-/** A row that an answer was being put together of is there no more: Prisma's P2025. */
-function isGone(cause: unknown): boolean {
+/** Prisma's P2025: a row was deleted while an answer was read. */
+function isDeleted(cause: unknown): boolean {
   return cause instanceof Prisma.PrismaClientKnownRequestError && cause.code === 'P2025';
 }
 

@@ -1,15 +1,15 @@
-/** The HTTP server's connections: how long a client may take for what, and how they end when the server closes. */
+/** The HTTP server's connections: their timeouts, and how they end when the server closes. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Limits } from '../limits/limits.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** From `closing` on, each connection ends with the answer that it waits for. */
+/** Once `closing` is aborted, each connection ends with the answer that it waits for. */
 export function createHttpServer(limits: Limits, closing: AbortSignal, handler: Handler): Server {
   const server = createServer({
     headersTimeout: limits.headersTimeoutMs,
-    // Node knows one time for all requests; those without files are held to theirs where their body is read.
+    // Node has one timeout for all requests; that of requests without files is kept where their body is read.
     requestTimeout: Math.max(limits.uploadTimeoutMs, limits.headersTimeoutMs),
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(5_000, limits.headersTimeoutMs / 2),
@@ -26,21 +26,21 @@ export function createHttpServer(limits: Limits, closing: AbortSignal, handler: 
     response.on('close', onClose);
     handler(request, response);
   };
-  // Expect: 100-continue is answered where the body is read, or refused before it is sent.
+  // `Expect: 100-continue` is answered where the body is read.
   server.on('request', handle).on('checkContinue', handle);
   server.on('timeout', (socket: Socket) => {
-    if (isTurnOfClient(socket, answers.get(socket))) socket.destroy();
+    if (isClientsTurn(socket, answers.get(socket))) socket.destroy();
   });
   return server;
 }
 
-/** Nothing moved on the connection: whether it is for the client to read, to send or to ask, or for us to answer. */
-function isTurnOfClient(socket: Socket, answer: ServerResponse | undefined): boolean {
+/** On a silent connection: whether the client has to read, send or ask next. Otherwise it waits for an answer. */
+function isClientsTurn(socket: Socket, answer: ServerResponse | undefined): boolean {
   if (answer === undefined || answer.writableFinished) return true;
   return socket.writableLength > 0 || !answer.req.complete;
 }
 
-/** Stops accepting, lets what is under way finish for `graceMs`, then cuts what is left. */
+/** Stops accepting, lets requests finish for `graceMs`, then cuts the rest. */
 export async function closeHttpServer(server: Server, graceMs: number): Promise<void> {
   if (!server.listening) return;
   const closed = new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-/** Which pages of other sites may use this server: those of an allow-list, and with keys or tokens only, never cookies. */
+/** CORS for the pages of an allow-list of other sites. They send keys or tokens; cookies are never allowed. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 const maxAgeSeconds = 86_400;
@@ -6,7 +6,7 @@ const maxAgeSeconds = 86_400;
 export class Cors {
   readonly #origins: ReadonlySet<string>;
 
-  /** As in `https://app.example.com`. */
+  /** Each as in `https://app.example.com`. */
   constructor(origins: readonly string[]) {
     this.#origins = new Set(origins);
   }
@@ -16,7 +16,7 @@ export class Cors {
     return origin !== undefined && this.#origins.has(origin);
   }
 
-  /** Tells a browser that the page may read the answer. Returns whether the request was a preflight, now answered. */
+  /** Sets the headers that let the page read the answer. Returns true if the request was a preflight, which is then answered. */
   prepare(request: IncomingMessage, response: ServerResponse): boolean {
     const { origin } = request.headers;
     if (this.#origins.size > 0) response.setHeader('vary', 'origin');

@@ -1,16 +1,11 @@
-/** What the hook of /files/* is asked and what it answers; the server only carries the bytes. */
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
+/** /files/*: hands the request to the files' own code, and carries the bytes. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-
-export type FileRequest = { method: string | undefined; url: URL; headers: IncomingHttpHeaders };
-
-/** An answer with a stream has it read to its end or destroyed, whatever becomes of the client. */
-export type FileResponse = { status: number; headers: OutgoingHttpHeaders; body: Readable | Uint8Array | null };
+import type { FileRequest, FileResponse } from '../../storage/serve.ts';
 
 export type ServeFile = (request: FileRequest) => Promise<FileResponse>;
 
-export async function answerFile(
+export async function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
   url: URL,

@@ -1,4 +1,4 @@
-/** A request that ends before GraphQL sees it. Its answer has the shape of a GraphQL error, so that clients show it. */
+/** An error that ends a request before its operation runs. Its body has the shape of a GraphQL error, so that clients show it. */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -18,26 +18,26 @@ export class HttpError extends Error {
   }
 }
 
-/** For a moment: what the server needs is away. */
-export const unavailableFor = (message: string) =>
+/** Something that the server needs cannot be reached for now. */
+export const serviceUnavailable = (message: string) =>
   new HttpError(503, 'SERVICE_UNAVAILABLE', message, { 'retry-after': '5' });
 
-/** A failure as the answer that is foreseen for it; undefined for one that is not. */
-export function foreseenOf(error: unknown): HttpError | undefined {
+/** The HttpError for an expected failure; undefined for an unexpected one. */
+export function toHttpError(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
   if (!isDatabaseUnavailable(error)) return undefined;
-  return unavailableFor('The database of this server cannot be reached just now. Try again in a moment.');
+  return serviceUnavailable('The database of this server cannot be reached just now. Try again in a moment.');
 }
 
 export const badRequest = (message: string) => new HttpError(400, 'BAD_REQUEST', message);
 
-/** How long a client that still sends is listened to after its refusal. One that is cut off at once may not read it. */
+/** How long a client may go on sending after the error was sent. A client that is cut off at once may not read the error. */
 const lingerMs = 2_000;
 
-export async function answerError(response: ServerResponse, error: HttpError): Promise<void> {
+export async function sendError(response: ServerResponse, error: HttpError): Promise<void> {
   const { req: request } = response;
   if (request.complete) {
-    answerJson(response, error.status, errorBody(error), error.headers);
+    sendJsonBody(response, error.status, errorBody(error), error.headers);
     return;
   }
   const text = JSON.stringify(errorBody(error));
@@ -51,7 +51,7 @@ export async function answerError(response: ServerResponse, error: HttpError): P
   response.end();
 }
 
-export function answerJson(
+export function sendJsonBody(
   response: ServerResponse,
   status: number,
   body: object,

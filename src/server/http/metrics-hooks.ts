@@ -1,6 +1,6 @@
-/** What is seen of the server from outside: its requests by route, and what its limits refuse. */
+/** Hooks for the server's metrics: its requests by route, and refusals by limit. */
 
-/** Never a path as it came: anybody can make up as many of those as they like. */
+/** The values of the label `route`. Never a path as it came: clients could make up any number of them. */
 export const routes = [
   '/graphql',
   '/graphql (stream)',
@@ -14,9 +14,9 @@ export const routes = [
 ] as const;
 export type Route = (typeof routes)[number];
 
-export type RequestSeen = { route: Route; method: string; status: number; ms: number };
+export type RequestMetric = { route: Route; method: string; status: number; ms: number };
 
-/** By what a caller had too much of. */
+/** The limits whose refusals are counted. */
 export const limitNames = [
   'operations',
   'requests',
@@ -28,12 +28,12 @@ export const limitNames = [
 ] as const;
 export type LimitName = (typeof limitNames)[number];
 
-export type ServerSeen = {
-  onRequest: (seen: RequestSeen) => void;
+export type ServerMetrics = {
+  onRequest: (request: RequestMetric) => void;
   onRefused: (limit: LimitName) => void;
 };
 
-export const unseen: ServerSeen = { onRequest: () => undefined, onRefused: () => undefined };
+export const noMetrics: ServerMetrics = { onRequest: () => undefined, onRefused: () => undefined };
 
 const known = new Set<string>(routes);
 

@@ -1,19 +1,19 @@
-/** /metrics: what the server counts, to whoever may scrape it. */
+/** /metrics: the server's metrics, for a scraper with the token. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HttpError } from './http-error.ts';
 
-export type Exposed = {
-  /** What a scraper sends; undefined asks it for nothing. */
+export type MetricsEndpoint = {
+  /** What a scraper has to send as its bearer token; undefined lets anybody read. */
   token: string | undefined;
   read: () => Promise<{ contentType: string; text: string }>;
 };
 
 /** Throws HttpError 401. */
-export async function answerMetrics(
+export async function sendMetrics(
   request: IncomingMessage,
   response: ServerResponse,
-  { token, read }: Exposed,
+  { token, read }: MetricsEndpoint,
 ): Promise<void> {
   if (token !== undefined && !isBearer(request.headers.authorization, token)) {
     throw new HttpError(401, 'UNAUTHENTICATED', 'Send the METRICS_TOKEN of this server as `Authorization: Bearer …`.', {
@@ -29,10 +29,10 @@ export async function answerMetrics(
   response.end(request.method === 'HEAD' ? undefined : text);
 }
 
-/** In the same time, however much of it is right. */
+/** Compares in constant time. */
 function isBearer(authorization: string | undefined, token: string): boolean {
-  const given = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
-  return given !== undefined && timingSafeEqual(digest(given), digest(token));
+  const sent = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+  return sent !== undefined && timingSafeEqual(digest(sent), digest(token));
 }
 
 const digest = (text: string) => createHash('sha256').update(text).digest();

@@ -1,14 +1,14 @@
 /**
- * Which requests a browser may have been talked into. The server has no password on loopback, so a page of any other
- * site could otherwise use it through the browser of the person at this machine. A program that is no browser sends
- * neither Origin nor Sec-Fetch-Site, and is not asked for more.
+ * Refuses requests that a page of another site makes a browser send. On loopback the server asks for no key, so any page
+ * could otherwise use it through the browser of the person at this machine. Other programs send neither Origin nor
+ * Sec-Fetch-Site, and pass.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 
 /**
- * Whether the Host is one that this server goes by. A name that somebody else's DNS points at this machine makes their
- * page same-origin with us (DNS rebinding): so a name has to be ours, while an address, which needs no DNS, may be any.
+ * Whether the Host header names this server. A page whose DNS name points at this machine would be same-origin with the
+ * server (DNS rebinding). So a name has to be one of `ownNames`; an address needs no DNS, and any address will do.
  */
 export function isOwnHost(host: string | undefined, ownNames: readonly string[]): boolean {
   if (host === undefined) return true;

@@ -1,26 +1,22 @@
-/** Sends what Yoga answers: a text at once, a stream as fast as the client reads and no faster. */
+/** Sends what Yoga answers: a text at once, a stream as fast as the client reads. */
 import type { ServerResponse } from 'node:http';
+import type { OperationSession } from '../graphql/operation-context.ts';
 import type { Header } from './headers.ts';
 
-/** Calls back once, when the session is over. Returns how to stop. */
-export type WatchSession = (end: () => void) => () => void;
+/** What ends a stream besides its own end and its client: the end of the session, and the closing of the server. */
+export type StreamEnds = { closing: AbortSignal; session: OperationSession | undefined };
 
 /**
- * A stream is asked for its next chunk only when the client has taken the last: what it follows keeps its own bounded
- * queue, and nothing piles up here. It ends early when the client leaves, its session is over or `closing` comes, without the `complete` that
- * a whole stream ends with, so that a client knows to come back. Either way the subscription behind it is let go.
+ * The next chunk of a stream is read only when the client has taken the last, so nothing piles up here. A stream that ends
+ * early, because the client leaves, its session is over or the server closes, ends without the `complete` of a whole
+ * stream: the client knows that it has to come back. In each case the subscription behind the stream is released.
  */
-export async function sendAnswer(
-  answer: Response,
-  response: ServerResponse,
-  closing: AbortSignal,
-  watchSession?: WatchSession,
-): Promise<void> {
-  // Yoga's own Headers keep the case in which a name was given.
+export async function sendAnswer(answer: Response, response: ServerResponse, ends: StreamEnds): Promise<void> {
+  // Yoga's Headers keep the case of the names.
   const headers = Object.fromEntries([...answer.headers].map(([name, value]) => [name.toLowerCase(), value]));
   const { body } = answer;
   if (response.destroyed) {
-    await letGo(answer);
+    await release(answer);
     return;
   }
   if (!isStream(answer)) {
@@ -35,13 +31,13 @@ export async function sendAnswer(
   }
   delete headers['content-encoding'];
   delete headers['connection'];
-  // Proxies hold answers back to fill their buffers, unless told.
+  // Keeps proxies from buffering the stream.
   response.writeHead(answer.status, { ...headers, 'x-accel-buffering': 'no' });
-  if (body !== null) await sendStream(body, response, closing, watchSession);
+  if (body !== null) await sendStream(body, response, ends);
   response.end();
 }
 
-/** As Yoga answers a client that takes JSON. In one list, because Node takes its time over each header that is set by itself. */
+/** What Yoga would send as JSON. One list of headers is faster in Node than setting each. */
 export function sendJson(text: string, response: ServerResponse, headers: readonly Header[]): void {
   const all = ['cache-control', 'no-store', 'content-type', 'application/json; charset=utf-8'];
   for (const [name, value] of headers) all.push(name, value);
@@ -50,14 +46,9 @@ export function sendJson(text: string, response: ServerResponse, headers: readon
   response.end(text);
 }
 
-async function sendStream(
-  body: ReadableStream<Uint8Array>,
-  response: ServerResponse,
-  closing: AbortSignal,
-  watchSession: WatchSession | undefined,
-): Promise<void> {
-  let isLeft = closing.aborted;
-  const stop = onLeave(response, closing, watchSession, () => {
+async function sendStream(body: ReadableStream<Uint8Array>, response: ServerResponse, ends: StreamEnds): Promise<void> {
+  let isLeft = ends.closing.aborted;
+  const stop = onLeave(response, ends, () => {
     isLeft = true;
     void body.cancel().catch(() => undefined);
   });
@@ -73,16 +64,11 @@ async function sendStream(
   }
 }
 
-/** Calls back when the client leaves, its session is over or `closing` comes. Returns how to stop waiting for that. */
-export function onLeave(
-  response: ServerResponse,
-  closing: AbortSignal,
-  watchSession: WatchSession | undefined,
-  leave: () => void,
-): () => void {
+/** Calls `leave` when the client leaves, its session is over or the server closes. Returns a function that stops waiting. */
+export function onLeave(response: ServerResponse, { closing, session }: StreamEnds, leave: () => void): () => void {
   response.once('close', leave);
   closing.addEventListener('abort', leave);
-  const unwatch = watchSession?.(leave);
+  const unwatch = session?.watch(leave);
   return () => {
     response.off('close', leave);
     closing.removeEventListener('abort', leave);
@@ -90,8 +76,8 @@ export function onLeave(
   };
 }
 
-/** Also when there is nobody left to drain it. */
-function drained(response: ServerResponse): Promise<void> {
+/** Resolves when the client has taken everything, or has left. */
+export function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       response.off('drain', done).off('close', done);
@@ -101,12 +87,12 @@ function drained(response: ServerResponse): Promise<void> {
   });
 }
 
-/** Of an answer that nobody is sent. Yoga begins a stream when it is first read, and can end only what it has begun. */
-export async function letGo({ body }: Response): Promise<void> {
+/** Releases the stream of an answer that is not sent. Yoga starts a stream at its first read, and ends only what has started. */
+async function release({ body }: Response): Promise<void> {
   const reader = body?.getReader();
   await reader?.read();
   await reader?.cancel();
 }
 
-export const isStream = ({ headers }: Response) =>
+const isStream = ({ headers }: Response) =>
   /^(text\/event-stream|multipart\/mixed)/.test(headers.get('content-type') ?? '');

@@ -1,23 +1,15 @@
-/** What the hook of /webhooks/* is asked and what it answers; the server only reads the body, within its limits. */
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+/** /webhooks/*: hands the request to the receiver, which reads the body within the server's limits. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { WebhookAnswer, WebhookRequest } from '../../fal/webhook/receive.ts';
 import type { Limits } from '../limits/limits.ts';
 import { readBytes } from './body.ts';
-import { answerJson, HttpError } from './http-error.ts';
-
-export type WebhookRequest = {
-  method: string | undefined;
-  path: string;
-  headers: IncomingHttpHeaders;
-  readBody: () => Promise<Uint8Array>;
-};
-
-export type WebhookAnswer = { status: 200 | 401 | 405 | 503; headers: Record<string, string>; message: string };
+import { HttpError, sendJsonBody } from './http-error.ts';
 
 export type ReceiveWebhook = (request: WebhookRequest) => Promise<WebhookAnswer>;
 
 const codes = { 401: 'UNAUTHORIZED', 405: 'METHOD_NOT_ALLOWED', 503: 'SERVICE_UNAVAILABLE' };
 
-export async function answerWebhook(
+export async function sendToReceiver(
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
@@ -33,5 +25,5 @@ export async function answerWebhook(
     readBody,
   });
   if (status !== 200) throw new HttpError(status, codes[status], message, headers);
-  answerJson(response, 200, { message });
+  sendJsonBody(response, 200, { message });
 }

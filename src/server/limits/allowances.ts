@@ -1,10 +1,10 @@
-/** How much of the server one owner and one address may take, by the minute and at once. */
+/** The limits per owner and per address: how many per minute, and how many at once. */
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 import type { Logger } from 'pino';
 import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
 import { HttpError } from '../http/http-error.ts';
-import type { LimitName, ServerSeen } from '../http/metrics-hooks.ts';
+import type { LimitName, ServerMetrics } from '../http/metrics-hooks.ts';
 import type { Limits } from './limits.ts';
 import type { RateStore } from './rate-store.ts';
 
@@ -15,9 +15,9 @@ export class Allowances {
   readonly #requests: RateLimiterAbstract;
   readonly #sockets: Counters;
   readonly #uploads: Counters;
-  readonly #onRefused: ServerSeen['onRefused'];
+  readonly #onRefused: ServerMetrics['onRefused'];
 
-  constructor(limits: Limits, store: RateStore, log: Logger, onRefused: ServerSeen['onRefused']) {
+  constructor(limits: Limits, store: RateStore, log: Logger, { onRefused }: ServerMetrics) {
     this.#limits = limits;
     this.#log = log;
     this.#onRefused = onRefused;
@@ -27,9 +27,9 @@ export class Allowances {
     this.#requests = store('requests', limits.requestsPerAddress);
   }
 
-  /** One more operation of an owner's. Throws HttpError 429. */
+  /** Counts one operation of the owner. Throws HttpError 429. */
   async operation(ownerId: string): Promise<void> {
-    await this.#take(
+    await this.#consume(
       'operations',
       this.#operations,
       ownerId,
@@ -37,9 +37,9 @@ export class Allowances {
     );
   }
 
-  /** One more request, or socket, of an address, before it is asked who it is. Throws HttpError 429. */
+  /** Counts one request or WebSocket of the address, before its caller is authenticated. Throws HttpError 429. */
   async request(address: string): Promise<void> {
-    await this.#take(
+    await this.#consume(
       'requests',
       this.#requests,
       address,
@@ -47,23 +47,23 @@ export class Allowances {
     );
   }
 
-  /** A WebSocket or an event stream. Returns how to give it back. Throws HttpError 429. */
+  /** Counts an open WebSocket or event stream of the owner. Returns a function that releases it. Throws HttpError 429. */
   socket(ownerId: string): () => void {
     return this.#sockets.take(ownerId, this.#limits.socketsPerOwner, 'sockets and event streams at a time');
   }
 
-  /** Returns how to give it back. Throws HttpError 429. */
+  /** Counts an upload of the owner. Returns a function that releases it. Throws HttpError 429. */
   upload(ownerId: string): () => void {
     return this.#uploads.take(ownerId, this.#limits.uploadsPerOwner, 'uploads at a time');
   }
 
-  async #take(name: LimitName, limiter: RateLimiterAbstract, key: string, what: string): Promise<void> {
+  async #consume(name: LimitName, limiter: RateLimiterAbstract, key: string, what: string): Promise<void> {
     try {
       await limiter.consume(key);
     } catch (error) {
       if (!(error instanceof RateLimiterRes)) {
-        // A store that is gone is no reason to be gone as well.
-        this.#log.warn({ err: error }, 'a budget could not be counted');
+        // Without its store the limit is not applied: the server goes on.
+        this.#log.warn({ err: error }, 'a rate limit could not be counted');
         return;
       }
       this.#onRefused(name);
@@ -72,7 +72,7 @@ export class Allowances {
   }
 }
 
-/** Who has how many of something open. */
+/** How many of something each key has open. */
 class Counters {
   readonly #open = new Map<string, number>();
   readonly #onRefused: () => void;
@@ -88,10 +88,10 @@ class Counters {
       throw tooMany(`Takes ${most} ${what}.`, 1);
     }
     this.#open.set(key, open + 1);
-    let isBack = false;
+    let isReleased = false;
     return () => {
-      if (isBack) return;
-      isBack = true;
+      if (isReleased) return;
+      isReleased = true;
       const left = (this.#open.get(key) ?? 1) - 1;
       if (left === 0) this.#open.delete(key);
       else this.#open.set(key, left);
@@ -105,8 +105,8 @@ const tooMany = (message: string, retryAfterSeconds: number) =>
   });
 
 /**
- * Who a connection comes from. Behind `trustedProxies` of them it is what the outermost of those wrote in
- * X-Forwarded-For: what stands before that, anybody can write. Of an IPv6 address its /64, which is one customer's.
+ * The address of the client. Behind `trustedProxies` proxies it is the entry of X-Forwarded-For that the outermost of them
+ * wrote; entries before that can be forged. An IPv6 address is cut to its /64, which belongs to one customer.
  */
 export function addressOf(request: IncomingMessage, trustedProxies: number): string {
   const forwarded = String(request.headers['x-forwarded-for'] ?? '')
@@ -117,7 +117,7 @@ export function addressOf(request: IncomingMessage, trustedProxies: number): str
   return networkOf(hops.at(-1 - Math.min(trustedProxies, hops.length - 1)) ?? 'unknown');
 }
 
-/** One text for an address, however it is written: IPv4 in IPv6, in capitals, or with a port, as some proxies have it. */
+/** Normalises an address: IPv4 in IPv6, capitals, and the port that some proxies add. */
 function networkOf(hop: string): string {
   const text = /^\[(.+)\](:\d+)?$/.exec(hop)?.[1] ?? hop.replace(/^([\d.]+):\d+$/, '$1');
   if (!ipaddr.isValid(text)) return hop;

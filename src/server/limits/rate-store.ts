@@ -1,4 +1,4 @@
-/** Where the minutes of the limits are counted: this process's memory, or where all processes count together. */
+/** Where the limits per minute are counted: in this process, or in PostgreSQL or Redis for all processes together. */
 import type { Redis } from 'ioredis';
 import type { Pool } from 'pg';
 import {
@@ -28,12 +28,12 @@ export const inPostgres =
       keyPrefix: name,
       points,
       duration: durationSeconds,
-      // Whoever is over is refused from memory, and costs the database nothing more.
+      // A key over its limit is refused from memory, without asking the database again.
       inMemoryBlockOnConsumed: points + 1,
       insuranceLimiter: inMemory(name, points),
     });
 
-/** While Redis does not answer, each process counts for itself. `prefix` is of this installation. */
+/** While Redis does not answer, each process counts for itself. Installations that share a Redis differ in `prefix`. */
 export const inRedis =
   (redis: Redis, prefix: string): RateStore =>
   (name, points) =>
@@ -47,7 +47,7 @@ export const inRedis =
       insuranceLimiter: inMemory(name, points),
     });
 
-/** The quickest that all processes share. */
+/** The fastest store that all processes share. */
 export function rateStoreOf(pool: Pool | undefined, redis: Redis | undefined, installation: string): RateStore {
   if (redis !== undefined) return inRedis(redis, `likeness:${installation}`);
   return pool === undefined ? inMemory : inPostgres(pool);

@@ -1,4 +1,4 @@
-/** Requests with files: each file goes to disk as it comes, and the operation that waits for them is put together. */
+/** Multipart requests: each file is written to disk as it arrives, then the operation is assembled with its files. */
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
@@ -8,15 +8,15 @@ import { badRequest } from '../http/http-error.ts';
 import type { Limits } from '../limits/limits.ts';
 import { UploadForm } from './upload-form.ts';
 
-/** `discard` removes the files, and is to be called whatever becomes of the operation. */
-export type Received = { operations: object; discard: () => Promise<void> };
+/** The caller has to call `discard`, which removes the files, when the operation is over. */
+export type ReceivedUpload = { operations: object; discard: () => Promise<void> };
 
 const folderPrefix = 'upload-';
 
-/** Older than any upload that another process may have under way. */
+/** Older than any upload of another process can be. */
 const abandonedMs = 24 * 60 * 60_000;
 
-/** Makes the folder of uploads; what a killed process left in it is removed, at once only where no other may be using it. */
+/** Creates the folder, and removes what killed processes left in it; where other processes use it too, only what is old. */
 export async function openUploadsFolder(folder: string, isAlone: boolean): Promise<void> {
   await mkdir(folder, { recursive: true });
   const left = (await readdir(folder))
@@ -25,34 +25,34 @@ export async function openUploadsFolder(folder: string, isAlone: boolean): Promi
   const isLeft = async (path: string) => isAlone || Date.now() - (await stat(path)).mtimeMs > abandonedMs;
   await Promise.all(
     left.map(async (path) => {
-      // Gone in between is as good.
+      // Another process may have removed it by now.
       if (await isLeft(path).catch(() => false)) await rm(path, { recursive: true, force: true });
     }),
   );
 }
 
-/** Throws HttpError for what is malformed or over a limit, and whatever else goes wrong; then nothing is left on disk. */
+/** Throws HttpError for a malformed request or one over a limit. When it throws, nothing is left on disk. */
 export async function receiveUpload(
   request: IncomingMessage,
   response: ServerResponse,
   folder: string,
   limits: Limits,
-): Promise<Received> {
-  const home = await mkdtemp(join(folder, folderPrefix));
-  const discard = () => rm(home, { recursive: true, force: true });
+): Promise<ReceivedUpload> {
+  const folderOfRequest = await mkdtemp(join(folder, folderPrefix));
+  const discard = () => rm(folderOfRequest, { recursive: true, force: true });
   let form: UploadForm | undefined;
   try {
-    form = new UploadForm(request.headers, home, limits);
+    form = new UploadForm(request.headers, folderOfRequest, limits);
     const limit = { maxBytes: limits.uploadBytes, timeoutMs: limits.uploadTimeoutMs };
     await pipeline(readChunks(request, response, limit), form.parser);
     return { operations: await form.finish(), discard };
   } catch (error) {
     await form?.abandon();
     await discard();
-    throw isOfParser(error) ? badRequest(`The multipart body is malformed: ${error.message}.`) : error;
+    throw isParserError(error) ? badRequest(`The multipart body is malformed: ${error.message}.`) : error;
   }
 }
 
-/** busboy's own complaints have neither a class nor a code. */
-const isOfParser = (error: unknown): error is Error =>
+/** busboy's own errors have neither a class nor a code. */
+const isParserError = (error: unknown): error is Error =>
   error instanceof Error && error.constructor === Error && !('code' in error);

@@ -1,4 +1,4 @@
-/** The parts of one multipart request, in the specification's order: operations, map, then files. */
+/** One multipart request: its parts come in the specification's order: operations, map, then files. */
 import { createWriteStream } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
@@ -8,62 +8,62 @@ import busboy from 'busboy';
 import { UploadedFile } from '../../storage/uploaded-file.ts';
 import { badRequest, HttpError } from '../http/http-error.ts';
 import type { Limits } from '../limits/limits.ts';
-import { type Place, parseMap, parseOperations } from './upload-map.ts';
+import { type Placeholder, parseMap, parseOperations } from './upload-map.ts';
 
-/** busboy marks the file that it has cut off at its limit. */
+/** busboy sets `truncated` on a file that it cut off at the limit. */
 type Part = Readable & { truncated?: boolean };
 
 export class UploadForm {
-  /** Takes the request's bytes; fails with an HttpError for what it refuses. */
+  /** Write the request's bytes to it. It fails with an HttpError for a part that is refused. */
   readonly parser: busboy.Busboy;
-  readonly #home: string;
+  readonly #folder: string;
   readonly #limits: Limits;
   #operations: object | undefined;
-  #places: Map<string, Place[]> | undefined;
+  #placeholders: Map<string, Placeholder[]> | undefined;
   readonly #files = new Map<string, Promise<UploadedFile>>();
 
-  /** `home` is a folder of this request's own. */
-  constructor(headers: IncomingHttpHeaders, home: string, limits: Limits) {
-    this.#home = home;
+  /** `folder` belongs to this request alone. */
+  constructor(headers: IncomingHttpHeaders, folder: string, limits: Limits) {
+    this.#folder = folder;
     this.#limits = limits;
     this.parser = createParser(headers, limits);
     this.parser.on('field', (name, value, info) => {
-      this.#orRefuse(() => this.#takeField(name, value, info.valueTruncated));
+      this.#destroyOnError(() => this.#readField(name, value, info.valueTruncated));
     });
     this.parser.on('file', (name, bytes, info) => {
-      // Destroyed with the form; whoever reads the part hears of it on their own.
+      // The part is destroyed with the form; its reader gets the error from its own stream.
       bytes.on('error', () => undefined);
-      this.#orRefuse(() => this.#takeFile(name, bytes, info.filename ?? ''));
+      this.#destroyOnError(() => this.#readFile(name, bytes, info.filename ?? ''));
     });
     this.parser.on('filesLimit', () => {
-      this.parser.destroy(badRequest(`A request may bring ${limits.uploadFiles} files at most.`));
+      this.parser.destroy(badRequest(`A request may have at most ${limits.uploadFiles} files.`));
     });
     this.parser.on('fieldsLimit', () => {
       this.parser.destroy(badRequest('A multipart request has two fields, "operations" and "map".'));
     });
   }
 
-  /** The operation with its files in their places, once every byte is on disk. Only after the parser has finished. */
+  /** The operation with its files, once every byte is on disk. To be called after the parser has finished. */
   async finish(): Promise<object> {
     if (this.#operations === undefined) throw badRequest('The field "operations" is missing.');
-    if (this.#places === undefined) throw badRequest('The field "map" is missing.');
-    for (const [part, places] of this.#places) {
+    if (this.#placeholders === undefined) throw badRequest('The field "map" is missing.');
+    for (const [part, placeholders] of this.#placeholders) {
       const file = await this.#files.get(part);
       if (file === undefined) throw badRequest(`The file "${part}" of "map" is missing.`);
-      for (const { holder, key } of places) holder[key] = file;
+      for (const { holder, key } of placeholders) holder[key] = file;
     }
     return this.#operations;
   }
 
-  /** Resolves when nothing is written any more. */
+  /** Resolves when nothing is being written any more. */
   async abandon(): Promise<void> {
     this.parser.destroy();
     await Promise.allSettled(this.#files.values());
   }
 
-  #takeField(name: string, value: string, isTruncated: boolean): void {
+  #readField(name: string, value: string, isTruncated: boolean): void {
     if (isTruncated) {
-      const message = `The field "${name}" may have ${this.#limits.requestBytes} bytes at most.`;
+      const message = `The field "${name}" may have at most ${this.#limits.requestBytes} bytes.`;
       throw new HttpError(413, 'REQUEST_TOO_LARGE', message);
     }
     if (name === 'operations') {
@@ -72,28 +72,28 @@ export class UploadForm {
     }
     if (name === 'map') {
       if (this.#operations === undefined) throw badRequest('The field "operations" has to come before "map".');
-      if (this.#places !== undefined) throw badRequest('The field "map" came twice.');
-      this.#places = parseMap(value, this.#operations, this.#limits.uploadFiles);
+      if (this.#placeholders !== undefined) throw badRequest('The field "map" came twice.');
+      this.#placeholders = parseMap(value, this.#operations, this.#limits.uploadFiles);
     }
   }
 
-  #takeFile(part: string, bytes: Part, fileName: string): void {
-    if (this.#places === undefined)
+  #readFile(part: string, bytes: Part, fileName: string): void {
+    if (this.#placeholders === undefined)
       throw badRequest('The fields "operations" and "map" have to come before the files.');
     if (this.#files.has(part)) throw badRequest(`The file "${part}" came twice.`);
-    if (!this.#places.has(part)) {
+    if (!this.#placeholders.has(part)) {
       bytes.resume();
       return;
     }
-    const file = writeFile(bytes, fileName, join(this.#home, String(this.#files.size)));
-    // Ends the request at once; `finish` and `abandon` see the same failure later.
+    const file = writeFile(bytes, fileName, join(this.#folder, String(this.#files.size)));
+    // Ends the request at once; `finish` and `abandon` see the same error later.
     file.catch((error: Error) => this.parser.destroy(error));
     this.#files.set(part, file);
   }
 
-  #orRefuse(take: () => void): void {
+  #destroyOnError(read: () => void): void {
     try {
-      take();
+      read();
     } catch (error) {
       this.parser.destroy(error as Error);
     }
@@ -115,7 +115,7 @@ function createParser(headers: IncomingHttpHeaders, limits: Limits): busboy.Busb
         fieldSize: limits.requestBytes,
         fields: 4,
         files: limits.uploadFiles,
-        // busboy calls a file cut off when it reaches its limit; ours may be exactly as large as the limit.
+        // busboy cuts a file off when it reaches the limit; a file here may be exactly as large as the limit.
         fileSize: limits.fileBytes + 1,
       },
     });

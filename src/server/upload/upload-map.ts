@@ -1,40 +1,40 @@
 /**
- * The two JSON fields of the GraphQL multipart request specification: `operations`, a request with null in the place of
- * each file, and `map`, which says which part goes where. https://github.com/jaydenseric/graphql-multipart-request-spec
+ * The two JSON fields of the GraphQL multipart request specification: `operations`, a request with null in place of each
+ * file, and `map`, which says which part replaces which null. https://github.com/jaydenseric/graphql-multipart-request-spec
  */
 import { badRequest } from '../http/http-error.ts';
 
-/** A place in the operations that waits for its file. */
-export type Place = { holder: Record<string, unknown>; key: string };
+/** A null in the operations that a file replaces. */
+export type Placeholder = { holder: Record<string, unknown>; key: string };
 
 export function parseOperations(text: string): object {
   const operations = parseJson('operations', text);
-  if (Array.isArray(operations)) throw badRequest('Batching is not supported: "operations" is to be one operation.');
-  if (!isObject(operations)) throw badRequest('The field "operations" is to be a JSON object.');
+  if (Array.isArray(operations)) throw badRequest('Batching is not supported: "operations" has to be one operation.');
+  if (!isObject(operations)) throw badRequest('The field "operations" has to be a JSON object.');
   return operations;
 }
 
-/** The places of each part, by the part's name. Each exists, is null and is named once. */
-export function parseMap(text: string, operations: object, maxFiles: number): Map<string, Place[]> {
+/** The placeholders of each part, by the part's name. Each is a null of the operations, and is named once. */
+export function parseMap(text: string, operations: object, maxFiles: number): Map<string, Placeholder[]> {
   const map = parseJson('map', text);
-  if (!isObject(map) || Array.isArray(map)) throw badRequest('The field "map" is to be a JSON object.');
+  if (!isObject(map) || Array.isArray(map)) throw badRequest('The field "map" has to be a JSON object.');
   const entries = Object.entries(map);
-  if (entries.length > maxFiles) throw badRequest(`A request may bring ${maxFiles} files at most.`);
-  const taken = new Set<string>();
+  if (entries.length > maxFiles) throw badRequest(`A request may have at most ${maxFiles} files.`);
+  const seen = new Set<string>();
   return new Map(
     entries.map(([part, paths]) => {
       if (!Array.isArray(paths) || paths.length === 0) {
-        throw badRequest(`The entry "${part}" of "map" is to be a list of paths.`);
+        throw badRequest(`The entry "${part}" of "map" has to be a list of paths.`);
       }
-      return [part, paths.map((path: unknown) => placeAt(operations, path, taken))];
+      return [part, paths.map((path: unknown) => placeholderAt(operations, path, seen))];
     }),
   );
 }
 
-function placeAt(operations: object, path: unknown, taken: Set<string>): Place {
-  if (typeof path !== 'string') throw badRequest('A path in "map" is to be a string.');
-  if (taken.has(path)) throw badRequest(`The path "${path}" is in "map" twice.`);
-  taken.add(path);
+function placeholderAt(operations: object, path: unknown, seen: Set<string>): Placeholder {
+  if (typeof path !== 'string') throw badRequest('A path in "map" has to be a string.');
+  if (seen.has(path)) throw badRequest(`The path "${path}" is in "map" twice.`);
+  seen.add(path);
   const keys = path.split('.');
   const key = keys.pop() ?? '';
   let holder: unknown = operations;

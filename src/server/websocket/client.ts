@@ -1,21 +1,22 @@
-/** One client of the protocol: its socket as graphql-ws sees it, and what the protocol knows of it besides its messages. */
+/** One client of the WebSocket protocol: its socket as graphql-ws sees it, and what the protocol keeps of it. */
 import { CloseCode } from 'graphql-ws';
 import type { Logger } from 'pino';
-import type { SocketCaller } from '../http/caller.ts';
+import type { DrainListener } from '../fanout/frame-writer.ts';
+import type { Handshake } from '../graphql/operation-context.ts';
 import { OperationIds, withClientId } from './operation-ids.ts';
-import type { ClientSocket, Taker } from './socket.ts';
+import type { ClientSocket } from './socket.ts';
 
 export class Client {
-  readonly from: SocketCaller;
+  readonly handshake: Handshake;
   readonly #ids = new OperationIds();
   readonly #socket: ClientSocket;
   readonly #log: Logger;
   #whenClosed: (() => void)[] | undefined;
   #isClosed = false;
 
-  constructor(socket: ClientSocket, from: SocketCaller, log: Logger) {
+  constructor(socket: ClientSocket, handshake: Handshake, log: Logger) {
     this.#socket = socket;
-    this.from = from;
+    this.handshake = handshake;
     this.#log = log;
   }
 
@@ -23,14 +24,14 @@ export class Client {
     return this.#socket.protocol;
   }
 
-  /** Messages of one tick leave together when there are several operations that they may be of. */
+  /** With several operations running, messages of one tick are sent together. */
   send(message: string): Promise<void> {
     return this.#socket.send(withClientId(message), this.#ids.count > 1);
   }
 
-  /** Sends whole frames: see ClientSocket. */
-  write(frames: string, taker: Taker): boolean {
-    return this.#socket.write(frames, taker, this.#ids.count > 1);
+  /** Writes whole frames: see ClientSocket. */
+  write(frames: string, listener: DrainListener): boolean {
+    return this.#socket.write(frames, listener, this.#ids.count > 1);
   }
 
   close(code: number = CloseCode.InternalServerError, reason = '', graceMs?: number): void {
@@ -41,18 +42,18 @@ export class Client {
     this.#socket.ping();
   }
 
-  onMessage(take: (message: string) => Promise<void>): void {
+  onMessage(handle: (message: string) => Promise<void>): void {
     this.#socket.onMessage((message) => {
-      take(this.#ids.enter(message)).catch((error: Error) => this.#failed(error));
+      handle(this.#ids.toUnique(message)).catch((error: Error) => this.#fail(error));
     });
   }
 
-  /** The operation of that inner id is over. */
-  release(id: string): void {
-    this.#ids.release(id);
+  /** The operation with that unique id has ended. */
+  release(uniqueId: string): void {
+    this.#ids.release(uniqueId);
   }
 
-  /** Calls back when the socket has closed; at once when it has already. */
+  /** Calls back when the socket has closed, or at once if it already has. */
   onClosed(then: () => void): void {
     if (this.#isClosed) then();
     else (this.#whenClosed ??= []).push(then);
@@ -64,13 +65,13 @@ export class Client {
     for (const then of this.#whenClosed?.splice(0) ?? []) then();
   }
 
-  /** graphql-ws throws at a message of the server's own kinds, and whatever a context throws at connection_init. */
-  #failed(error: Error): void {
+  /** graphql-ws throws for a message of a kind that only servers send, and passes on what connection_init throws. */
+  #fail(error: Error): void {
     if (error.message.startsWith('Unexpected message of type')) {
       this.close(CloseCode.BadRequest, 'Invalid message received');
       return;
     }
-    this.#log.error({ err: error }, 'unforeseen error of a socket');
+    this.#log.error({ err: error }, 'unexpected error of a socket');
     this.close(CloseCode.InternalServerError, 'Internal server error');
   }
 }

@@ -1,9 +1,9 @@
-/** What is written to a connection in one tick leaves it in one piece: a write to the system for each message costs most. */
+/** Joins what is written to a connection in one tick into one system call, which is the dearest part of a message. */
 import type { Duplex } from 'node:stream';
 
 let corked: (() => void)[] = [];
 
-/** Holds back what is written until the end of the tick; then calls back. */
+/** Holds back what is written to the connection until the end of the tick, then calls back. */
 export function cork(connection: Duplex, then: () => void): void {
   connection.cork();
   if (corked.length === 0) process.nextTick(uncork);

@@ -1,21 +1,13 @@
-/**
- * WebSocket text frames of a server (RFC 6455, 5.2), as text whose characters are the bytes, to be written as latin1. A short
- * text is written from the stack, where a buffer for each message of each client is memory to take and to give back: at
- * 300 bytes that is a third of the whole cost.
- */
+/** The heads of WebSocket text frames that a server sends (RFC 6455, 5.2), as byte strings: see fanout/frame-writer.ts. */
 
-/** A text's UTF-8, a character for each byte. */
-export const bytesOf = (text: string): string =>
-  Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString('latin1');
-
-/** What stands before a message of so many bytes: it is whole, and without a mask. */
+/** The head of an unmasked, unfragmented message of `length` bytes. */
 export function frameHead(length: number): string {
   if (length === last.length) return last.head;
   last = { length, head: headOf(length) };
   return last.head;
 }
 
-/** A broadcast asks for the same again and again. */
+/** A shared subscription writes the same length to many clients in a row. */
 let last = { length: 0, head: headOf(0) };
 
 function headOf(length: number): string {

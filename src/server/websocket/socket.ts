@@ -1,18 +1,16 @@
-/** One client's WebSocket: sends as fast as the client reads, and gives up on one that does not. */
+/** One client's WebSocket: sends as fast as the client reads, and closes one that stops reading. */
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
+import type { DrainListener } from '../fanout/frame-writer.ts';
 import type { Limits } from '../limits/limits.ts';
 import { cork } from './cork.ts';
 
 /**
- * The client did not take what was sent to it. Of the private range, not used by graphql-transport-ws, and to
- * graphql-ws's client one after which to connect again: then resume each subscription with `after`.
+ * Closes a client that did not read. The code is in the private range, and one after which graphql-ws's client connects
+ * again; its subscriptions then resume with `after`.
  */
 export const slowConsumer = { code: 4440, reason: 'Slow consumer: resume with `after`' };
-
-/** Waits for what it sent to be taken by the connection. */
-export type Taker = { taken(): void };
 
 export class ClientSocket {
   readonly #socket: WebSocket;
@@ -25,7 +23,7 @@ export class ClientSocket {
   #isAlive = true;
   #isCorked = false;
 
-  /** `connection` is what the socket lives on; `onSlow` is called when the client is given up. */
+  /** `onSlow` is called when the client is closed because it does not read. */
   constructor(socket: WebSocket, connection: Duplex, limits: Limits, log: Logger, onSlow: () => void) {
     this.#socket = socket;
     this.#connection = connection;
@@ -36,7 +34,7 @@ export class ClientSocket {
     socket.on('pong', () => {
       this.#isAlive = true;
     });
-    // Pings are answered here and not by ws, which would pile up pongs for a client that sends and never reads.
+    // ws itself would pile up pongs for a client that sends pings and never reads.
     socket.on('ping', (data) => {
       if (socket.bufferedAmount <= limits.socketBufferBytes) socket.pong(data);
     });
@@ -47,45 +45,45 @@ export class ClientSocket {
   }
 
   /**
-   * Resolves when the connection has taken the message, so that nothing further is asked of the subscription before;
-   * on a socket that closes, when it is closed. A client with too much waiting is not read from until it has read.
+   * Resolves when the connection has taken the message, so that the subscription is not read further before; on a closing
+   * socket, when it is closed. While too much waits for a client, nothing is read from it.
    */
   send(message: string, isCorked = false): Promise<void> {
     if (this.#socket.readyState !== this.#socket.OPEN) return this.#closed();
     if (isCorked) this.#cork();
     this.#pending += 1;
-    const sent = new Promise<void>((resolve) => this.#socket.send(message, () => resolve(this.#taken())));
-    this.#watch();
+    const sent = new Promise<void>((resolve) => this.#socket.send(message, () => resolve(this.#onWritten())));
+    this.#watchStall();
     return sent;
   }
 
   /**
-   * As `send`, for frames that are made already, a character for each byte: ws is not asked, which writes each of its own at
-   * once, so that none comes to stand within another. True when the connection took them at once, as it mostly does; else
-   * the taker is told when it has, and never on a socket that closes.
+   * Writes finished frames, as a byte string, past ws. That is safe because ws writes each frame of its own in one piece.
+   * Returns true when the connection took them at once; otherwise the listener is called when it has, and never on a
+   * closing socket.
    */
-  write(frames: string, taker: Taker, isCorked = false): boolean {
+  write(frames: string, listener: DrainListener, isCorked = false): boolean {
     if (this.#socket.readyState !== this.#socket.OPEN) return false;
-    const taken = (error?: Error | null) => {
-      this.#taken();
-      if (!error) taker.taken();
+    const onWritten = (error?: Error | null) => {
+      this.#onWritten();
+      if (!error) listener.drained();
     };
     if (isCorked) {
       this.#cork();
       this.#pending += 1;
-      this.#connection.write(frames, 'latin1', taken);
+      this.#connection.write(frames, 'latin1', onWritten);
       return false;
     }
     this.#connection.write(frames, 'latin1');
     if (this.#connection.writableLength === 0) return true;
     this.#pending += 1;
-    // Comes to its turn when what is before it has been taken.
-    this.#connection.write('', taken);
-    this.#watch();
+    // Called back when everything before it has been taken.
+    this.#connection.write('', onWritten);
+    this.#watchStall();
     return false;
   }
 
-  /** Once. A peer that does not finish the closing handshake is cut off after closeTimeoutMs, or `graceMs` if less. */
+  /** A peer that does not finish the closing handshake is cut off after closeTimeoutMs, or `graceMs` if that is less. */
   close(code: number, reason: string, graceMs = Number.POSITIVE_INFINITY): void {
     if (this.#socket.readyState === this.#socket.CLOSED) return;
     const cut = setTimeout(() => this.#socket.terminate(), Math.min(this.#limits.closeTimeoutMs, graceMs));
@@ -106,10 +104,10 @@ export class ClientSocket {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping();
   }
 
-  /** Until the socket begins to close: what a client has sent ahead by then is nobody's any more. */
-  onMessage(take: (message: string) => void): void {
+  /** Messages that arrive after the socket has begun to close are dropped. */
+  onMessage(handle: (message: string) => void): void {
     this.#socket.on('message', (data: Buffer) => {
-      if (this.#socket.readyState === this.#socket.OPEN) take(data.toString('utf8'));
+      if (this.#socket.readyState === this.#socket.OPEN) handle(data.toString('utf8'));
     });
   }
 
@@ -118,31 +116,31 @@ export class ClientSocket {
     return new Promise((resolve) => this.#socket.once('close', () => resolve()));
   }
 
-  /** What is written from now on leaves with all else of this tick. */
+  /** Everything written in this tick leaves together. */
   #cork(): void {
     if (this.#isCorked) return;
     this.#isCorked = true;
     cork(this.#connection, () => {
       this.#isCorked = false;
-      this.#watch();
+      this.#watchStall();
     });
   }
 
-  /** What the connection took at once needs no watching, and a timer for each message of each client is much. */
-  #watch(): void {
+  /** Starts the stall timer, unless the connection took everything at once: a timer per message and client is costly. */
+  #watchStall(): void {
     if (this.#isCorked || this.#connection.writableLength === 0) return;
     if (this.#socket.readyState === this.#socket.CLOSED) return;
-    this.#stall ??= setTimeout(() => this.#giveUp(), this.#limits.stallTimeoutMs);
+    this.#stall ??= setTimeout(() => this.#closeSlow(), this.#limits.stallTimeoutMs);
     if (this.#socket.bufferedAmount > this.#limits.socketBufferBytes) this.#socket.pause();
   }
 
-  #giveUp(): void {
+  #closeSlow(): void {
     this.#log.warn({ waitingBytes: this.#socket.bufferedAmount }, 'a client does not read: its socket is closed');
     this.#onSlow();
     this.close(slowConsumer.code, slowConsumer.reason);
   }
 
-  #taken(): void {
+  #onWritten(): void {
     this.#pending -= 1;
     if (this.#socket.bufferedAmount <= this.#limits.socketBufferBytes) this.#socket.resume();
     if (this.#pending > 0) {

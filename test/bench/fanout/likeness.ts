@@ -20,7 +20,7 @@ export async function startLikeness(log: MemoryLog): Promise<Contender> {
   const app = { prisma, events, now: () => new Date(), log: quiet } as unknown as App;
   const server = createServer({
     schema,
-    context: openContexts(readSettings({}), app).contextOf,
+    createContext: openContexts(readSettings({}), app).createContext,
     host: '127.0.0.1',
     port: 0,
     log: quiet,

@@ -1,4 +1,4 @@
-/** One log for many listeners: each hears all of it once and in order, however they come, lag and leave. */
+/** One log for many subscribers: each hears all of it once and in order, however they join, lag and leave. */
 import {
   array,
   assert,
@@ -13,7 +13,8 @@ import {
   record,
 } from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Answer, Log, Numbered } from '../../../src/server/fanout/log.ts';
+import type { EventLog, NumberedEvent } from '../../../src/server/fanout/event-log.ts';
+import type { DrainListener, Payload } from '../../../src/server/fanout/frame-writer.ts';
 import { SharedSubscriptions } from '../../../src/server/fanout/shared-subscriptions.ts';
 
 /** A log that a test writes and ends. */
@@ -37,7 +38,7 @@ class TestLog {
     return this.#last;
   }
 
-  from(place: number): Log {
+  from(place: number): EventLog {
     let next = place + 1;
     let isLeft = false;
     let isOpen = false;
@@ -48,7 +49,7 @@ class TestLog {
     };
     return {
       from: (other) => this.from(other),
-      next: async (): Promise<IteratorResult<Numbered>> => {
+      next: async (): Promise<IteratorResult<NumberedEvent>> => {
         if (!isOpen && !isLeft) this.open += 1;
         isOpen = true;
         for (;;) {
@@ -73,18 +74,18 @@ class TestLog {
 
 /** A client's connection: takes what it is sent at once, or when the test lets it. */
 class Client {
-  readonly heard: number[] = [];
+  readonly received: number[] = [];
   /** Messages of one write. */
   readonly writes: number[] = [];
   isQuick = true;
   #waiting: (() => void) | undefined;
 
-  send(answers: readonly string[], taker: { taken(): void }): boolean {
-    if (this.#waiting !== undefined) throw new Error('It was sent more before it had taken the last.');
-    this.heard.push(...answers.map((answer) => Number.parseInt(answer, 10)));
-    this.writes.push(answers.length);
+  write(payloads: readonly Payload[], listener: DrainListener): boolean {
+    if (this.#waiting !== undefined) throw new Error('More was written before the connection had taken the last.');
+    this.received.push(...payloads.map((payload) => Number.parseInt(payload, 10)));
+    this.writes.push(payloads.length);
     if (this.isQuick) return true;
-    this.#waiting = () => taker.taken();
+    this.#waiting = () => listener.drained();
     return false;
   }
 
@@ -102,38 +103,38 @@ const settle = async () => {
 
 function openWorld(bytes = 10) {
   const log = new TestLog();
-  const broadcasts = new SharedSubscriptions();
+  const shared = new SharedSubscriptions();
   const answered: number[] = [];
-  const answer: Answer = ({ sequence }) => {
+  const payloadOf = ({ sequence }: NumberedEvent) => {
     answered.push(sequence);
     return `${sequence}`.padEnd(bytes);
   };
   const listen = (place: number, client = new Client()) => ({
     client,
     place,
-    listener: broadcasts.listen('all', place, { log: log.from(place), answer, outlet: client }),
+    subscriber: shared.join('all', place, { log: log.from(place), payloadOf, frameWriter: client }),
   });
-  return { log, broadcasts, answered, listen };
+  return { log, shared, answered, listen };
 }
 
-test('each event is answered once for all, and what comes in one tick is one write', async () => {
-  const { log, answered, listen, broadcasts } = openWorld();
-  const listeners = Array.from({ length: 100 }, () => listen(0));
+test('each event is executed once for all, and the events of one tick are one write', async () => {
+  const { log, answered, listen, shared } = openWorld();
+  const subscribers = Array.from({ length: 100 }, () => listen(0));
   for (let round = 0; round < 3; round += 1) {
     log.write(10);
     await settle();
   }
   expect(answered).toEqual(upTo(30));
-  for (const { client } of listeners) {
-    expect(client.heard).toEqual(upTo(30));
+  for (const { client } of subscribers) {
+    expect(client.received).toEqual(upTo(30));
     expect(client.writes).toEqual([10, 10, 10]);
   }
   log.end();
-  for (const { listener } of listeners) expect(await listener.next()).toEqual({ done: true, value: undefined });
-  expect([broadcasts.size, log.open]).toEqual([0, 0]);
+  for (const { subscriber } of subscribers) expect(await subscriber.next()).toEqual({ done: true, value: undefined });
+  expect([shared.size, log.open]).toEqual([0, 0]);
 });
 
-test('whoever does not take anything is kept nothing for, holds up nobody, and goes on where it was', async () => {
+test('nothing is buffered for a subscriber that does not read: it delays nobody, and continues where it was', async () => {
   const { log, answered, listen } = openWorld(10_000);
   const slow = listen(0);
   slow.client.isQuick = false;
@@ -142,60 +143,60 @@ test('whoever does not take anything is kept nothing for, holds up nobody, and g
     log.write(1);
     await settle();
   }
-  expect(quick.client.heard).toEqual(upTo(500));
-  expect(slow.client.heard).toEqual([1]);
+  expect(quick.client.received).toEqual(upTo(500));
+  expect(slow.client.received).toEqual([1]);
   expect(answered).toHaveLength(500);
   slow.client.isQuick = true;
   slow.client.take();
   await settle();
-  expect(slow.client.heard).toEqual(upTo(500));
+  expect(slow.client.received).toEqual(upTo(500));
   // All but the last few were answered anew for it: they had not been kept.
   expect(answered.length).toBeGreaterThan(950);
   log.write(1);
   await settle();
-  expect(slow.client.heard).toEqual(upTo(501));
+  expect(slow.client.received).toEqual(upTo(501));
   expect(answered.filter((sequence) => sequence === 501)).toEqual([501]);
 });
 
-test('it goes no faster than its fastest listener', async () => {
+test('the log is read no faster than the fastest subscriber reads', async () => {
   const { log, answered, listen } = openWorld(20_000);
   const { client } = listen(0);
   client.isQuick = false;
   log.write(1_000);
   await settle();
   expect(answered.length).toBeLessThan(5);
-  for (let n = 0; n < 2_000 && client.heard.length < 1_000; n += 1) {
+  for (let n = 0; n < 2_000 && client.received.length < 1_000; n += 1) {
     client.take();
     await settle();
   }
-  expect(client.heard).toEqual(upTo(1_000));
+  expect(client.received).toEqual(upTo(1_000));
 });
 
-test('an event that cannot be answered ends all who wait for it, and a later one begins anew', async () => {
-  const { log, broadcasts } = openWorld();
-  const broken: Answer = () => {
+test('an event whose execution throws ends all subscribers, and a later one starts anew', async () => {
+  const { log, shared } = openWorld();
+  const broken = () => {
     throw new TypeError('no answer');
   };
-  const listener = broadcasts.listen('all', 0, { log: log.from(0), answer: broken, outlet: new Client() });
-  const next = listener.next();
+  const subscriber = shared.join('all', 0, { log: log.from(0), payloadOf: broken, frameWriter: new Client() });
+  const next = subscriber.next();
   log.write(1);
   await expect(next).rejects.toThrow('no answer');
-  expect([broadcasts.size, log.open]).toEqual([0, 0]);
+  expect([shared.size, log.open]).toEqual([0, 0]);
 });
 
-test('the last who leaves takes the broadcast along', async () => {
-  const { log, broadcasts, listen } = openWorld();
+test('the shared subscription ends when the last subscriber leaves', async () => {
+  const { log, shared, listen } = openWorld();
   const [first, second] = [listen(0), listen(0)];
-  const waiting = first.listener.next();
-  await first.listener.return();
+  const waiting = first.subscriber.next();
+  await first.subscriber.return();
   expect(await waiting).toEqual({ done: true, value: undefined });
   log.write(1);
   await settle();
-  expect(first.client.heard).toEqual([]);
-  expect(second.client.heard).toEqual([1]);
-  await second.listener.return();
+  expect(first.client.received).toEqual([]);
+  expect(second.client.received).toEqual([1]);
+  await second.subscriber.return();
   await settle();
-  expect([broadcasts.size, log.open]).toEqual([0, 0]);
+  expect([shared.size, log.open]).toEqual([0, 0]);
 });
 
 const step = oneof(
@@ -208,10 +209,10 @@ const step = oneof(
   record({ do: constantFrom('take' as const, 'leave' as const, 'slow' as const), who: nat(20) }),
 );
 
-test('each hears exactly what follows its place, once and in order, whatever the others do', async () => {
+test('each gets exactly the events after its position, once and in order, whatever the others do', async () => {
   await assert(
     asyncProperty(array(step, { maxLength: 40 }), constantFrom(10, 6_000), async (steps, bytes) => {
-      const { log, broadcasts, listen } = openWorld(bytes);
+      const { log, shared, listen } = openWorld(bytes);
       const all = [listen(0)];
       const left = new Set<(typeof all)[number]>();
       for (const each of steps) {
@@ -226,11 +227,12 @@ test('each hears exactly what follows its place, once and in order, whatever the
           else if (each.do === 'slow' && who) who.client.isQuick = !who.client.isQuick;
           else if (who) {
             left.add(who);
-            await who.listener.return();
+            await who.subscriber.return();
           }
         }
         await settle();
-        for (const { client, place } of all) expect(client.heard).toEqual(upTo(place + client.heard.length, place));
+        for (const { client, place } of all)
+          expect(client.received).toEqual(upTo(place + client.received.length, place));
       }
       log.end();
       for (const { client } of all) {
@@ -238,12 +240,12 @@ test('each hears exactly what follows its place, once and in order, whatever the
         client.take();
       }
       await settle();
-      for (const { client, place, listener } of all) {
-        expect(await listener.next()).toEqual({ done: true, value: undefined });
+      for (const { client, place, subscriber } of all) {
+        expect(await subscriber.next()).toEqual({ done: true, value: undefined });
         const hasLeft = [...left].some((one) => one.client === client);
-        expect(client.heard).toEqual(upTo(hasLeft ? place + client.heard.length : log.last, place));
+        expect(client.received).toEqual(upTo(hasLeft ? place + client.received.length : log.last, place));
       }
-      expect([broadcasts.size, log.open]).toEqual([0, 0]);
+      expect([shared.size, log.open]).toEqual([0, 0]);
     }),
     { numRuns: 150 },
   );

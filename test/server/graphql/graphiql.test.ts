@@ -3,7 +3,7 @@ import { parse, validate } from 'graphql';
 import type { Page } from 'playwright-core';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { schema } from '../../../src/app/schema.ts';
-import { tourOf } from '../../../src/server/graphql/tour.ts';
+import { tourOf } from '../../../src/server/graphiql/tour.ts';
 import { findChromium, launchChromium } from '../../support/chromium.ts';
 import { startLikeness } from '../../support/likeness.ts';
 import { openWorld } from '../world.ts';

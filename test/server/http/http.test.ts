@@ -160,7 +160,7 @@ describe('errors', () => {
 
   test('of a context: 500 when it throws, 403 when there is none', async () => {
     const throwing = await openWorld({
-      context: () => {
+      createContext: () => {
         throw new Error('the password is hunter2');
       },
     });
@@ -170,7 +170,7 @@ describe('errors', () => {
       500,
       '{"errors":[{"message":"Unexpected error.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}',
     ]);
-    const refusing = await openWorld({ context: () => null });
+    const refusing = await openWorld({ createContext: () => null });
     expect((await post(refusing.url)).status).toBe(403);
   });
 });

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import type { WebhookAnswer, WebhookRequest } from '../../../src/server/http/webhooks.ts';
+import type { WebhookAnswer, WebhookRequest } from '../../../src/fal/webhook/receive.ts';
 import { openWorld } from '../world.ts';
 
 const noted: WebhookAnswer = { status: 200, headers: {}, message: 'Noted.' };

@@ -76,7 +76,7 @@ describe('operations', () => {
 
   test('get their context for the socket', async () => {
     const { url } = await openWorld({
-      context: ({ transport, connectionParams, headers }) => ({
+      createContext: ({ transport, connectionParams, headers }) => ({
         caller: `${transport} ${String(connectionParams['key'])} ${String(headers['x-from'])}`,
       }),
     });
@@ -101,7 +101,11 @@ describe('operations', () => {
       ['{ nothing }', 'Cannot query field "nothing" on type "Query".', 'GRAPHQL_VALIDATION_FAILED'],
       ['subscription { countTo }', expect.stringContaining('required'), 'GRAPHQL_VALIDATION_FAILED'],
       ['mutation { save(file: "x") { fileName } }', expect.stringContaining('multipart'), 'GRAPHQL_VALIDATION_FAILED'],
-      ['query A { hello } query B { hello }', 'Unable to identify operation'],
+      [
+        'query A { hello } query B { hello }',
+        'Could not determine what operation to execute.',
+        'OPERATION_RESOLUTION_FAILURE',
+      ],
     ];
     for (const [document, message, code] of refused) {
       send(subscribe('bad', document));
@@ -287,7 +291,7 @@ describe('close codes', () => {
 
   test('4403: a caller without a context, at init and later', async () => {
     let isAllowed = false;
-    const { url } = await openWorld({ context: () => (isAllowed ? {} : null) });
+    const { url } = await openWorld({ createContext: () => (isAllowed ? {} : null) });
     const early = await openRaw(url);
     early.send({ type: 'connection_init' });
     expect(await early.closed).toEqual({ code: 4403, reason: 'Forbidden.' });
@@ -328,7 +332,7 @@ describe('close codes', () => {
 
   test('4500: a context that throws at init; the client is told nothing of it', async () => {
     const { url, lines } = await openWorld({
-      context: () => {
+      createContext: () => {
         throw new Error('the password is hunter2');
       },
     });

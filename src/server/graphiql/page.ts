@@ -1,4 +1,4 @@
-/** GraphiQL as one page that loads nothing from anywhere else. */
+/** GraphiQL as one page that loads nothing from other sites. */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
@@ -7,25 +7,24 @@ import { tourOf } from './tour.ts';
 
 type Page = { etag: string; scriptHashes: string; bodies: Record<'identity' | 'gzip' | 'br', Buffer> };
 
-/** Whether the request is a browser's for a page rather than an operation. */
+/** Whether a browser asks for the page, and not for the result of an operation. */
 export const wantsPage = (request: IncomingMessage) =>
   (request.method === 'GET' || request.method === 'HEAD') && (request.headers.accept ?? '').includes('text/html');
 
 export class GraphiQL {
   readonly #url: () => string;
-  /** Made at the first request: 9 MB, of which a browser is sent 2 to 3. */
+  /** Rendered at the first request: 9 MB, which compress to 2 or 3. */
   #page: Promise<Page> | undefined;
+  readonly #needsAccess: boolean;
 
-  readonly #asksWho: boolean;
-
-  /** `asksWho`: callers need a key, which the page then has a place for. */
-  constructor(url: () => string, { asksWho }: { asksWho: boolean }) {
+  /** With `needsAccess` the page has a header for the caller's key. */
+  constructor(url: () => string, { needsAccess }: { needsAccess: boolean }) {
     this.#url = url;
-    this.#asksWho = asksWho;
+    this.#needsAccess = needsAccess;
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#page ??= renderPage(this.#url(), this.#asksWho);
+    this.#page ??= renderPage(this.#url(), this.#needsAccess);
     const { etag, bodies, scriptHashes } = await this.#page;
     const headers = { ...pageHeaders(scriptHashes, request.headers.host ?? ''), etag };
     if (request.headers['if-none-match'] === etag) {
@@ -44,17 +43,17 @@ export class GraphiQL {
   }
 }
 
-/** In 5.24.1 a tab that is pressed jumps away from under the mouse, by its place in the row, and is never opened. */
+/** In GraphiQL of 5.24.1 a pressed tab jumps away from under the mouse and never opens. */
 const tabFix = '.graphiql-tab{transform:none!important}';
 
-async function renderPage(url: string, asksWho: boolean): Promise<Page> {
+async function renderPage(url: string, needsAccess: boolean): Promise<Page> {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const rendered = renderGraphiQL({
     title: 'Likeness',
     defaultTabs: tourOf(url),
-    // Its WebSocket is opened without the headers of the editor, which a server that asks who calls needs.
-    subscriptionsProtocol: asksWho ? 'SSE' : 'WS',
-    ...(asksWho && { headers: JSON.stringify({ Authorization: 'Bearer lk_YOUR_KEY' }, null, 2) }),
+    // GraphiQL opens its WebSocket without the headers of the editor, and so without the caller's key.
+    subscriptionsProtocol: needsAccess ? 'SSE' : 'WS',
+    ...(needsAccess && { headers: JSON.stringify({ Authorization: 'Bearer lk_YOUR_KEY' }, null, 2) }),
     shouldPersistHeaders: false,
   });
   const html = rendered.replace('</head>', `<style>${tabFix}</style></head>`);
@@ -71,7 +70,7 @@ async function renderPage(url: string, asksWho: boolean): Promise<Page> {
   };
 }
 
-/** The page's own scripts may run and no others, it may talk to this server only, and nobody may put it in a frame. */
+/** Only the page's own scripts run, it connects to this server only, and no page may frame it. */
 function pageHeaders(scriptHashes: string, host: string): Record<string, string> {
   const policy = {
     'default-src': "'none'",
@@ -80,7 +79,7 @@ function pageHeaders(scriptHashes: string, host: string): Record<string, string>
     'style-src': "'unsafe-inline'",
     'font-src': 'data:',
     'img-src': "'self' data:",
-    // A Host that is none would be a rule of its own.
+    // A malformed Host could add rules to the policy.
     'connect-src': /^[\w.:[\]-]+$/.test(host) ? `'self' ws://${host} wss://${host}` : "'self'",
     'base-uri': "'none'",
     'form-action': "'none'",
@@ -99,7 +98,7 @@ function pageHeaders(scriptHashes: string, host: string): Record<string, string>
 
 const hashesOfScripts = (html: string) =>
   [...html.matchAll(/<script>([^]*?)<\/script>/g)]
-    // As a browser reads them: HTML has no carriage returns.
+    // A browser hashes them without carriage returns.
     .map(([, script = '']) => createHash('sha256').update(script.replace(/\r\n?/g, '\n')).digest('base64'))
     .map((hash) => `'sha256-${hash}'`)
     .join(' ');

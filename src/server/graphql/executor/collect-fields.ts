@@ -1,4 +1,4 @@
-/** The fields that a selection asks of one type of object, through its fragments, as GraphQL's CollectFields has them. */
+/** GraphQL's CollectFields: the fields that selection sets select of one object type, through their fragments. */
 import {
   type DirectiveNode,
   type DocumentNode,
@@ -16,50 +16,50 @@ import {
   visit,
 } from 'graphql';
 
-export type Around = {
+export type PlanScope = {
   schema: GraphQLSchema;
   fragments: Record<string, FragmentDefinitionNode>;
-  /** What @skip and @include may depend on. */
+  /** For @skip and @include. */
   variables: Record<string, unknown>;
 };
 
-/** By the name that each has in the answer, in the answer's order. */
-export type Selected = Map<string, [FieldNode, ...FieldNode[]]>;
+/** By response name, in the order of the result. */
+export type CollectedFields = Map<string, [FieldNode, ...FieldNode[]]>;
 
-export function fieldsOf(
+export function collectFields(
   type: GraphQLObjectType,
   selectionSets: readonly SelectionSetNode[],
-  around: Around,
-): Selected {
-  const selected: Selected = new Map();
+  scope: PlanScope,
+): CollectedFields {
+  const collected: CollectedFields = new Map();
   const spread = new Set<string>();
-  for (const selectionSet of selectionSets) collect(type, selectionSet, around, selected, spread);
-  return selected;
+  for (const selectionSet of selectionSets) collect(type, selectionSet, scope, collected, spread);
+  return collected;
 }
 
 function collect(
   type: GraphQLObjectType,
   { selections }: SelectionSetNode,
-  around: Around,
-  selected: Selected,
+  scope: PlanScope,
+  collected: CollectedFields,
   spread: Set<string>,
 ): void {
   for (const selection of selections) {
-    if (!isIncluded(selection, around.variables)) continue;
+    if (!isIncluded(selection, scope.variables)) continue;
     if (selection.kind === Kind.FIELD) {
       const name = (selection.alias ?? selection.name).value;
-      const nodes = selected.get(name);
-      if (nodes === undefined) selected.set(name, [selection]);
+      const nodes = collected.get(name);
+      if (nodes === undefined) collected.set(name, [selection]);
       else nodes.push(selection);
     } else if (selection.kind === Kind.INLINE_FRAGMENT) {
-      if (isOf(type, selection.typeCondition?.name.value, around)) {
-        collect(type, selection.selectionSet, around, selected, spread);
+      if (applies(type, selection.typeCondition?.name.value, scope)) {
+        collect(type, selection.selectionSet, scope, collected, spread);
       }
     } else if (!spread.has(selection.name.value)) {
       spread.add(selection.name.value);
-      const fragment = around.fragments[selection.name.value];
-      if (fragment !== undefined && isOf(type, fragment.typeCondition.name.value, around)) {
-        collect(type, fragment.selectionSet, around, selected, spread);
+      const fragment = scope.fragments[selection.name.value];
+      if (fragment !== undefined && applies(type, fragment.typeCondition.name.value, scope)) {
+        collect(type, fragment.selectionSet, scope, collected, spread);
       }
     }
   }
@@ -71,13 +71,13 @@ function isIncluded(node: SelectionNode, variables: Record<string, unknown>): bo
   return getDirectiveValues(GraphQLIncludeDirective, node, variables)?.['if'] !== false;
 }
 
-function isOf(type: GraphQLObjectType, condition: string | undefined, { schema }: Around): boolean {
+function applies(type: GraphQLObjectType, condition: string | undefined, { schema }: PlanScope): boolean {
   if (condition === undefined || condition === type.name) return true;
   const wanted = schema.getType(condition);
   return isAbstractType(wanted) && schema.isSubType(wanted, type);
 }
 
-/** Whether the same document may select other fields with other variables. */
+/** Whether the document may select different fields with different variables. */
 export function dependsOnVariables(document: DocumentNode): boolean {
   let depends = false;
   visit(document, {

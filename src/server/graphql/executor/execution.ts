@@ -1,4 +1,4 @@
-/** One execution of a query: GraphQL's ExecuteSelectionSet and ExecuteField, along a plan. */
+/** One execution of an operation: GraphQL's ExecuteSelectionSet and ExecuteField, along a plan. */
 import {
   type ExecutionResult,
   type FragmentDefinitionNode,
@@ -13,49 +13,49 @@ import {
   responsePathAsArray,
 } from 'graphql';
 import type { Path } from 'graphql/jsutils/Path.js';
-import { type AskedField, type AskedFields, type FieldRun, isPromise } from './field.ts';
 import { FieldErrors } from './field-errors.ts';
 import type { Plan } from './plan.ts';
+import { type FieldExecution, isPromise, type PlannedField, type PlannedFields } from './planned-field.ts';
 
-export type Given = { rootValue: unknown; contextValue: unknown; variableValues: Record<string, unknown> };
+export type ExecutionValues = { rootValue?: unknown; contextValue: unknown; variables: Record<string, unknown> };
 
-export class Run implements FieldRun {
+export class Execution implements FieldExecution {
   readonly plan: Plan;
   readonly rootValue: unknown;
   readonly contextValue: unknown;
-  readonly variableValues: Record<string, unknown>;
+  readonly variables: Record<string, unknown>;
   readonly #errors = new FieldErrors();
 
-  constructor(plan: Plan, { rootValue, contextValue, variableValues }: Given) {
+  constructor(plan: Plan, { rootValue, contextValue, variables }: ExecutionValues) {
     this.plan = plan;
     this.rootValue = rootValue;
     this.contextValue = contextValue;
-    this.variableValues = variableValues;
+    this.variables = variables;
   }
 
   get schema(): GraphQLSchema {
-    return this.plan.around.schema;
+    return this.plan.scope.schema;
   }
 
-  /** Never throws, and never rejects. */
-  result(): ExecutionResult | Promise<ExecutionResult> {
+  /** Executes the operation. Never throws and never rejects. */
+  start(): ExecutionResult | Promise<ExecutionResult> {
     try {
       const data = this.#resolve(this.plan.root, this.rootValue, undefined);
       if (!isPromise(data)) return this.#resultOf(data);
       return data.then(
         (resolved) => this.#resultOf(resolved),
-        (error: unknown) => this.#resultOfNone(error),
+        (error: unknown) => this.#resultWithoutData(error),
       );
     } catch (error) {
-      return this.#resultOfNone(error);
+      return this.#resultWithoutData(error);
     }
   }
 
-  resolveBelow(field: AskedField, type: GraphQLObjectType, source: unknown, path: Path): unknown {
+  resolveBelow(field: PlannedField, type: GraphQLObjectType, source: unknown, path: Path): unknown {
     return this.#resolve(this.plan.below(field, type), source, path);
   }
 
-  fail({ nodes }: AskedField, isNonNull: boolean, path: Path, raw: unknown): null {
+  fail({ nodes }: PlannedField, isNonNull: boolean, path: Path, raw: unknown): null {
     const error = locatedError(raw, nodes, responsePathAsArray(path));
     if (isNonNull) throw error;
     this.#errors.add(error, path);
@@ -67,14 +67,14 @@ export class Run implements FieldRun {
     return (errors.length === 0 ? { data } : { errors, data }) as ExecutionResult;
   }
 
-  /** Of an error that was located, and came through to the top. */
-  #resultOfNone(error: unknown): ExecutionResult {
+  /** A located error of a non-null field has propagated to the root. */
+  #resultWithoutData(error: unknown): ExecutionResult {
     this.#errors.add(error as GraphQLError, undefined);
     return this.#resultOf(null);
   }
 
-  #resolve({ fields, make }: AskedFields, source: unknown, path: Path | undefined): unknown {
-    const results = make();
+  #resolve({ fields, createObject }: PlannedFields, source: unknown, path: Path | undefined): unknown {
+    const results = createObject();
     let hasPromise = false;
     try {
       for (const field of fields) {
@@ -89,15 +89,15 @@ export class Run implements FieldRun {
       }
     } catch (error) {
       if (!hasPromise) throw error;
-      // The others may fail as well, and somebody has to hear of it.
-      return whole(results).finally(() => {
+      // The other fields may reject as well: awaiting them keeps that from being an unhandled rejection.
+      return settle(results).finally(() => {
         throw error;
       });
     }
-    return hasPromise ? whole(results) : results;
+    return hasPromise ? settle(results) : results;
   }
 
-  #resolveField(field: AskedField, source: unknown, path: Path): unknown {
+  #resolveField(field: PlannedField, source: unknown, path: Path): unknown {
     const info = new Info(this, field, path);
     try {
       const args = field.args === undefined ? this.#argumentsOf(field) : { ...field.args };
@@ -112,13 +112,13 @@ export class Run implements FieldRun {
     }
   }
 
-  #argumentsOf({ definition, nodes }: AskedField): Record<string, unknown> {
-    return getArgumentValues(definition, nodes[0], this.variableValues);
+  #argumentsOf({ definition, nodes }: PlannedField): Record<string, unknown> {
+    return getArgumentValues(definition, nodes[0], this.variables);
   }
 }
 
-/** Puts what they resolve to in the place of promises. */
-function whole(results: Record<string, unknown>): Promise<Record<string, unknown>> {
+/** Replaces each promise by the value that it resolves to. */
+function settle(results: Record<string, unknown>): Promise<Record<string, unknown>> {
   return Promise.all(Object.values(results)).then((values) => {
     let at = 0;
     for (const name in results) results[name] = values[at++];
@@ -126,14 +126,14 @@ function whole(results: Record<string, unknown>): Promise<Record<string, unknown
   });
 }
 
-/** What a resolver is told of where it stands: most of it is asked by few, and there is one of these for each field. */
+/** `info` of a resolver. One is made for each field of each object and few resolvers read more than `path`, hence the getters. */
 class Info implements GraphQLResolveInfo {
-  readonly #run: Run;
-  readonly #field: AskedField;
+  readonly #execution: Execution;
+  readonly #field: PlannedField;
   readonly path: Path;
 
-  constructor(run: Run, field: AskedField, path: Path) {
-    this.#run = run;
+  constructor(execution: Execution, field: PlannedField, path: Path) {
+    this.#execution = execution;
     this.#field = field;
     this.path = path;
   }
@@ -142,7 +142,7 @@ class Info implements GraphQLResolveInfo {
     return this.#field.definition.name;
   }
 
-  get fieldNodes(): AskedField['nodes'] {
+  get fieldNodes(): PlannedField['nodes'] {
     return this.#field.nodes;
   }
 
@@ -155,22 +155,22 @@ class Info implements GraphQLResolveInfo {
   }
 
   get schema(): GraphQLSchema {
-    return this.#run.schema;
+    return this.#execution.schema;
   }
 
   get fragments(): Record<string, FragmentDefinitionNode> {
-    return this.#run.plan.around.fragments;
+    return this.#execution.plan.scope.fragments;
   }
 
   get rootValue(): unknown {
-    return this.#run.rootValue;
+    return this.#execution.rootValue;
   }
 
   get operation(): OperationDefinitionNode {
-    return this.#run.plan.operation;
+    return this.#execution.plan.operation;
   }
 
   get variableValues(): Record<string, unknown> {
-    return this.#run.variableValues;
+    return this.#execution.variables;
   }
 }

@@ -1,4 +1,4 @@
-/** Queries along plans: whatever graphql-js answers to a document, they answer, errors and all, and ask the same of resolvers. */
+/** The executor gives graphql-js's results to any document, errors included, and calls resolvers with the same arguments. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { array, assert, asyncProperty, nat } from 'fast-check';
@@ -8,6 +8,8 @@ import {
   execute,
   type GraphQLSchema,
   getIntrospectionQuery,
+  getOperationAST,
+  getVariableValues,
   Kind,
   OperationTypeNode,
   parse,
@@ -16,7 +18,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allScopes, scopesOf } from '../../../src/access/scopes.ts';
 import { schema } from '../../../src/app/schema.ts';
-import { Queries } from '../../../src/server/graphql/execution/queries.ts';
+import { createExecutor, type Execute } from '../../../src/server/graphql/executor/executor.ts';
 import { openWorld } from '../../access/table-world.ts';
 import { globalId } from '../../support/api.ts';
 import { randomDocument } from './random-document.ts';
@@ -25,27 +27,31 @@ import { type WildContext, wildSchema } from './wild-schema.ts';
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const numbers = array(nat({ max: 5040 }), { minLength: 20, maxLength: 400 });
 
-/** Each document is executed twice along its plan: when the plan is made, and when it is there. */
-async function both(queries: Queries, args: () => ExecutionArgs): Promise<{ expected: string; answers: string[] }> {
+/** Executes each document twice: with a new plan, and with the plan that is known by then. */
+async function both(ours: Execute, args: () => ExecutionArgs): Promise<{ expected: string; answers: string[] }> {
   const expected = shown(await execute(args()));
   const answers: string[] = [];
-  for (let time = 0; time < 2; time += 1) {
-    const given = args();
-    const query = queries.queryOf(given);
-    if (query === undefined) throw new Error('It is no query.');
-    answers.push(shown(await queries.execute(query, given)));
-  }
+  for (let time = 0; time < 2; time += 1) answers.push(shown(await run(ours, args())));
   return { expected, answers };
 }
 
-/** As a client gets it: to the order of its fields. What will not run for its variables has no data, and is refused by others. */
+/** Coerces the variables as the pipeline does. Undefined for variables that the pipeline refuses. */
+function run(ours: Execute, args: ExecutionArgs) {
+  const { schema: of, document, operationName, variableValues, contextValue, rootValue } = args;
+  const operation = getOperationAST(document, operationName);
+  if (!operation) throw new Error('The document has no such operation.');
+  const { coerced } = getVariableValues(of, operation.variableDefinitions ?? [], variableValues ?? {});
+  return coerced && ours({ document, operation, variables: coerced, contextValue, rootValue });
+}
+
+/** As a client gets it, with the order of its fields. graphql-js's result has no `data` if the variables are wrong. */
 const shown = (result: ExecutionResult | undefined) =>
   result !== undefined && 'data' in result ? JSON.stringify(result) : 'refused';
 
 const isValid = (of: GraphQLSchema, text: string) => validate(of, parse(text)).length === 0;
 
 describe('on a schema where everything goes wrong', () => {
-  const queries = new Queries(wildSchema);
+  const ours = createExecutor(wildSchema);
 
   test('any document, to any values, and what resolvers are told', async () => {
     let ran = 0;
@@ -56,7 +62,7 @@ describe('on a schema where everything goes wrong', () => {
         ran += 1;
         const document = parse(text);
         const heard: string[][] = [];
-        const { expected, answers } = await both(queries, () => {
+        const { expected, answers } = await both(ours, () => {
           const contextValue: WildContext = { seed: wild, told: [] };
           heard.push(contextValue.told);
           return { schema: wildSchema, document, contextValue, variableValues, rootValue: { root: true } };
@@ -80,11 +86,10 @@ describe('on a schema where everything goes wrong', () => {
       { w: { count: 1, colour: 'red' } },
     ],
     ['a scalar that is not taken', 'query($f: Fussy) { pet { ... on Cat { fussy(like: $f) } } }', { f: 'throw' }],
-  ])('%s is left to others to refuse', (_what, text, variableValues) => {
+  ])('%s is refused before execution', (_what, text, variableValues) => {
     const args = { schema: wildSchema, document: parse(text), variableValues, contextValue: { seed: 3, told: [] } };
-    const query = queries.queryOf(args);
     expect(execute(args)).not.toHaveProperty('data');
-    expect(query && queries.execute(query, args)).toBeUndefined();
+    expect(run(ours, args)).toBeUndefined();
   });
 
   test('the operation that is named, and its own plan', async () => {
@@ -92,11 +97,9 @@ describe('on a schema where everything goes wrong', () => {
       'query A { a: __typename } query B { b: __typename ...F } fragment F on Query { c: __typename }',
     );
     for (const operationName of ['A', 'B', 'A']) {
-      const { expected, answers } = await both(queries, () => ({ schema: wildSchema, document, operationName }));
+      const { expected, answers } = await both(ours, () => ({ schema: wildSchema, document, operationName }));
       expect(answers).toEqual([expected, expected]);
     }
-    expect(queries.queryOf({ document, operationName: 'C' })).toBeUndefined();
-    expect(queries.queryOf({ document })).toBeUndefined();
   });
 
   test('variables decide anew what is asked for', async () => {
@@ -104,7 +107,7 @@ describe('on a schema where everything goes wrong', () => {
       'query($yes: Boolean!) { a: __typename @include(if: $yes) ...F @skip(if: $yes) } fragment F on Query { b: __typename }',
     );
     for (const yes of [true, false, true]) {
-      const { expected, answers } = await both(queries, () => ({
+      const { expected, answers } = await both(ours, () => ({
         schema: wildSchema,
         document,
         variableValues: { yes },
@@ -116,7 +119,7 @@ describe('on a schema where everything goes wrong', () => {
 
   test('a resolver that changes its arguments changes those of nobody else', async () => {
     const document = parse('{ homes { rooms(least: 1) wished(wish: { count: 1, names: ["a"] }) } }');
-    const spoiling = new Queries(wildSchema);
+    const spoiling = createExecutor(wildSchema);
     const home = wildSchema.getType('Home') as { getFields(): Record<string, { resolve?: unknown }> };
     const { rooms, wished } = home.getFields();
     const before = [rooms?.resolve, wished?.resolve];
@@ -132,8 +135,7 @@ describe('on a schema where everything goes wrong', () => {
     try {
       for (let seed = 0; seed < 50; seed += 1) {
         const args = { schema: wildSchema, document, contextValue: { seed, told: [] } };
-        const query = spoiling.queryOf(args);
-        if (query) await spoiling.execute(query, args);
+        await run(spoiling, args);
       }
     } finally {
       if (rooms) rooms.resolve = before[0];
@@ -146,7 +148,7 @@ describe('on a schema where everything goes wrong', () => {
 });
 
 describe('on the schema of this server, with an owner’s rows', () => {
-  const queries = new Queries(schema);
+  const ours = createExecutor(schema);
   let world: Awaited<ReturnType<typeof openWorld>>;
   let ids: string[];
   beforeAll(async () => {
@@ -175,7 +177,7 @@ describe('on the schema of this server, with an owner’s rows', () => {
         const { text, variableValues } = randomDocument(schema, row, ids);
         if (!isValid(schema, text)) return;
         ran += 1;
-        const { expected, answers } = await both(queries, argsOf(text, variableValues));
+        const { expected, answers } = await both(ours, argsOf(text, variableValues));
         expect(answers).toEqual([expected, expected]);
       }),
       { numRuns: 300, seed },
@@ -190,7 +192,7 @@ describe('on the schema of this server, with an owner’s rows', () => {
       for (const definition of parse(text).definitions) {
         if (definition.kind !== Kind.OPERATION_DEFINITION || definition.operation !== OperationTypeNode.QUERY) continue;
         for (const id of ids) {
-          const { expected, answers } = await both(queries, argsOf(text, { id, first: 2 }, definition.name?.value));
+          const { expected, answers } = await both(ours, argsOf(text, { id, first: 2 }, definition.name?.value));
           expect(answers).toEqual([expected, expected]);
         }
       }
@@ -198,14 +200,14 @@ describe('on the schema of this server, with an owner’s rows', () => {
   });
 
   test('what the schema holds', async () => {
-    const { expected, answers } = await both(queries, argsOf(getIntrospectionQuery(), {}));
+    const { expected, answers } = await both(ours, argsOf(getIntrospectionQuery(), {}));
     expect(answers).toEqual([expected, expected]);
   });
 
   test('whoever may not read is told so, each time', async () => {
     const document = parse('{ viewer { id } generations { edges { node { id } } } }');
     const contextOf = { viewer: world.owner.viewer, scopes: scopesOf(['ACT_AS']), app: world.app };
-    const { expected, answers } = await both(queries, () => ({ schema, document, contextValue: { ...contextOf } }));
+    const { expected, answers } = await both(ours, () => ({ schema, document, contextValue: { ...contextOf } }));
     expect(JSON.parse(expected)).toMatchObject({ data: null, errors: [{ extensions: { code: 'FORBIDDEN' } }] });
     expect(answers).toEqual([expected, expected]);
   });

@@ -1,11 +1,11 @@
-/** The tabs that GraphiQL opens with: the whole way from a name to a picture, for someone who has never seen it. */
+/** The tabs that GraphiQL opens with: every step from a name to a picture, for a newcomer. */
 
 export type Tab = { query: string; variables?: string };
 
 const id = (of: string) => `paste the id of ${of} here`;
 const variables = (value: object) => JSON.stringify(value, null, 2);
 
-/** `url` is where a terminal reaches GraphQL. Lines stay short: the editor cuts off what is longer than its pane. */
+/** `url` is where a terminal reaches the server. Lines are short: the editor cuts off those wider than its pane. */
 export const tourOf = (url: string): Tab[] => [
   // GraphiQL does not show the variables of the tab that it opens with, so this one has none.
   {
@@ -38,7 +38,7 @@ mutation CreateAvatar {
 #
 # Or let the demo do all of the tour: npm run demo
 #
-# Then look at what is there, and what is missing.
+# Then look at which photos there are, and what is missing.
 # The avatar's id goes into Variables, below.
 
 query Photos($avatarId: ID!) {
@@ -62,7 +62,7 @@ query Photos($avatarId: ID!) {
 #
 # It answers at once with a job, whose id the next tab
 # follows. Presets: FAST, BALANCED, QUALITY. The settings
-# are exactly what fal is sent.
+# are exactly what fal gets.
 
 mutation StartTraining($input: StartTrainingInput!) {
   startTraining(input: $input) {
@@ -90,7 +90,7 @@ mutation StartTraining($input: StartTrainingInput!) {
   {
     query: `# 4. Follow the training, live, to its end.
 #
-# Later is fine too: what has happened is told first.
+# Later is fine too: past events come first.
 # after is the last sequence number that you have seen;
 # 0 is from the beginning.
 
@@ -180,7 +180,7 @@ query Pictures {
   },
   {
     query: `# 8. The server: is fal LIVE or SIMULATED, which limits
-# are in force, what is at work now, and who is there.
+# are in force, which jobs run, which avatars there are.
 
 query Server {
   server {
