@@ -47,8 +47,8 @@ async function tell(job: Job, ...events: NewEvent[]): Promise<void> {
   app.events.nudge(await app.prisma.job.findUniqueOrThrow({ where: { id: job.id } }));
 }
 
-/** A client that accepts more than event streams is answered by Yoga, and shares its subscription with nobody. */
-const alone = 'text/event-stream, application/json;q=0.1';
+/** With any other Accept header, Yoga writes the stream, and the subscription is not shared. */
+const alone = 'text/event-stream; charset=utf-8';
 
 /** A stream as it arrives, and whether it has ended. */
 async function open(key: string, variables: object, document = query, accept = 'text/event-stream') {
