@@ -1,11 +1,11 @@
 /** /webhooks/*: hands the request to the receiver, which reads the body within the server's limits. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { WebhookAnswer, WebhookRequest } from '../../fal/webhook/receive.ts';
+import type { WebhookRequest, WebhookResponse } from '../../fal/webhook/receive.ts';
 import type { Limits } from '../limits/limits.ts';
 import { readBytes } from './body.ts';
 import { HttpError, sendJsonBody } from './http-error.ts';
 
-export type ReceiveWebhook = (request: WebhookRequest) => Promise<WebhookAnswer>;
+export type ReceiveWebhook = (request: WebhookRequest) => Promise<WebhookResponse>;
 
 const codes = { 401: 'UNAUTHORIZED', 405: 'METHOD_NOT_ALLOWED', 503: 'SERVICE_UNAVAILABLE' };
 

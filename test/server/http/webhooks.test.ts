@@ -2,14 +2,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import type { WebhookAnswer, WebhookRequest } from '../../../src/fal/webhook/receive.ts';
+import type { WebhookRequest, WebhookResponse } from '../../../src/fal/webhook/receive.ts';
 import { openWorld } from '../world.ts';
 
-const noted: WebhookAnswer = { status: 200, headers: {}, message: 'Noted.' };
+const noted: WebhookResponse = { status: 200, headers: {}, message: 'Noted.' };
 const path = '/webhooks/fal/a-token';
 
 /** Reads the body of each call, and answers as it is told. */
-async function openHook(answer: WebhookAnswer = noted) {
+async function openHook(answer: WebhookResponse = noted) {
   const calls: (WebhookRequest & { body: string })[] = [];
   const world = await openWorld({
     limits: { requestBytes: 1_000 },
