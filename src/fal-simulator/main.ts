@@ -1,4 +1,4 @@
-/** The simulated fal alone: `npm run simulator`. */
+/** Starts the simulated fal: `npm run simulator`. */
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { manualClock, systemClock } from './clock.ts';
@@ -8,12 +8,12 @@ import { startSimulator } from './server.ts';
 
 const program = new Command('simulator')
   .description("fal.ai's queue, storage and files on this machine, for developing without a key")
-  .option('--port <number>', 'where it listens, on 127.0.0.1', toPort, 4010)
-  .option('--data-dir <folder>', 'where it keeps its state', '.data/simulator')
-  .addOption(new Option('--speed <speed>', 'how long things take').choices(speeds).default('quick'))
-  .option('--faults <file>', 'a JSON file of what it is to do wrong: see fault/plan.ts')
-  .option('--hold-clock', 'its time stands still until POST /__simulator/clock {"advanceMs": 1000}')
-  .option('--verbose', 'print each call');
+  .option('--port <number>', 'the port on 127.0.0.1', toPort, 4010)
+  .option('--data-dir <folder>', 'the folder of its state', '.data/simulator')
+  .addOption(new Option('--speed <speed>', 'how long requests take').choices(speeds).default('quick'))
+  .option('--faults <file>', 'a JSON file with a fault plan: see faults/plan.ts')
+  .option('--hold-clock', 'stop the clock; advance it with POST /__simulator/clock {"advanceMs": 1000}')
+  .option('--verbose', 'print every call');
 
 type Options = {
   port: number;
@@ -28,13 +28,13 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 const simulator = await startSimulator({
   ...options,
   clock: holdClock === true ? manualClock(Date.now()) : systemClock,
-  ...(faults !== undefined && { faults: await planIn(faults) }),
+  ...(faults !== undefined && { faults: await readPlanFile(faults) }),
   ...(verbose === true && { log: (line: object) => print(JSON.stringify(line)) }),
 });
 
 print(`Simulated fal at ${simulator.url}, speed ${options.speed}, state in ${options.dataDir}
-What it was asked: ${simulator.url}/__simulator/requests
-What it is to do wrong: ${simulator.url}/__simulator/faults
+Requests and calls: ${simulator.url}/__simulator/requests
+Fault plan: ${simulator.url}/__simulator/faults
 Point the official client at it:
 
   import { createFalClient } from '@fal-ai/client';
@@ -52,8 +52,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void simulator.close().then(() => process.exit(0)));
 }
 
-/** Ends the program with a sentence when the file holds no fault plan. */
-async function planIn(file: string) {
+/** Exits with an error message when the file holds no valid fault plan. */
+async function readPlanFile(file: string) {
   const text = await readFile(file, 'utf8').catch(() => program.error(`${file} cannot be read.`));
   try {
     return readFaultPlan(JSON.parse(text));

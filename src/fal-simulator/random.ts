@@ -1,4 +1,4 @@
-/** Chance that is the same for the same seed: the source of everything that differs between two requests. */
+/** A seeded random number generator: equal seeds give equal sequences. */
 import { createHash } from 'node:crypto';
 
 export interface Random {
@@ -11,14 +11,13 @@ export interface Random {
   chance(probability: number): boolean;
 }
 
-/** Equal seeds give equal sequences, whatever else runs. */
 export function randomFrom(...seed: readonly (string | number)[]): Random {
   const digest = createHash('sha256').update(JSON.stringify(seed)).digest();
   let a = digest.readUInt32LE(0);
   let b = digest.readUInt32LE(4);
   let c = digest.readUInt32LE(8);
   let d = 1;
-  // sfc32: 128 bits of state, quick, and good enough for a picture.
+  // sfc32, a fast generator with 128 bits of state.
   const next = () => {
     const t = (((a + b) | 0) + d) | 0;
     d = (d + 1) | 0;

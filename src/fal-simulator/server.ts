@@ -1,7 +1,7 @@
 /**
- * fal, simulated: queue, direct runs, storage and files on one loopback port, for everything that fal/endpoints.ts
- * names. It draws real pictures and trains models that only it knows. See hooks.ts for words in a prompt that make it fail,
- * and fault/plan.ts for faults in calls and webhooks.
+ * The simulated fal: queue, direct runs, storage and files on one loopback port, for all endpoints of fal/endpoints.ts. It
+ * draws pictures and trains models that exist in the simulator only. See queue/prompt-commands.ts for words in a prompt that
+ * make a request fail, and faults/plan.ts for faults of calls and webhooks.
  *
  * The official client finds it through a `requestMiddleware` that sends fal's hosts here and names them in the header
  * `x-fal-sim-host`, or through `proxyUrl: { url: simulator.url, when: 'always' }`.
@@ -32,14 +32,14 @@ import { openSender } from './webhooks/send.ts';
 import { openSigner } from './webhooks/signer.ts';
 
 export type SimulatorOptions = {
-  /** 0: any that is free. */
+  /** 0 selects a free port. */
   port?: number;
   host?: '127.0.0.1';
-  /** Where it keeps its state; undefined: a folder of its own that is gone when it closes. One simulator to a folder. */
+  /** The folder of its state, for one simulator at a time; undefined for a temporary folder that `close` deletes. */
   dataDir: string | undefined;
   speed: Speed;
   clock?: Clock;
-  /** What it does wrong from the start. */
+  /** The fault plan from the start. */
   faults?: FaultPlan;
   log?: (line: object) => void;
 };
@@ -49,16 +49,16 @@ export interface Simulator {
   /** The FAL_KEY that it accepts. */
   key: string;
   record: Pick<CallLog, 'calls' | 'webhooks'> & {
-    /** Every request that was accepted in the last seven days. */
+    /** All requests accepted in the last seven days. */
     requests(): FalRequest[];
   };
-  /** As PUT and DELETE of /__simulator/faults. Throws InvalidFaultPlan. */
+  /** The same as PUT /__simulator/faults. Throws InvalidFaultPlan. */
   setFaults(plan: object): void;
   clearFaults(): void;
   close(): Promise<void>;
 }
 
-/** One for all simulators: it guards nothing, and a client that was pointed at one finds the next. */
+/** The same for all simulators: it protects nothing, and a client can move from one simulator to another. */
 export const simulatorKey = 'simulated:fal-key';
 
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
@@ -81,11 +81,11 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const train = openTrainer(store, storage, signal);
   const queue = openQueue({ store, storage, clock, speed, train, signal });
   const signer = await openSigner(join(folder, 'webhook-key.pem'));
-  const record = openCallLog();
+  const callLog = openCallLog();
   const faults = openFaults(options.faults);
-  const post = openSender({ signer, clock, record, signal, log });
-  const webhooks = openWebhooks({ post, queue, store, clock, faults, baseUrl, signal, log });
-  const pages = openAdminPages({ store, clock, record, faults });
+  const sendWebhook = openSender({ signer, clock, callLog, signal, log });
+  const webhooks = openWebhooks({ send: sendWebhook, queue, store, clock, faults, baseUrl, signal, log });
+  const pages = openAdminPages({ store, clock, callLog, faults });
   const routes = openRoutes({
     key: simulatorKey,
     baseUrl,
@@ -96,16 +96,16 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     downloads: openDownloads(store, storage, clock),
     onAccepted(request) {
       faults.accepted(request.id);
-      webhooks.watch(request);
+      webhooks.schedule(request);
     },
   });
-  const context = { clock, baseUrl, request: store.request, webhookTried: webhooks.tried };
-  answerTo = openHandler({ routes, pages, faults, record, store, context, log });
+  const context = { clock, baseUrl, request: store.request, webhookAttempted: webhooks.attempted };
+  answerTo = openHandler({ routes, pages, faults, callLog, store, context, log });
 
   return {
     url: baseUrl,
     key: simulatorKey,
-    record: { calls: record.calls, webhooks: record.webhooks, requests: () => [...store.requests()] },
+    record: { calls: callLog.calls, webhooks: callLog.webhooks, requests: () => [...store.requests()] },
     setFaults: (plan) => faults.set(readFaultPlan(plan)),
     clearFaults: () => faults.clear(),
     close() {
@@ -126,9 +126,9 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   }
 
   async function answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    const left = new AbortController();
-    response.once('close', () => left.abort());
-    const call = readCall(message, AbortSignal.any([left.signal, closing.signal]));
+    const disconnected = new AbortController();
+    response.once('close', () => disconnected.abort());
+    const call = readCall(message, AbortSignal.any([disconnected.signal, closing.signal]));
     const reply = (await answerTo?.(call)) ?? starting;
     if (!response.destroyed) await send(reply, response, call.method !== 'HEAD');
   }

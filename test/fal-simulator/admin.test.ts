@@ -94,7 +94,7 @@ describe('the record', () => {
   it('keeps the last ten thousand of each kind, so that reads push no submit out', async () => {
     const record = openCallLog();
     const saw = (kind: 'submit' | 'status') =>
-      record.saw(
+      record.add(
         { method: 'GET', host: 'queue', path: '/', query: new URLSearchParams() } as never,
         { kind, endpoint: undefined, requestId: undefined },
         [],

@@ -79,7 +79,7 @@ it('does wrong what a file says, on a clock that it is told', async () => {
 });
 
 it.each([
-  ['{ "faults": [{ "on": "submit", "do": "explode" }] }', /plan\.json: The fault plan is wrong: faults\[0\]\.do: /],
+  ['{ "faults": [{ "on": "submit", "do": "explode" }] }', /plan\.json: The fault plan is invalid: faults\[0\]\.do: /],
   ['{ "faults": ', /plan\.json is not JSON\.\n$/],
 ])('does not start with the plan %s', async (content, complaint) => {
   const child = run('--faults', fileOf(content));

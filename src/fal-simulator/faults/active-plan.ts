@@ -1,4 +1,4 @@
-/** The fault plan that is set now, and what it has done so far. Without one, no call is counted and nothing happens. */
+/** The current fault plan and its counts. */
 import type { Call } from '../http/call.ts';
 import type { CallSubject } from '../http/call-subject.ts';
 import type { Reply } from '../http/reply.ts';
@@ -7,15 +7,15 @@ import { type Matcher, openMatcher } from './matcher.ts';
 import type { FaultPlan } from './plan.ts';
 
 export interface Faults {
-  /** The plan's counts begin anew. */
+  /** Replaces the plan and resets its counts. */
   set(plan: FaultPlan): void;
   clear(): void;
-  /** The plan as it was given; each entry with how many calls it met, and to how many it did something. */
+  /** The plan; each entry with the number of calls it was checked for (`met`) and applied to (`done`). */
   report(): object;
-  /** A request was accepted: it has the next number. */
+  /** Gives an accepted request the next number. */
   accepted(requestId: string): void;
-  /** What is to happen to this call, in the plan's order. Counts it. */
-  meet(subject: CallSubject): readonly Fault[];
+  /** The faults for this call, in the plan's order. Counts the call. */
+  match(subject: CallSubject): readonly Fault[];
 }
 
 export function openFaults(initial?: FaultPlan): Faults {
@@ -37,12 +37,12 @@ export function openFaults(initial?: FaultPlan): Faults {
     clear: () => set(undefined),
     report: () => ({
       seed: plan?.seed ?? null,
-      faults: entries.map(({ matcher }, index) => ({ ...plan?.given[index], ...matcher.counts() })),
+      faults: entries.map(({ matcher }, index) => ({ ...plan?.entries[index], ...matcher.counts() })),
     }),
     accepted(requestId) {
       if (plan !== undefined) numbers.set(requestId, numbers.size + 1);
     },
-    meet(subject) {
+    match(subject) {
       if (entries.length === 0) return none;
       const numbered = { ...subject, number: numbers.get(subject.requestId ?? '') };
       return entries.filter(({ matcher }) => matcher.matches(numbered)).map(({ fault }) => fault);
@@ -52,16 +52,16 @@ export function openFaults(initial?: FaultPlan): Faults {
 
 const none: readonly Fault[] = [];
 
-/** The answer to the call with the faults around it: the first is the outermost, and has the last word. */
+/** Wraps `handle` in the faults: the first fault is the outermost. */
 export function withFaults(
   faults: readonly Fault[],
-  answer: (call: Call) => Promise<Reply>,
+  handle: (call: Call) => Promise<Reply>,
   context: FaultContext,
 ): (call: Call) => Promise<Reply> {
   return faults.reduceRight(
     (next, { middleware }) =>
       (call) =>
         middleware(call, next, context),
-    answer,
+    handle,
   );
 }

@@ -1,4 +1,4 @@
-/** A connection that breaks, stalls or drips. */
+/** Connections that break, hang or are slow. */
 import { once } from 'node:events';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
@@ -15,7 +15,7 @@ export const connectionFaults: [FaultType, ...FaultType[]] = [
   }),
   callFault('hang', everyKind, when, ({ when }) => async (call, next) => {
     if (when === 'after') discard(await next(call));
-    await left(call);
+    await callerLeft(call);
     return { status: 0 };
   }),
   callFault(
@@ -29,9 +29,9 @@ export const connectionFaults: [FaultType, ...FaultType[]] = [
         return reply;
       },
   ),
-  // Head and length as of the whole answer, half of its bytes, then a reset.
+  // Headers and length of the complete reply, half of its bytes, then a reset.
   callFault('cut', wholeKinds, z.object({}), () => async (call, next) => {
-    const { status, headers, bytes } = await wholeOf(await next(call));
+    const { status, headers, bytes } = await readReply(await next(call));
     const half = bytes.subarray(0, Math.floor(bytes.length / 2));
     return { status, headers: { ...headers, 'content-length': bytes.length }, body: parts([half]), reset: true };
   }),
@@ -41,19 +41,19 @@ export const connectionFaults: [FaultType, ...FaultType[]] = [
     z.object({ pieces: z.int().min(2).max(10_000).default(10), pauseMs: z.int().positive().default(1000) }),
     ({ pieces, pauseMs }) =>
       async (call, next, { clock }) => {
-        const { status, headers, bytes } = await wholeOf(await next(call));
-        const body = dripping(bytes, Math.ceil(bytes.length / pieces), pauseMs, clock, call.signal);
+        const { status, headers, bytes } = await readReply(await next(call));
+        const body = inPieces(bytes, Math.ceil(bytes.length / pieces), pauseMs, clock, call.signal);
         return { status, headers: { ...headers, 'content-length': bytes.length }, body };
       },
   ),
 ];
 
-/** Ends when the caller has left. */
-export async function left({ signal }: Call): Promise<void> {
+/** Resolves when the caller disconnects. */
+export async function callerLeft({ signal }: Call): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
 }
 
-async function wholeOf(reply: Reply) {
+async function readReply(reply: Reply) {
   return { status: reply.status, ...(await readWhole(reply)) };
 }
 
@@ -61,7 +61,7 @@ async function* parts(buffers: Buffer[]): AsyncGenerator<Buffer> {
   yield* buffers;
 }
 
-async function* dripping(bytes: Buffer, size: number, pauseMs: number, clock: Clock, signal: AbortSignal) {
+async function* inPieces(bytes: Buffer, size: number, pauseMs: number, clock: Clock, signal: AbortSignal) {
   for (let at = 0; at < bytes.length && !signal.aborted; at += size) {
     if (at > 0) await clock.wait(pauseMs, signal);
     yield bytes.subarray(at, at + size);

@@ -1,4 +1,4 @@
-/** Answers that come whole and hold something else. */
+/** Complete replies with wrong content. */
 import { z } from 'zod';
 import { readWhole } from '../http/reply.ts';
 import { callFault, type FaultType, type Middleware, wholeKinds } from './fault.ts';
@@ -19,7 +19,7 @@ export const contentFaults: [FaultType, ...FaultType[]] = [
     z.object({ contentType: z.string().min(1).default('text/html') }),
     ({ contentType }) => rewriting(() => ({ headers: { 'content-type': contentType } })),
   ),
-  // JSON is still JSON with spaces behind it; a file is one that no end comes of.
+  // Trailing spaces keep JSON valid.
   callFault(
     'huge',
     wholeKinds,
@@ -37,7 +37,7 @@ export const contentFaults: [FaultType, ...FaultType[]] = [
         return { status: reply.status, headers: rest, body: padded(bytes, total) };
       },
   ),
-  // A picture's first bytes, by which its type is told, and then nothing that could be decoded.
+  // The first bytes of a picture, which give its type, then zeros.
   callFault('corrupt', ['download'], none, () =>
     rewriting(({ bytes }) => ({ bytes: Buffer.concat([bytes.subarray(0, 64)], bytes.length) })),
   ),
@@ -50,8 +50,8 @@ export const contentFaults: [FaultType, ...FaultType[]] = [
     }),
     ({ set, remove }) =>
       rewritingJson((body) => {
-        const kept = Object.entries({ ...body, ...set }).filter(([name]) => !remove.includes(name));
-        return Object.fromEntries(kept);
+        const members = Object.entries({ ...body, ...set }).filter(([name]) => !remove.includes(name));
+        return Object.fromEntries(members);
       }),
   ),
   callFault('images', ['result'], z.object({ keep: z.int().nonnegative() }), ({ keep }) =>
@@ -65,7 +65,7 @@ export const contentFaults: [FaultType, ...FaultType[]] = [
 
 type Whole = { headers: Record<string, string | number>; bytes: Buffer };
 
-/** The answer with other bytes or headers, its length the true one. */
+/** Changes the bytes or headers of the reply and sets the right length. */
 function rewriting(rewrite: (whole: Whole) => Partial<Whole>): Middleware {
   return async (call, next) => {
     const reply = await next(call);
@@ -79,11 +79,11 @@ function rewriting(rewrite: (whole: Whole) => Partial<Whole>): Middleware {
   };
 }
 
-/** The same for JSON objects; another answer stays as it is. */
+/** Changes a JSON object; leaves other replies alone. */
 function rewritingJson(rewrite: (body: Record<string, unknown>) => object): Middleware {
   return rewriting(({ bytes }) => {
     const text = bytes.toString('utf8');
-    // A seed may have more digits than a JavaScript number: it is taken out as text, and put back.
+    // A seed can have more digits than a JavaScript number holds, so it stays text.
     const [tail = '', seed = ''] = /,"seed":(\d+)\}$/.exec(text) ?? [];
     const body = parsed(tail === '' ? text : `${text.slice(0, -tail.length)},"seed":"${seed}"}`);
     if (body === undefined) return {};

@@ -1,4 +1,4 @@
-/** What a fault does, as code: an act has a name, the calls it is for, and what it may be told. */
+/** Fault types: each has a name, the kinds of calls that it applies to, and parameters. */
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Call } from '../http/call.ts';
@@ -8,60 +8,63 @@ import type { FalRequest } from '../queue/request.ts';
 import type { Delivery } from '../webhooks/delivery.ts';
 import { type Match, matchShape } from './matcher.ts';
 
-/** What an act may need to know. */
+/** What a fault can use of the simulator. */
 export type FaultContext = {
   clock: Clock;
   baseUrl: string;
   request(id: string): FalRequest | undefined;
-  /** Ends when the request's webhook has been tried once. */
-  webhookTried(requestId: string): Promise<void>;
+  /** Resolves after the first attempt at the request's webhook. */
+  webhookAttempted(requestId: string): Promise<void>;
 };
 
-/** Gives the answer to a call instead of `next`, which does what fal was asked and answers as fal would. */
+/** Replies to a call in place of `next`, which handles the call as fal would. */
 export type Middleware = (call: Call, next: (call: Call) => Promise<Reply>, context: FaultContext) => Promise<Reply>;
 export type AlterDelivery = (delivery: Delivery) => Delivery;
 
-/** An entry of a fault plan, read. */
+/** A parsed entry of a fault plan. */
 export type Fault = { name: string; on: string; match: Match; middleware: Middleware; alter: AlterDelivery };
 export type FaultType = z.ZodType<Fault>;
 
 export const everyKind = [...requestKinds, ...newRequestKinds] as const;
-/** What is answered at once and whole. */
+/** Calls with a reply that is complete at once. */
 export const wholeKinds = everyKind.filter((kind) => kind !== 'stream') as [CallKind, ...CallKind[]];
 
-/** An act on calls of these kinds. */
+/** Defines a fault of calls of these kinds. */
 export function callFault<Shape extends z.ZodRawShape>(
   name: string,
   on: readonly [CallKind, ...CallKind[]],
   params: z.ZodObject<Shape>,
-  middleware: (given: z.output<z.ZodObject<Shape>>) => Middleware,
+  middleware: (values: z.output<z.ZodObject<Shape>>) => Middleware,
 ): FaultType {
-  return act(name, on, params, (given) => ({ middleware: middleware(given), alter: (delivery) => delivery }));
+  return faultType(name, on, params, (values) => ({ middleware: middleware(values), alter: (delivery) => delivery }));
 }
 
-/** An act on webhooks. */
+/** Defines a fault of webhooks. */
 export function webhookFault<Shape extends z.ZodRawShape>(
   name: string,
   params: z.ZodObject<Shape>,
-  alter: (given: z.output<z.ZodObject<Shape>>) => AlterDelivery,
+  alter: (values: z.output<z.ZodObject<Shape>>) => AlterDelivery,
 ): FaultType {
-  return act(name, ['webhook'], params, (given) => ({ middleware: (call, next) => next(call), alter: alter(given) }));
+  return faultType(name, ['webhook'], params, (values) => ({
+    middleware: (call, next) => next(call),
+    alter: alter(values),
+  }));
 }
 
-function act<Shape extends z.ZodRawShape>(
+function faultType<Shape extends z.ZodRawShape>(
   name: string,
   on: readonly [string, ...string[]],
   params: z.ZodObject<Shape>,
-  make: (given: z.output<z.ZodObject<Shape>>) => Pick<Fault, 'middleware' | 'alter'>,
+  make: (values: z.output<z.ZodObject<Shape>>) => Pick<Fault, 'middleware' | 'alter'>,
 ): FaultType {
   const head = z.object({ on: z.enum(on, { error: `"${name}" is for ${on.join(', ')}` }), ...matchShape });
   return z
     .strictObject({ ...params.shape, ...head.shape, do: z.literal(name) })
     .superRefine((entry, context) => {
-      // What is wrong with it otherwise is told already.
+      // Other errors of the entry are reported already.
       const { on = '', request, per } = head.safeParse(entry).data ?? {};
       if (!(newRequestKinds as readonly string[]).includes(on)) return;
-      const message = `A ${on} is about no request that there is yet`;
+      const message = `A ${on} call has no request yet`;
       if (request !== undefined) context.addIssue({ code: 'custom', path: ['request'], message });
       if (per !== undefined) context.addIssue({ code: 'custom', path: ['per'], message });
     })

@@ -1,4 +1,4 @@
-/** Answers that fal's gateway gives in its own name. */
+/** Replies of fal's gateway. */
 import { z } from 'zod';
 import type { Call } from '../http/call.ts';
 import { discard, type Reply } from '../http/reply.ts';
@@ -33,7 +33,7 @@ export const gatewayFaults: [FaultType, ...FaultType[]] = [
         };
       },
   ),
-  // On and off is the plan's: set it, delete it. Requests that were accepted go on.
+  // Lasts as long as the plan is set. Accepted requests continue.
   callFault(
     'retired',
     ['submit', 'run'],

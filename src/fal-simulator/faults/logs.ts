@@ -1,4 +1,4 @@
-/** Log lines that come late, twice, all again, or as the last few only. */
+/** Log lines that are late, duplicated, repeated, or cut to the last few. */
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Reply } from '../http/reply.ts';
@@ -10,24 +10,24 @@ type Status = { logs: Log[] | null };
 
 export const logFaults: [FaultType, ...FaultType[]] = [
   callFault('logs-twice', ['status', 'stream'], z.object({}), () =>
-    logs(() => (given) => given.flatMap((log) => [log, log])),
+    logs(() => (logs) => logs.flatMap((log) => [log, log])),
   ),
   callFault('logs-window', ['status', 'stream'], z.object({ lines: z.int().nonnegative() }), ({ lines }) =>
-    logs(() => (given) => (lines === 0 ? [] : given.slice(-lines))),
+    logs(() => (logs) => (lines === 0 ? [] : logs.slice(-lines))),
   ),
-  // In a status the young lines are missing; in a stream each event brings the lines of the one before.
+  // A status lacks the newest lines; a stream sends the lines of each event with the next one.
   callFault('logs-late', ['status', 'stream'], z.object({ lateMs: z.int().positive().default(2000) }), ({ lateMs }) =>
     logs(
-      held,
-      (clock) => (given) => given.filter(({ timestamp }) => Date.parse(`${timestamp}Z`) + lateMs <= clock.now()),
+      delayed,
+      (clock) => (logs) => logs.filter(({ timestamp }) => Date.parse(`${timestamp}Z`) + lateMs <= clock.now()),
     ),
   ),
   callFault('logs-again', ['stream'], z.object({}), () => logs(accumulated)),
 ];
 
-type Change = (given: Log[]) => Log[];
+type Change = (logs: Log[]) => Log[];
 
-/** `inStream` is begun anew for each stream. */
+/** Calls `inStream` for each stream. */
 function logs(inStream: () => Change, inStatus: (clock: Clock) => Change = inStream): Middleware {
   const inEvents = changingEvents((events) => changed(events, inStream()));
   return async (call, next, context) => {
@@ -51,19 +51,19 @@ function isStatus(reply: Reply): reply is Reply & { body: Status } {
   return typeof reply.body === 'object' && 'logs' in reply.body;
 }
 
-function held(): Change {
-  let kept: Log[] = [];
-  return (given) => {
-    const told = kept;
-    kept = given;
-    return told;
+function delayed(): Change {
+  let previous: Log[] = [];
+  return (logs) => {
+    const current = previous;
+    previous = logs;
+    return current;
   };
 }
 
 function accumulated(): Change {
   const all: Log[] = [];
-  return (given) => {
-    all.push(...given);
+  return (logs) => {
+    all.push(...logs);
     return [...all];
   };
 }

@@ -1,4 +1,4 @@
-/** Which calls a fault is for. */
+/** Decides which calls a fault applies to. */
 import { z } from 'zod';
 import { type EndpointId, endpointIds } from '../../fal/endpoints.ts';
 import type { CallSubject } from '../http/call-subject.ts';
@@ -11,7 +11,7 @@ const positions = z.union(
   { error: 'Expected a number, a list of numbers, or {"from": 2, "to": 5}; the first is 1' },
 );
 
-/** What every entry of a fault plan may say besides `on` and `do`; see plan.ts. */
+/** The optional conditions of an entry; plan.ts documents them. */
 export const matchShape = {
   endpoint: z.enum(endpointIds as [EndpointId, ...EndpointId[]]).optional(),
   request: z.union([position, z.uuid({ error: requestExpected })], { error: requestExpected }).optional(),
@@ -23,17 +23,17 @@ export const matchShape = {
 const matchSchema = z.object(matchShape);
 export type Match = z.output<typeof matchSchema>;
 
-/** A subject with its request's number; undefined when the request is older than the plan, or not made yet. */
+/** A subject with its request's number; undefined for a request from before the plan, and before a submit. */
 export type Numbered = CallSubject & { number: number | undefined };
 
 export interface Matcher {
-  /** Counts the call, and tells whether the fault is for it. */
+  /** Whether the fault applies to the call. Counts the call. */
   matches(subject: Numbered): boolean;
-  /** Calls that were of its endpoint and request, and how many of them it was for. */
+  /** `met`: calls that fit its endpoint and request; `done`: calls that it applied to. */
   counts(): { met: number; done: number };
 }
 
-/** Equal seeds and equal calls give equal answers: chance hangs on which call of which request it is, on nothing else. */
+/** Chance depends on the seed, the request and the number of the call only, so that equal runs have equal faults. */
 export function openMatcher(entry: object, kind: string, ...seed: (string | number)[]): Matcher {
   const { endpoint, request, nth, per, times, chance } = matchSchema.parse(entry);
   const met = openCount();
@@ -57,7 +57,7 @@ export function openMatcher(entry: object, kind: string, ...seed: (string | numb
   };
 }
 
-/** Counts by request, and all together. */
+/** Counts per request and in total. */
 function openCount() {
   const counts = new Map<string, number>();
   let all = 0;

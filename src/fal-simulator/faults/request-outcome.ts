@@ -1,4 +1,4 @@
-/** What becomes of a request, decided when it is submitted; and answers that tell something else than what became of it. */
+/** Faults that decide a request's outcome at its submit, and replies that misreport the outcome. */
 import { z } from 'zod';
 import { requestIdOf } from '../http/reply.ts';
 import { failureOfType, failureTypes } from '../queue/failures.ts';
@@ -31,9 +31,9 @@ export const outcomeFaults: [FaultType, ...FaultType[]] = [
     none,
     () => (call, next) => next({ ...call, outcome: { ...call.outcome, webhookEarly: true } }),
   ),
-  callFault('webhook-first', ['submit'], none, () => async (call, next, { webhookTried }) => {
+  callFault('webhook-first', ['submit'], none, () => async (call, next, { webhookAttempted }) => {
     const reply = await next(call);
-    await webhookTried(requestIdOf(reply) ?? '');
+    await webhookAttempted(requestIdOf(reply) ?? '');
     return reply;
   }),
   callFault(
@@ -43,17 +43,17 @@ export const outcomeFaults: [FaultType, ...FaultType[]] = [
     ({ status }) =>
       async (call, next, { request, baseUrl }) => {
         const reply = await next(call);
-        const asked = request(requestIdOf(reply) ?? '');
-        if (asked === undefined) return reply;
-        const headers = { 'x-fal-request-id': asked.id };
+        const submitted = request(requestIdOf(reply) ?? '');
+        if (submitted === undefined) return reply;
+        const headers = { 'x-fal-request-id': submitted.id };
         return {
           status,
           headers,
-          body: status === 202 ? runningBody(asked, baseUrl) : { detail: 'Request is still in progress' },
+          body: status === 202 ? runningBody(submitted, baseUrl) : { detail: 'Request is still in progress' },
         };
       },
   ),
-  // fal says that it will, and the request runs to its end.
+  // fal accepts the cancellation, but the request runs to its end.
   callFault('ignore', ['cancel'], none, () => async () => ({
     status: 202,
     body: { status: 'CANCELLATION_REQUESTED' },

@@ -1,9 +1,9 @@
-/** Status streams that end too early, fall silent, or say what nobody can read. */
+/** Status streams that end too early, fall silent or send garbage. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Call } from '../http/call.ts';
 import { isStream, type Reply } from '../http/reply.ts';
-import { left } from './connection.ts';
+import { callerLeft } from './connection.ts';
 import { callFault, type FaultType, type Middleware } from './fault.ts';
 
 type Events = AsyncIterable<string | Buffer>;
@@ -26,7 +26,7 @@ export const streamFaults: [FaultType, ...FaultType[]] = [
   callFault('repeat', ['stream'], z.object({}), () => changingEvents(repeated)),
 ];
 
-/** The stream with other events; an answer that is no stream stays as it is. */
+/** Changes the events of a stream; leaves other replies alone. */
 export function changingEvents(
   change: (events: Events, call: Call) => Events,
   more: Pick<Reply, 'reset'> = {},
@@ -37,41 +37,41 @@ export function changingEvents(
   };
 }
 
-/** Comments are no events, and pass. */
+/** False for comments. */
 export const isEvent = (chunk: string | Buffer) => String(chunk).startsWith('data:');
 
 async function* first(events: Events, count: number): Events {
-  let told = 0;
+  let sent = 0;
   if (count === 0) return;
   for await (const chunk of events) {
     yield chunk;
-    if (isEvent(chunk) && (told += 1) >= count) return;
+    if (isEvent(chunk) && (sent += 1) >= count) return;
   }
 }
 
 async function* stalled(events: Events, count: number, call: Call): Events {
   yield* first(events, count);
-  await left(call);
+  await callerLeft(call);
 }
 
-/** One event among the others that is cut off within its JSON. */
+/** Adds an event with incomplete JSON. */
 async function* garbled(events: Events, count: number): Events {
-  let told = 0;
+  let sent = 0;
   const garbage = 'data: {"status":"IN_PROGRESS","logs":[\n\n';
   if (count === 0) yield garbage;
   for await (const chunk of events) {
     yield chunk;
-    if (isEvent(chunk) && (told += 1) === count) yield garbage;
+    if (isEvent(chunk) && (sent += 1) === count) yield garbage;
   }
 }
 
-/** Each event in two packets, cut within a character where it has one of several bytes. */
+/** Sends each event in two packets, split inside a multi-byte character if there is one. */
 async function* split(events: Events): Events {
   for await (const chunk of events) {
     const bytes = Buffer.from(chunk);
     const within = bytes.findIndex((byte) => byte >= 0xc0) + 1;
     yield bytes.subarray(0, within === 0 ? 1 : within);
-    // Long enough that the two do not leave together.
+    // Long enough for two packets.
     await sleep(5);
     yield bytes.subarray(within === 0 ? 1 : within);
   }

@@ -1,4 +1,4 @@
-/** The simulator's own pages, under /__simulator: what it saw, the fault plan, the clock. */
+/** The simulator's own pages, under /__simulator: its requests and calls, the fault plan, the clock. */
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { isManual } from '../clock.ts';
@@ -13,12 +13,12 @@ export type AdminPages = (call: Call) => Promise<Reply>;
 
 const advanceSchema = z.strictObject({ advanceMs: z.number().nonnegative() });
 
-export function openAdminPages(parts: { store: Store; clock: Clock; record: CallLog; faults: Faults }): AdminPages {
-  const { store, clock, record, faults } = parts;
+export function openAdminPages(parts: { store: Store; clock: Clock; callLog: CallLog; faults: Faults }): AdminPages {
+  const { store, clock, callLog, faults } = parts;
   return async (call) => {
     switch (`${call.method} ${call.path}`) {
       case 'GET /__simulator/requests':
-        return ok({ requests: [...store.requests()], calls: record.calls(), webhooks: record.webhooks() });
+        return ok({ requests: [...store.requests()], calls: callLog.calls(), webhooks: callLog.webhooks() });
       case 'GET /__simulator/faults':
         return ok(faults.report());
       case 'PUT /__simulator/faults':
@@ -31,7 +31,7 @@ export function openAdminPages(parts: { store: Store; clock: Clock; record: Call
       case 'POST /__simulator/clock':
         return advance(await readJson(call));
       default:
-        return refused(404, 'The simulator has /__simulator/requests, /__simulator/faults and /__simulator/clock');
+        return rejected(404, 'The simulator has /__simulator/requests, /__simulator/faults and /__simulator/clock');
     }
   };
 
@@ -40,16 +40,16 @@ export function openAdminPages(parts: { store: Store; clock: Clock; record: Call
       faults.set(readFaultPlan(json));
       return ok(faults.report());
     } catch (error) {
-      if (error instanceof InvalidFaultPlan) return refused(400, error.message);
+      if (error instanceof InvalidFaultPlan) return rejected(400, error.message);
       throw error;
     }
   }
 
   function advance(json: unknown): Reply {
-    const given = advanceSchema.safeParse(json);
-    if (!given.success) return refused(400, 'Expected {"advanceMs": 1000}, not less than 0');
-    if (!isManual(clock)) return refused(409, 'The clock runs by itself: start the simulator with --hold-clock');
-    clock.advance(given.data.advanceMs);
+    const body = advanceSchema.safeParse(json);
+    if (!body.success) return rejected(400, 'Expected {"advanceMs": 1000}, not less than 0');
+    if (!isManual(clock)) return rejected(409, 'The clock runs by itself: start the simulator with --hold-clock');
+    clock.advance(body.data.advanceMs);
     return ok(time());
   }
 
@@ -62,6 +62,6 @@ function ok(body: object): Reply {
   return { status: 200, body };
 }
 
-function refused(status: number, detail: string): Reply {
+function rejected(status: number, detail: string): Reply {
   return { status, body: { detail } };
 }

@@ -1,12 +1,12 @@
 /**
- * What the simulator saw and sent, for whoever checks from outside: each call as it came and how it was answered, each
- * attempt at a webhook. Never a body. The last 10,000 of each kind, so that many reads push no submit out.
+ * A log of received calls and sent webhooks, for tests and /__simulator/requests. It holds no bodies, and the last 10,000
+ * entries of each kind of call, so that many status reads do not displace a submit.
  */
 import type { Call } from './call.ts';
 import type { CallSubject, Kind } from './call-subject.ts';
 
 export type LoggedCall = {
-  /** Counts calls and attempts together, in the order in which they began. */
+  /** One sequence for calls and webhooks, in the order in which they began. */
   number: number;
   at: number;
   kind: Kind;
@@ -14,13 +14,13 @@ export type LoggedCall = {
   host: string;
   path: string;
   endpoint?: string;
-  /** The request that it was about, or that it made: also when its answer was lost. */
+  /** The request that it concerned or submitted, even if a fault lost the reply. */
   requestId?: string;
-  /** Where a submit wants its webhook. */
+  /** The webhook URL of a submit. */
   webhookUrl?: string;
-  /** What a fault plan did to it. */
+  /** The faults that applied to it. */
   faults?: string[];
-  /** As the caller saw it; 0 for none; null while it is not answered. */
+  /** As the caller received it; 0 for no reply; null while it is pending. */
   status: number | null;
 };
 
@@ -29,12 +29,12 @@ export type LoggedWebhook = {
   at: number;
   requestId: string;
   url: string;
-  /** From 1. A copy that a fault plan wanted has its original's. */
+  /** From 1. A duplicate that a fault sends has the number of its original. */
   attempt: number;
   faults?: string[];
-  /** As the receiver answered; 0 when it did not; null until then. */
+  /** The receiver's status; 0 for no response; null while it is pending. */
   status: number | null;
-  /** When it answered, which a receiver that is starting takes seconds for; null for never. */
+  /** When the receiver responded; null while it is pending or for no response. */
   answeredAt: number | null;
 };
 
@@ -42,12 +42,12 @@ export interface CallLog {
   /** Oldest first; not those to /__simulator. */
   calls(): LoggedCall[];
   webhooks(): LoggedWebhook[];
-  /** Notes a call that begins. What becomes of it is written into what this gives back. */
-  saw(call: Call, subject: CallSubject, faults: readonly string[], at: number): LoggedCall;
-  sent(webhook: Omit<LoggedWebhook, 'number' | 'status' | 'answeredAt'>): LoggedWebhook;
+  /** Adds a call that begins. The caller updates the returned entry. */
+  add(call: Call, subject: CallSubject, faults: readonly string[], at: number): LoggedCall;
+  addWebhook(webhook: Omit<LoggedWebhook, 'number' | 'status' | 'answeredAt'>): LoggedWebhook;
 }
 
-const most = 10_000;
+const maxEntries = 10_000;
 
 export function openCallLog(): CallLog {
   const calls = new Map<Kind, LoggedCall[]>();
@@ -57,9 +57,9 @@ export function openCallLog(): CallLog {
   return {
     calls: () => [...calls.values()].flat().sort((a, b) => a.number - b.number),
     webhooks: () => [...webhooks],
-    saw({ method, host, path, query }, { kind, endpoint, requestId }, faults, at) {
+    add({ method, host, path, query }, { kind, endpoint, requestId }, faults, at) {
       const webhookUrl = query.get('fal_webhook');
-      const seen: LoggedCall = {
+      const entry: LoggedCall = {
         number: (count += 1),
         at,
         kind,
@@ -74,13 +74,13 @@ export function openCallLog(): CallLog {
       };
       const ofKind = calls.get(kind) ?? [];
       calls.set(kind, ofKind);
-      return keep(ofKind, seen);
+      return append(ofKind, entry);
     },
-    sent: (webhook) => keep(webhooks, { ...webhook, number: (count += 1), status: null, answeredAt: null }),
+    addWebhook: (webhook) => append(webhooks, { ...webhook, number: (count += 1), status: null, answeredAt: null }),
   };
 }
 
-function keep<Entry>(list: Entry[], entry: Entry): Entry {
-  if (list.push(entry) > most) list.shift();
+function append<Entry>(list: Entry[], entry: Entry): Entry {
+  if (list.push(entry) > maxEntries) list.shift();
   return entry;
 }

@@ -1,23 +1,23 @@
-/** What a call is about: what is asked, of which endpoint, about which request. */
+/** The kind of a call, its endpoint and its request. */
 import type { EndpointId } from '../../fal/endpoints.ts';
 import { isEndpointId } from '../../fal/endpoints.ts';
 import type { Store } from '../storage/store.ts';
 import type { Call } from './call.ts';
 
-/** Calls about one request, then calls about none yet. */
+/** Calls about an existing request, then calls without one. */
 export const requestKinds = ['status', 'stream', 'result', 'cancel', 'download'] as const;
 export const newRequestKinds = ['submit', 'run', 'upload-initiate', 'upload-put', 'upload-complete', 'jwks'] as const;
 export const callKinds = [...requestKinds, ...newRequestKinds] as const;
 export type CallKind = (typeof callKinds)[number];
-/** `webhook` is the one call that the simulator makes; `other` is what fal does not serve. */
+/** `webhook` is a call that the simulator makes; `other` is a call that fal does not serve. */
 export type Kind = CallKind | 'webhook' | 'other';
 
 export type CallSubject = { kind: Kind; endpoint: EndpointId | undefined; requestId: string | undefined };
 
 export function callSubjectOf(call: Call, store: Store): CallSubject {
-  const about = requestPath.exec(call.path);
-  if ((call.host === 'queue' || call.host === 'run') && about !== null) {
-    const [, id = '', action = ''] = about;
+  const match = requestPath.exec(call.path);
+  if ((call.host === 'queue' || call.host === 'run') && match !== null) {
+    const [, id = '', action = ''] = match;
     return ofRequest(actions[action] ?? 'other', id);
   }
   switch (call.host) {
@@ -44,7 +44,7 @@ export function callSubjectOf(call: Call, store: Store): CallSubject {
     return { kind, endpoint: request?.endpoint, requestId: request?.id };
   }
 
-  /** A picture goes by its request's id; what a training made goes by its own. */
+  /** The URL of a picture contains its request's id; a trained file has an id of its own. */
   function ofFile(): CallSubject {
     const id = /^\/files\/b\/[0-9a-f]{8}\/([0-9a-f-]{36})_/.exec(call.path)?.[1];
     return ofRequest('download', id === undefined ? '' : (store.makerOf(id)?.id ?? ''));

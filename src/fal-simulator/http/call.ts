@@ -1,4 +1,4 @@
-/** One call to the simulator: which of fal's hosts it is meant for, and what it asks there. */
+/** An HTTP call to the simulator, and the fal host that it is meant for. */
 import type { IncomingMessage } from 'node:http';
 import type { RequestOutcome } from '../queue/request.ts';
 
@@ -7,14 +7,14 @@ export type FalHost = 'queue' | 'run' | 'rest' | 'files' | 'simulator';
 export type Call = {
   host: FalHost;
   method: string;
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   path: string;
   query: URLSearchParams;
   header(name: string): string | undefined;
   message: IncomingMessage;
-  /** Aborts when the caller has left. */
+  /** Aborts when the caller disconnects. */
   signal: AbortSignal;
-  /** What is to become of the request that it makes. */
+  /** What a fault plan decided for the request that this call submits. */
   outcome?: RequestOutcome;
 };
 
@@ -31,8 +31,8 @@ const hosts: Record<string, FalHost> = {
 };
 
 /**
- * The host is named by the header `x-fal-sim-host`; or by `x-fal-target-url`, which the official client sends to a
- * `proxyUrl`; else it follows from the path, and is the queue's where that tells nothing.
+ * Takes the host from the path where only one host has it, else from the header `x-fal-sim-host`, else from
+ * `x-fal-target-url`, which the official client sends to a `proxyUrl`; else it is the queue.
  */
 export function readCall(message: IncomingMessage, signal: AbortSignal): Call {
   const header = (name: string) => {
@@ -44,7 +44,7 @@ export function readCall(message: IncomingMessage, signal: AbortSignal): Call {
   const path = url.pathname.replace(/(?<=.)\/+$/, '');
   const named = hosts[header('x-fal-sim-host') ?? url.hostname];
   return {
-    host: ownHost(path) ?? named ?? 'queue',
+    host: hostOfPath(path) ?? named ?? 'queue',
     method: message.method ?? 'GET',
     path,
     query: url.searchParams,
@@ -55,7 +55,7 @@ export function readCall(message: IncomingMessage, signal: AbortSignal): Call {
 }
 
 /** Paths that only one host has. */
-function ownHost(path: string): FalHost | undefined {
+function hostOfPath(path: string): FalHost | undefined {
   if (path.startsWith('/__simulator/')) return 'simulator';
   if (path.startsWith('/files/') || path.startsWith('/upload/')) return 'files';
   return path.startsWith('/storage/') || path.startsWith('/.well-known/') ? 'rest' : undefined;
@@ -66,11 +66,11 @@ export class BodyNotJson extends Error {}
 
 const largestJsonBytes = 10 * 2 ** 20;
 
-/** The body as JSON; undefined when there is none. Throws BodyTooLarge or BodyNotJson. */
+/** The body as JSON; undefined when it is empty. Throws BodyTooLarge or BodyNotJson. */
 export async function readJson({ message }: Call): Promise<unknown> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  // Not destroyed when it is too large: the answer goes out on the same connection.
+  // Keeps the connection of a body that is too large, because the reply uses it.
   for await (const chunk of message.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > largestJsonBytes) throw new BodyTooLarge();

@@ -1,4 +1,4 @@
-/** How one call is answered: by the simulator's own pages, or as fal, with the faults that meet it, and recorded. */
+/** Handles a call: its own pages under /__simulator, or fal's routes with the faults of the plan. Logs each call to fal. */
 
 import { type Faults, withFaults } from '../faults/active-plan.ts';
 import type { FaultContext } from '../faults/fault.ts';
@@ -15,7 +15,7 @@ export type HandlerParts = {
   routes: Routes;
   pages: AdminPages;
   faults: Faults;
-  record: CallLog;
+  callLog: CallLog;
   store: Store;
   context: FaultContext;
   log: (line: object) => void;
@@ -25,41 +25,41 @@ const loopback = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
 
 /** Never rejects. */
 export function openHandler(parts: HandlerParts): (call: Call) => Promise<Reply> {
-  const { routes, pages, faults, record, store, context, log } = parts;
+  const { routes, pages, faults, callLog, store, context, log } = parts;
   return async (call) => {
-    // A page on another site that has its name resolved to 127.0.0.1 gets nothing: its Host header gives it away.
+    // DNS rebinding: a web page whose host name resolves to 127.0.0.1 sends that name in its Host header.
     if (!loopback.test(call.header('host') ?? '')) return { status: 403, body: { detail: 'Not a loopback host' } };
     return await (call.host === 'simulator' ? orError(pages, call) : asFal(call));
   };
 
   async function asFal(call: Call): Promise<Reply> {
     const subject = callSubjectOf(call, store);
-    const met = faults.meet(subject);
-    const seen = record.saw(
+    const active = faults.match(subject);
+    const entry = callLog.add(
       call,
       subject,
-      met.map(({ name }) => name),
+      active.map(({ name }) => name),
       context.clock.now(),
     );
-    // Noted below the faults: a request that was made is known here, whatever the caller hears of it.
-    const answer = async (call: Call): Promise<Reply> => {
+    // Inside the faults, so that the log names a new request even when a fault hides the reply from the caller.
+    const route = async (call: Call): Promise<Reply> => {
       const reply = await orError(routes, call);
-      const made = requestIdOf(reply);
-      if (made !== undefined) seen.requestId = made;
+      const requestId = requestIdOf(reply);
+      if (requestId !== undefined) entry.requestId = requestId;
       return reply;
     };
-    const reply = await orError(withFaults(met, answer, context), call);
-    seen.status = reply.status;
-    // Not the webhook's URL, which may hold a secret.
-    const { webhookUrl: _, ...told } = seen;
-    log(told);
+    const reply = await orError(withFaults(active, route, context), call);
+    entry.status = reply.status;
+    // Without the webhook's URL, which may contain a secret.
+    const { webhookUrl: _, ...line } = entry;
+    log(line);
     return reply;
   }
 }
 
-async function orError(answer: (call: Call) => Promise<Reply>, call: Call): Promise<Reply> {
+async function orError(handle: (call: Call) => Promise<Reply>, call: Call): Promise<Reply> {
   try {
-    return await answer(call);
+    return await handle(call);
   } catch (error) {
     if (error instanceof BodyNotJson) return { status: 400, body: { detail: 'The body is not JSON' } };
     const isTooLarge = error instanceof BodyTooLarge || error instanceof FileTooLarge;

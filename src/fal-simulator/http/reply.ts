@@ -1,7 +1,4 @@
-/**
- * What the simulator answers to one call, as a value: routes make it, server.ts sends it. Between the two, faults middleware
- * it (fault/plan.ts).
- */
+/** The reply to a call as a value. Routes make it, faults change it, server.ts sends it. */
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -9,18 +6,18 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export type Reply = {
-  /** 0: none; the connection is reset (RST) before the first byte of an answer. */
+  /** 0 resets the connection (RST) before the first byte of a reply. */
   status: number;
   headers?: Record<string, string | number>;
-  /** An object is sent as JSON; so is a string, which holds JSON already. */
+  /** An object is sent as JSON; a string must be JSON already. */
   body?: object | string | Buffer | Readable | AsyncIterable<string | Buffer>;
-  /** The connection is reset behind the last byte of the body, which must be a stream. */
+  /** Resets the connection after the last byte of the body, which must be a stream. */
   reset?: true;
 };
 
 const resetPauseMs = 20;
 
-/** Sends it whole, or stops when the caller leaves. Never rejects. */
+/** Sends the complete reply, or stops when the caller disconnects. Never rejects. */
 export async function send(reply: Reply, response: ServerResponse, withBody: boolean): Promise<void> {
   const { status, body, reset = false } = reply;
   if (status === 0) {
@@ -31,7 +28,7 @@ export async function send(reply: Reply, response: ServerResponse, withBody: boo
     response.writeHead(status, reply.headers);
     response.flushHeaders();
     await pipeline(body, response, { end: !reset }).catch(() => undefined);
-    // A reset that is read together with the last bytes looks like an end to a reader under libuv.
+    // libuv reports a reset that arrives together with the last bytes as a normal end.
     if (reset) await sleep(resetPauseMs).then(() => response.socket?.resetAndDestroy());
     return;
   }
@@ -41,20 +38,20 @@ export async function send(reply: Reply, response: ServerResponse, withBody: boo
   response.end(withBody ? whole : undefined);
 }
 
-/** All that it would send. */
+/** Reads the complete body. */
 export async function readWhole(reply: Reply): Promise<{ headers: Record<string, string | number>; bytes: Buffer }> {
   const { body } = reply;
   const bytes = isStream(body) ? await buffer(body) : bytesOf(body);
   return { headers: headersOf(reply), bytes };
 }
 
-/** The request that it names in its headers. */
+/** The request id in its headers. */
 export function requestIdOf({ headers }: Reply): string | undefined {
   const id = headers?.['x-fal-request-id'];
   return id === undefined ? undefined : String(id);
 }
 
-/** Lets go of what a reply that is not sent has opened. */
+/** Closes the stream of a reply that will not be sent. */
 export function discard({ body }: Reply): void {
   if (body instanceof Readable) body.destroy();
 }

@@ -1,11 +1,11 @@
-/** Which answer belongs to which call: fal's queue, direct runs, storage and files. */
+/** fal's routes: queue, direct runs, storage and files. */
 import { endpointIds, isEndpointId } from '../../fal/endpoints.ts';
 import type { Clock } from '../clock.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { FalRequest } from '../queue/request.ts';
 import { resultReply, statusBody, urlsOf, windowOfLogs } from '../queue/status.ts';
 import { statusStream } from '../queue/status-stream.ts';
-import { planOf } from '../queue/timings.ts';
+import { timingsOf } from '../queue/timings.ts';
 import type { Downloads } from '../storage/download.ts';
 import type { Uploads } from '../storage/upload.ts';
 import type { Signer } from '../webhooks/signer.ts';
@@ -22,27 +22,27 @@ export type RouteParts = {
   uploads: Uploads;
   downloads: Downloads;
   signer: Signer;
-  /** Called with each request that was taken in, before that is answered. */
+  /** Called for each accepted request, before the reply. */
   onAccepted: (request: FalRequest) => void;
 };
 
 const unknownRequest: Reply = { status: 404, body: { status: 'NOT_FOUND' } };
 const wrongMethod: Reply = { status: 405, body: { detail: 'Method Not Allowed' } };
 const streamHeaders = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' };
-const longMs = 60 * 60_000;
+const maxWaitMs = 60 * 60_000;
 
 export function openRoutes(parts: RouteParts): Routes {
   const { key, baseUrl, clock, queue, uploads, downloads, signer, onAccepted } = parts;
   return async (call) => {
     if (call.host === 'files') return await files(call);
     if (call.path === '/.well-known/jwks.json') return { status: 200, body: signer.jwks() };
-    const refused = refusedKey(call);
-    if (refused !== undefined) return refused;
+    const rejected = rejectedKey(call);
+    if (rejected !== undefined) return rejected;
     if (call.host === 'rest') return await storage(call);
     return call.host === 'run' ? await run(call) : await onQueue(call);
   };
 
-  function refusedKey(call: Call): Reply | undefined {
+  function rejectedKey(call: Call): Reply | undefined {
     const authorization = call.header('authorization');
     if (authorization === `Key ${key}`) return undefined;
     const detail = authorization === undefined ? 'Authentication is required' : 'invalid key credentials';
@@ -66,7 +66,7 @@ export function openRoutes(parts: RouteParts): Routes {
       }
       case 'GET ':
       case 'GET response': {
-        const { request: latest, progress } = await queue.look(id);
+        const { request: latest, progress } = await queue.read(id);
         return resultReply(latest, progress, baseUrl);
       }
       case 'PUT cancel':
@@ -79,7 +79,7 @@ export function openRoutes(parts: RouteParts): Routes {
   async function submit(call: Call): Promise<Reply> {
     const accepted = await accept(call);
     if ('status' in accepted) return accepted;
-    const { queuePosition } = planOf(accepted);
+    const { queuePosition } = timingsOf(accepted);
     const body = {
       status: 'IN_QUEUE',
       request_id: accepted.id,
@@ -89,19 +89,19 @@ export function openRoutes(parts: RouteParts): Routes {
     return { status: 200, headers: { 'x-fal-request-id': accepted.id }, body };
   }
 
-  /** A direct run: the same request, answered with its result when it is done. It runs on when the caller leaves. */
+  /** A direct run: replies with the result once the request is done. The request continues if the caller disconnects. */
   async function run(call: Call): Promise<Reply> {
     const accepted = await accept(call);
     if ('status' in accepted) return accepted;
     while (!call.signal.aborted) {
-      const { request, progress, at } = await queue.look(accepted.id);
+      const { request, progress, at } = await queue.read(accepted.id);
       if (progress.status === 'COMPLETED') return resultReply(request, progress, baseUrl);
-      await queue.change(accepted.id, at, longMs, call.signal);
+      await queue.waitForChange(accepted.id, at, maxWaitMs, call.signal);
     }
     return { status: 499, body: { detail: 'Client disconnected', error_type: 'client_disconnected' } };
   }
 
-  /** Takes a new request in, or answers why fal would not. What is wrong with its input shows at the result only. */
+  /** Accepts a new request, or returns the reply that rejects it. Input errors appear at the result only, as at fal. */
   async function accept(call: Call): Promise<FalRequest | Reply> {
     if (call.method !== 'POST') return wrongMethod;
     const endpoint = call.path.slice(1);
@@ -111,9 +111,9 @@ export function openRoutes(parts: RouteParts): Routes {
     if (webhookUrl !== undefined && !URL.canParse(webhookUrl)) {
       return { status: 400, body: { detail: 'Invalid webhook URL' } };
     }
-    const most = call.query.get('fal_max_queue_length');
-    if (most !== null && queue.waiting(endpoint) > Number(most)) {
-      return { status: 429, body: { detail: `More than ${most} requests are waiting` } };
+    const maxQueueLength = call.query.get('fal_max_queue_length');
+    if (maxQueueLength !== null && queue.waiting(endpoint) > Number(maxQueueLength)) {
+      return { status: 429, body: { detail: `More than ${maxQueueLength} requests are waiting` } };
     }
     const request = await queue.submit(endpoint, input, { webhookUrl, outcome: call.outcome });
     onAccepted(request);
@@ -121,7 +121,7 @@ export function openRoutes(parts: RouteParts): Routes {
   }
 
   async function status({ id }: FalRequest, withLogs: boolean): Promise<Reply> {
-    const { request, progress } = await queue.look(id);
+    const { request, progress } = await queue.read(id);
     const body = statusBody(request, progress, baseUrl, withLogs ? windowOfLogs(request, progress) : null);
     return { status: progress.status === 'COMPLETED' ? 200 : 202, headers: { 'x-fal-request-id': id }, body };
   }
@@ -145,7 +145,7 @@ export function openRoutes(parts: RouteParts): Routes {
     }
   }
 
-  /** No key: whoever has the URL may read it, or put the bytes there that it was given out for. */
+  /** Needs no key: the URL itself permits reading a file, or the upload that it was issued for. */
   async function files(call: Call): Promise<Reply> {
     const [, id = '', part] = /^\/upload\/([0-9a-f-]{36})_[\w.-]*(?:\/(\d+|complete))?$/.exec(call.path) ?? [];
     if (call.method === 'GET' || call.method === 'HEAD') return await downloads(call.path, call.header('range'));
@@ -155,7 +155,7 @@ export function openRoutes(parts: RouteParts): Routes {
   }
 }
 
-/** fal knows an app by owner and alias; what follows is a path within it. */
+/** An app at fal is an owner and an alias; the rest of an endpoint id is a path within the app. */
 function unknownEndpoint(endpoint: string): Reply {
   const [owner, alias, ...path] = endpoint.split('/');
   const isKnownApp = endpointIds.some((id) => id.startsWith(`${owner}/${alias}/`) || id === `${owner}/${alias}`);

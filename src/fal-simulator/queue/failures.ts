@@ -1,8 +1,8 @@
-/** The ways in which requests fail at fal, by fal's own names for them. */
+/** The failures of requests at fal, by fal's error types (https://docs.fal.ai/errors). */
 import type { Failure } from './request.ts';
 
-/** What goes wrong around a model: told in the status as `error_type`, and at the result. */
-const around = {
+/** Failures of fal's infrastructure: in the status as `error_type`, and at the result. */
+const ofInfrastructure = {
   request_timeout: [504, 'Request timed out'],
   startup_timeout: [504, 'The runner did not start in time'],
   runner_scheduling_failure: [503, 'No runner could be scheduled'],
@@ -18,7 +18,7 @@ const around = {
   internal_error: [500, 'Internal error'],
 } as const;
 
-/** What a model says of itself or of its input: told at the result alone, as `detail[].type`. */
+/** Failures that a model reports: at the result only, as `detail[].type`. */
 const ofModel = {
   internal_server_error: [500, 'Internal server error'],
   generation_timeout: [504, 'Generation took too long to complete.'],
@@ -34,13 +34,16 @@ const ofModel = {
   file_too_large: [422, 'The file is too large.'],
 } as const;
 
-export type FailureType = keyof typeof around | keyof typeof ofModel;
-export const failureTypes = [...Object.keys(around), ...Object.keys(ofModel)] as [FailureType, ...FailureType[]];
+export type FailureType = keyof typeof ofInfrastructure | keyof typeof ofModel;
+export const failureTypes = [...Object.keys(ofInfrastructure), ...Object.keys(ofModel)] as [
+  FailureType,
+  ...FailureType[],
+];
 
-/** `field` and `input` are of the request: what the model complains of. */
+/** `field` and `input` name the rejected field of the request and its value. */
 export function failureOfType(type: FailureType, field = 'prompt', input?: string): Failure {
-  if (isAround(type)) {
-    const [status, detail] = around[type];
+  if (isOfInfrastructure(type)) {
+    const [status, detail] = ofInfrastructure[type];
     return { status, detail, errorType: type };
   }
   const [status, msg] = ofModel[type];
@@ -48,6 +51,6 @@ export function failureOfType(type: FailureType, field = 'prompt', input?: strin
   return { status, detail: [{ loc: ['body', field], msg, type, url, ...(input !== undefined && { input }) }] };
 }
 
-function isAround(type: FailureType): type is keyof typeof around {
-  return Object.hasOwn(around, type);
+function isOfInfrastructure(type: FailureType): type is keyof typeof ofInfrastructure {
+  return Object.hasOwn(ofInfrastructure, type);
 }

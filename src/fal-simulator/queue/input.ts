@@ -1,7 +1,7 @@
 /**
- * An endpoint's input, checked as fal checks it: a list of what is wrong, in the shape of FastAPI and pydantic.
- * Stricter than fal on purpose in one thing: a field that the endpoint does not have is refused (extra_forbidden),
- * where fal would ignore it, so that a field we believe in but fal does not have is found here and not in production.
+ * Validates an endpoint's input as fal does, with errors in the shape of FastAPI and pydantic. In one thing it is stricter on
+ * purpose: it rejects unknown fields (extra_forbidden), which fal ignores, so that a wrong field name fails here and not in
+ * production.
  */
 import type { z } from 'zod';
 import { type EndpointId, endpoints } from '../../fal/endpoints.ts';
@@ -10,14 +10,14 @@ import type { Failure } from './request.ts';
 type Issue = z.core.$ZodIssue;
 type Detail = { loc: (string | number)[]; msg: string; type: string; ctx?: Record<string, unknown>; input?: unknown };
 
-/** What fal would answer at the result, or nothing when the input is right. */
+/** fal's reply at the result; undefined when the input is valid. */
 export function inputFailure(endpoint: EndpointId, input: unknown): Failure | undefined {
   const parsed = endpoints[endpoint].input.safeParse(input, { reportInput: true });
   if (parsed.success) return undefined;
   return { status: 422, detail: parsed.error.issues.flatMap((issue) => detailsOf(issue, ['body'])) };
 }
 
-/** One thing wrong with one field, with a link to fal's page about it. */
+/** An error of one field, with the link to fal's page about it. */
 export function fieldFailure(
   loc: (string | number)[],
   type: string,
@@ -77,7 +77,7 @@ function detailsOf(issue: Issue, parent: (string | number)[]): Detail[] {
   }
 }
 
-/** What fits the kind of value that was sent: an object's own fields, or all the values that were allowed. */
+/** The errors of a union: those inside an object, if one was sent, else the list of allowed values. */
 function detailsOfUnion(branches: readonly Issue[][], loc: (string | number)[], input: unknown): Detail[] {
   const issues = branches.flat();
   const inside = issues.filter((issue) => issue.path.length > 0 || issue.code === 'unrecognized_keys');
@@ -104,7 +104,7 @@ function wrongType(expected: string): [string, string] {
   }
 }
 
-/** As pydantic lists literals: 'a', 'b' or 'c'. */
+/** Lists literals as pydantic does: 'a', 'b' or 'c'. */
 function listed(values: readonly unknown[]): string {
   const words = values.map((value) => (typeof value === 'string' ? `'${value}'` : String(value)));
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;

@@ -1,23 +1,23 @@
 /**
- * What a model prints while it runs, in the shape of fal's log entries: no level, a timestamp in microseconds without
- * a zone. Several tqdm bars, of which only one counts the steps that were asked for.
+ * The log lines of a running model, as fal's log entries: without a level, with timestamps in microseconds without a zone.
+ * They contain several tqdm bars, of which one counts the requested steps.
  */
 import { endpoints } from '../../fal/endpoints.ts';
 import type { FalRequest } from './request.ts';
 import type { Progress } from './timeline.ts';
-import { freePlanOf, stepsOf } from './timings.ts';
+import { stepsOf, undisturbedTimingsOf } from './timings.ts';
 
 export type LogEntry = { timestamp: string; message: string; labels: Record<string, string> };
 type Line = { atMs: number; message: string; index: number };
-/** A line without a message is not printed, yet keeps its place: the others' timestamps do not move when it comes. */
+/** A line without a message is not printed yet, but reserves its index, so that later timestamps stay the same. */
 type Draft = { at: number; message: string | undefined };
 
-/** Lines of the bar that counts steps: fal shows about one every three seconds. */
+/** Lines of the bar of steps: fal prints about one every three seconds. */
 const fewestBarLines = 24;
 const mostBarLines = 200;
 const barLineMs = 3000;
 
-/** All that it had printed by that progress, oldest first. */
+/** All lines up to that progress, oldest first. */
 export function logsAt(request: FalRequest, progress: Progress): LogEntry[] {
   if (progress.status === 'IN_QUEUE' || progress.startedAt === undefined) return [];
   const { startedAt, ranMs } = progress;
@@ -27,16 +27,16 @@ export function logsAt(request: FalRequest, progress: Progress): LogEntry[] {
   );
 }
 
-/** When the next line after that progress is due, counted from the start of the run. */
+/** The time of the next line, in milliseconds from the start of the run. */
 export function nextLineMs(request: FalRequest, ranMs: number): number | undefined {
   return script(request).find((line) => line.atMs > ranMs)?.atMs;
 }
 
-/** A record is replaced, never changed, so that its script is worked out once while it is being followed. */
+/** Caches the script of each record; a changed request is a new record. */
 const scripts = new Map<FalRequest, Line[]>();
 const mostScripts = 1000;
 
-/** Everything the run will have printed at its end, each with its time from the start. */
+/** All lines of the run, each with its time from the start. */
 function script(request: FalRequest): Line[] {
   const lines = scripts.get(request) ?? write(request);
   if (scripts.size >= mostScripts) scripts.clear();
@@ -45,7 +45,7 @@ function script(request: FalRequest): Line[] {
 }
 
 function write(request: FalRequest): Line[] {
-  const { runMs } = freePlanOf(request);
+  const { runMs } = undisturbedTimingsOf(request);
   return drafts().flatMap(({ at, message }, index) =>
     message === undefined ? [] : [{ atMs: at * runMs, message, index }],
   );
@@ -81,7 +81,7 @@ function write(request: FalRequest): Line[] {
     ];
   }
 
-  /** The bar that counts the steps asked for. */
+  /** The bar that counts the requested steps. */
   function bar(title: string, from: number, to: number, more?: (done: number) => string): Draft[] {
     const total = stepsOf(request);
     if (total === undefined) return [];
@@ -95,7 +95,7 @@ function write(request: FalRequest): Line[] {
   }
 }
 
-/** A bar about something else, which a reader must not take for the steps. */
+/** A bar that counts something other than steps. */
 function counts(title: string, total: number | undefined, from: number, to: number): Draft[] {
   const line = (done: number) => tqdm({ title, done, total: total ?? 0, elapsedMs: done * 40, more: '' });
   if (total === undefined) return [from, to].map((at) => ({ at, message: undefined }));
@@ -107,7 +107,7 @@ function counts(title: string, total: number | undefined, from: number, to: numb
 
 type Bar = { title: string; done: number; total: number; elapsedMs: number; more: string };
 
-/** A line as tqdm prints it: ` 36%|███▌      | 10/28 [00:01<00:02,  7.21it/s]`, with block characters for eighths. */
+/** A line of tqdm: ` 36%|███▌      | 10/28 [00:01<00:02,  7.21it/s]`, with block characters for eighths. */
 export function tqdm({ title, done, total, elapsedMs, more }: Bar): string {
   const share = done / total;
   const eighths = Math.floor(share * 80);
@@ -128,7 +128,7 @@ function clock(ms: number): string {
   return seconds < 3600 ? minutes : `${Math.floor(seconds / 3600)}:${minutes}`;
 }
 
-/** ISO 8601 in microseconds, without a zone. The line's number makes two lines of one millisecond differ, in order. */
+/** ISO 8601 in microseconds, without a zone. The line's index distinguishes lines of the same millisecond. */
 function timestamp(at: number, index: number): string {
   return new Date(at).toISOString().replace('Z', String(index % 1000).padStart(3, '0'));
 }

@@ -1,4 +1,4 @@
-/** What a generator is told to draw with: known only if the simulator made it, else refused as fal would. */
+/** Finds the trained model that a generation names. Only models that the simulator trained exist; others fail as at fal. */
 import type { EndpointId } from '../../fal/endpoints.ts';
 import { fileIdOf, type Storage } from '../storage/files.ts';
 import type { Store } from '../storage/store.ts';
@@ -7,7 +7,7 @@ import { type Avatar, type Failure, textOf } from './request.ts';
 
 export type FoundAvatar = { avatar?: Avatar | undefined; failure?: Failure | undefined };
 
-/** Undefined for an endpoint that needs none, and for an input that names none. */
+/** Undefined for an endpoint without a model, and for an input that names none. */
 export function findAvatar(
   endpoint: EndpointId,
   input: unknown,
@@ -24,7 +24,7 @@ export function findAvatar(
   return undefined;
 }
 
-/** The first LoRA decides how the picture looks; each of them must be known by its content. */
+/** All LoRA files must be known by their content. The picture follows from the first. */
 function findLora(input: unknown, store: Store, storage: Storage): FoundAvatar | undefined {
   const loras = (input as { loras?: unknown } | null)?.loras;
   if (!Array.isArray(loras)) return undefined;

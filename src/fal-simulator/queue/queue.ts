@@ -1,4 +1,4 @@
-/** fal's queue: takes requests, tells where each stands, cancels. Nothing ticks: see timeline.ts. */
+/** fal's queue: accepts requests, reads their progress, cancels them. It runs no timers: see timeline.ts. */
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { type EndpointId, endpoints } from '../../fal/endpoints.ts';
@@ -12,27 +12,27 @@ import { findAvatar } from './model.ts';
 import { commandedFailure } from './prompt-commands.ts';
 import type { Failure, FalRequest, RequestOutcome, Speed } from './request.ts';
 import { nextChangeAt, type Progress, progressAt } from './timeline.ts';
-import { planOf } from './timings.ts';
+import { timingsOf } from './timings.ts';
 
 export interface Queue {
   submit(
     endpoint: EndpointId,
     input: unknown,
-    more?: { webhookUrl?: string | undefined; outcome?: RequestOutcome | undefined },
+    options?: { webhookUrl?: string | undefined; outcome?: RequestOutcome | undefined },
   ): Promise<FalRequest>;
   /** How many requests to that endpoint are IN_QUEUE. */
   waiting(endpoint: EndpointId): number;
-  /** A request of that app (`fal-ai/flux-pro`: what its endpoint's id begins with), as it is now. */
+  /** The request, if it belongs to the app (`fal-ai/flux-pro`, the beginning of its endpoint's id). */
   find(app: string, id: string): FalRequest | undefined;
-  /** The request, and where it stands `at` now. A training is COMPLETED only when its archive has been read. */
-  look(id: string): Promise<{ request: FalRequest; progress: Progress; at: number }>;
+  /** The request and its progress `at` the current time. A training waits for its archive before it is COMPLETED. */
+  read(id: string): Promise<{ request: FalRequest; progress: Progress; at: number }>;
   cancel(request: FalRequest): Promise<'OK' | 'CANCELLATION_REQUESTED' | 'ALREADY_COMPLETED'>;
   /**
-   * Ends when the request is another one than at `since`, when it was looked at: it changed its status or position, or
-   * has been cancelled; at once when that was before this call. Or else when `atMostMs` is over.
+   * Resolves when the request's status or queue position has changed since the time `since`, when it is cancelled, or after
+   * `maxMs`; at once if the change is already in the past.
    */
-  change(id: string, since: number, atMostMs: number, signal: AbortSignal): Promise<void>;
-  /** Ends when nothing is being read or written any more. */
+  waitForChange(id: string, since: number, maxMs: number, signal: AbortSignal): Promise<void>;
+  /** Resolves when no archive is being read. */
   idle(): Promise<void>;
 }
 
@@ -42,13 +42,13 @@ export type QueueParts = {
   clock: Clock;
   speed: Speed;
   train: Trainer;
-  /** Aborts when the simulator closes: what is not read by then is read after the next start. */
+  /** Aborts when the simulator closes. The next start reads the archives that are left. */
   signal: AbortSignal;
 };
 
 export function openQueue({ store, storage, clock, speed, train, signal: closing }: QueueParts): Queue {
   const changes = new EventEmitter().setMaxListeners(0);
-  const gate = openSemaphore(2);
+  const semaphore = openSemaphore(2);
   const trainings = new Map<string, Promise<void>>();
   for (const request of store.requests()) if (isUntrained(request)) void startTraining(request);
 
@@ -75,7 +75,7 @@ export function openQueue({ store, storage, clock, speed, train, signal: closing
     waiting(endpoint) {
       const now = clock.now();
       const isWaiting = (request: FalRequest) =>
-        request.endpoint === endpoint && progressAt(request, planOf(request), now).status === 'IN_QUEUE';
+        request.endpoint === endpoint && progressAt(request, timingsOf(request), now).status === 'IN_QUEUE';
       return [...store.requests()].filter(isWaiting).length;
     },
 
@@ -84,35 +84,35 @@ export function openQueue({ store, storage, clock, speed, train, signal: closing
       return request?.endpoint.split('/').slice(0, 2).join('/') === app ? request : undefined;
     },
 
-    async look(id) {
+    async read(id) {
       const request = current(id);
       const now = clock.now();
-      const progress = progressAt(request, planOf(request), now);
+      const progress = progressAt(request, timingsOf(request), now);
       if (progress.status !== 'COMPLETED' || progress.cancelled || !isUntrained(request))
         return { request, progress, at: now };
       await startTraining(request);
       const trained = current(id);
       const at = clock.now();
-      return { request: trained, progress: progressAt(trained, planOf(trained), at), at };
+      return { request: trained, progress: progressAt(trained, timingsOf(trained), at), at };
     },
 
     async cancel({ id }) {
       const request = current(id);
       const now = clock.now();
-      const progress = progressAt(request, planOf(request), now);
+      const progress = progressAt(request, timingsOf(request), now);
       if (progress.status === 'COMPLETED') return 'ALREADY_COMPLETED';
       if (request.cancelledAt === undefined) await update(id, { cancelledAt: now });
       return progress.status === 'IN_QUEUE' ? 'OK' : 'CANCELLATION_REQUESTED';
     },
 
-    async change(id, since, atMostMs, signal) {
+    async waitForChange(id, since, maxMs, signal) {
       const request = current(id);
-      const due = nextChangeAt(request, planOf(request), since) ?? Infinity;
-      const woken = new AbortController();
-      const wake = () => woken.abort();
-      changes.once(id, wake);
-      await clock.wait(Math.min(due - clock.now(), atMostMs), AbortSignal.any([signal, woken.signal]));
-      changes.off(id, wake);
+      const due = nextChangeAt(request, timingsOf(request), since) ?? Infinity;
+      const changed = new AbortController();
+      const onChange = () => changed.abort();
+      changes.once(id, onChange);
+      await clock.wait(Math.min(due - clock.now(), maxMs), AbortSignal.any([signal, changed.signal]));
+      changes.off(id, onChange);
     },
 
     async idle() {
@@ -122,7 +122,7 @@ export function openQueue({ store, storage, clock, speed, train, signal: closing
 
   function current(id: string): FalRequest {
     const request = store.request(id);
-    if (request === undefined) throw new Error(`request ${id} is forgotten`);
+    if (request === undefined) throw new Error(`request ${id} has expired`);
     return request;
   }
 
@@ -131,12 +131,12 @@ export function openQueue({ store, storage, clock, speed, train, signal: closing
     changes.emit(id);
   }
 
-  /** Reads the archive, once at a time; never rejects. */
+  /** Reads the archive. Concurrent calls for a request share one read. Never rejects. */
   function startTraining(request: FalRequest): Promise<void> {
     const { id } = request;
     const started = trainings.get(id);
     if (started !== undefined) return started;
-    const training = gate(() => train(request))
+    const training = semaphore(() => train(request))
       .catch(() => (closing.aborted ? undefined : { failure: internalError }))
       .then((trained) => trained && update(id, { trained: { ...trained, at: clock.now() } }))
       .catch(() => undefined)
@@ -151,7 +151,7 @@ const internalError: Failure = {
   detail: [{ loc: ['body'], msg: 'Internal server error', type: 'internal_server_error' }],
 };
 
-/** Whether its archive is still to be read. */
+/** Whether its archive has not been read yet. */
 function isUntrained(request: FalRequest): boolean {
   const isTraining = endpoints[request.endpoint].kind === 'TRAINING';
   return isTraining && request.failure === undefined && request.trained === undefined;

@@ -1,14 +1,14 @@
-/** One request as fal keeps it. Everything else about it (status, logs, result) follows from this and the time. */
+/** A request as the simulator stores it. Its status, logs and result follow from this record and the time. */
 import { z } from 'zod';
 import { type EndpointId, endpointIds } from '../../fal/endpoints.ts';
 
 export const speeds = ['quick', 'real', 'instant'] as const;
-/** How long things take: a few seconds, as long as at fal, or no time at all. */
+/** `quick`: a few seconds; `real`: as long as at fal; `instant`: no time. */
 export type Speed = (typeof speeds)[number];
 
-/** What a trained model knows: who it is, and the colours of the pictures it was shown. */
+/** A trained model: its identity, and the main colours of its training images. */
 export const avatarSchema = z.object({
-  /** A LoRA's is its file's SHA-256, so that a copy of the file is the same avatar; a finetune's is its id. */
+  /** For a LoRA the SHA-256 of its file, so that a copy of the file is the same avatar; for a finetune its id. */
   id: z.string(),
   kind: z.enum(['lora', 'finetune']),
   trigger: z.string(),
@@ -17,10 +17,10 @@ export const avatarSchema = z.object({
 });
 export type Avatar = z.infer<typeof avatarSchema>;
 
-/** How fal answers for a request that failed: at its result, and with an `error_type` also in its status. */
+/** fal's reply for a failed request: at its result and, if it has an `error_type`, in its status too. */
 export const failureSchema = z.object({
   status: z.int(),
-  /** fal's list of what is wrong with the input, or a sentence. */
+  /** A list of input errors, or a sentence. */
   detail: z.union([z.string(), z.array(z.looseObject({ loc: z.array(z.union([z.string(), z.number()])) }))]),
   errorType: z.string().optional(),
 });
@@ -31,7 +31,7 @@ const artefactSchema = z.object({ id: z.uuid(), name: z.string(), contentType: z
 export type Artefact = z.infer<typeof artefactSchema>;
 
 const trainingOutcomeSchema = z.object({
-  /** When the archive had been read. */
+  /** When the archive was read. */
   at: z.number(),
   images: z.int().optional(),
   failure: failureSchema.optional(),
@@ -39,7 +39,7 @@ const trainingOutcomeSchema = z.object({
   config: artefactSchema.optional(),
   finetuneId: z.string().optional(),
 });
-/** What became of a training's archive: a failure, or what it made. */
+/** The outcome of reading a training's archive: a failure, or the files made from it. */
 export type TrainingOutcome = z.infer<typeof trainingOutcomeSchema>;
 
 export const requestSchema = z.object({
@@ -48,29 +48,29 @@ export const requestSchema = z.object({
   /** As it was sent. */
   input: z.unknown(),
   acceptedAt: z.number(),
-  /** The speed of the simulator that accepted it, which it keeps after a restart with another. */
+  /** The simulator's speed when it accepted the request; a restart with another speed does not change it. */
   speed: z.enum(speeds),
   webhookUrl: z.string().optional(),
-  /** Its first cancellation. */
+  /** When it was first cancelled. */
   cancelledAt: z.number().optional(),
-  /** What is wrong with its input, when that is seen at once. */
+  /** An error of the input that is known at the submit. */
   failure: failureSchema.optional(),
-  /** What it draws with. */
+  /** The trained model that it draws with. */
   avatar: avatarSchema.optional(),
   trained: trainingOutcomeSchema.optional(),
-  /** A fault plan's wish: it stays there until it is cancelled, for a day at most. */
+  /** A fault plan keeps it in this status until it is cancelled, for at most a day. */
   held: z.enum(['IN_QUEUE', 'IN_PROGRESS']).optional(),
-  /** A fault plan's wish: its webhook does not wait for its end. */
+  /** A fault plan sends its webhook before it has ended. */
   webhookEarly: z.literal(true).optional(),
-  /** When its webhook was delivered or given up. */
+  /** When its webhook was delivered or abandoned. */
   webhookSettledAt: z.number().optional(),
 });
 export type FalRequest = z.infer<typeof requestSchema>;
 
-/** What a fault plan has in mind for a request that is to be accepted. */
+/** What a fault plan decides for a request before it is accepted. */
 export type RequestOutcome = Partial<Pick<FalRequest, 'failure' | 'held' | 'webhookEarly'>>;
 
-/** A text of the input, or nothing: for what must also be read from an input that is refused. */
+/** A string field of the input, or an empty string. Works for invalid input too. */
 export function textOf(input: unknown, field: string): string {
   const value = typeof input === 'object' && input !== null ? (input as Record<string, unknown>)[field] : undefined;
   return typeof value === 'string' ? value : '';

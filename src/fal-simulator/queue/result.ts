@@ -1,4 +1,4 @@
-/** What a request that went well gives, in its endpoint's words. */
+/** The result of a successful request, in its endpoint's shape. */
 import { createHash } from 'node:crypto';
 import { aspectRatios, endpoints, imageSizes } from '../../fal/endpoints.ts';
 import type { Picture } from '../pictures/picture.ts';
@@ -47,7 +47,7 @@ function images(request: FalRequest, baseUrl: string): { json: string; billableU
   return { json: `${JSON.stringify(output).slice(0, -1)},"seed":${first?.seed ?? 0}}`, billableUnits: megapixels };
 }
 
-/** Each picture that the request asks for. Throws for an input that is refused. */
+/** The pictures of the request. Throws for invalid input and for trainers. */
 export function picturesOf(request: FalRequest): Picture[] {
   const { avatar, endpoint } = request;
   switch (endpoint) {
@@ -94,7 +94,7 @@ export function picturesOf(request: FalRequest): Picture[] {
   }
 }
 
-/** The seed that fal picks when none is given: up to 63 bits, so that a reader who takes it for a number is found out. */
+/** fal's choice when the request has no seed: up to 63 bits, which a JavaScript number cannot hold. */
 function seedOf(requestId: string): string {
   return (createHash('sha256').update(requestId).digest().readBigUInt64LE() >> 1n).toString();
 }
@@ -103,7 +103,7 @@ function sizeOf(size: keyof typeof imageSizes | { width: number; height: number 
   return typeof size === 'string' ? imageSizes[size] : size;
 }
 
-/** fal's ultra draws about four megapixels; here neither side is longer than 2048, in multiples of 16. */
+/** Real ultra pictures have about four megapixels; here the longer side is 2048, and both are multiples of 16. */
 export function ultraSize(ratio: (typeof aspectRatios)[number]): { width: number; height: number } {
   const [across = 1, down = 1] = ratio.split(':').map(Number);
   const longest = 2048;

@@ -1,5 +1,4 @@
-/** A request as fal's status and result tell of it. */
-
+/** fal's replies about a request: its status and its result. */
 import type { Reply } from '../http/reply.ts';
 import type { LogEntry } from './model-logs.ts';
 import { logsAt } from './model-logs.ts';
@@ -7,19 +6,19 @@ import type { FalRequest } from './request.ts';
 import { resultOf } from './result.ts';
 import type { Progress } from './timeline.ts';
 
-/** fal's status shows a moving window of the logs, not all of them. */
-const shownLogs = 50;
+/** fal's status contains only the latest log lines. */
+const maxLogs = 50;
 
 export const cancelledError = { detail: 'Request cancelled by the client.', error_type: 'client_cancelled' };
 
-/** Where fal says the request is to be followed: under the app, without what its endpoint's id has behind it. */
+/** The request's URLs: under the app, without the rest of the endpoint's id, as at fal. */
 export function urlsOf(request: FalRequest, baseUrl: string) {
   const app = request.endpoint.split('/').slice(0, 2).join('/');
   const url = `${baseUrl}/${app}/requests/${request.id}`;
   return { response_url: url, status_url: `${url}/status`, cancel_url: `${url}/cancel` };
 }
 
-/** Status with the logs given, or without logs (null). */
+/** `logs` is null when the caller did not ask for logs. */
 export function statusBody(request: FalRequest, progress: Progress, baseUrl: string, logs: LogEntry[] | null) {
   const common = { request_id: request.id, ...urlsOf(request, baseUrl), logs };
   if (progress.status === 'IN_QUEUE') {
@@ -32,10 +31,10 @@ export function statusBody(request: FalRequest, progress: Progress, baseUrl: str
 }
 
 export function windowOfLogs(request: FalRequest, progress: Progress): LogEntry[] {
-  return logsAt(request, progress).slice(-shownLogs);
+  return logsAt(request, progress).slice(-maxLogs);
 }
 
-/** In the status only what went wrong around the model: what the model itself refused shows at the result. */
+/** The status contains failures of the infrastructure only; the model's own appear at the result. */
 function errorOf(request: FalRequest, progress: Progress): { error: string; error_type: string } | undefined {
   if (progress.status === 'COMPLETED' && progress.cancelled) {
     return { error: cancelledError.detail, error_type: cancelledError.error_type };
@@ -45,7 +44,7 @@ function errorOf(request: FalRequest, progress: Progress): { error: string; erro
   return { error: failure.detail, error_type: failure.errorType };
 }
 
-/** What the result's URL answers. */
+/** The reply of the result's URL. */
 export function resultReply(request: FalRequest, progress: Progress, baseUrl: string): Reply {
   const headers = { 'x-fal-request-id': request.id };
   if (progress.status !== 'COMPLETED') {

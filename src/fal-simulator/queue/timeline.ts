@@ -1,18 +1,18 @@
 /**
- * Where a request stands at a time: a pure function of what it is, when it was accepted and when it was cancelled.
- * So nothing has to run for a request to move on, and a restart changes nothing about it.
+ * The progress of a request at a time: a pure function of the request, so that no timer has to run and a restart changes
+ * nothing.
  */
 import type { FalRequest } from './request.ts';
 
-/** How long a request takes when nothing cuts it short. */
-export type Plan = {
+/** The durations of a request that is neither cancelled nor rejected early. */
+export type Timings = {
   queueMs: number;
   runMs: number;
-  /** Requests in front of it when it was accepted. */
+  /** The number of requests before it when it was accepted. */
   queuePosition: number;
-  /** From an archive that is found wanting to the failure. */
-  refuseMs: number;
-  /** From the wish to cancel a running request to its end. */
+  /** From the end of reading a bad archive to the failure. */
+  failureMs: number;
+  /** From the cancellation of a running request to its end. */
   stopMs: number;
 };
 
@@ -24,37 +24,42 @@ export type Progress =
 
 type TimedRequest = Pick<FalRequest, 'acceptedAt' | 'cancelledAt' | 'trained'>;
 
-export function progressAt(request: TimedRequest, plan: Plan, now: number): Progress {
-  const startedAt = request.acceptedAt + plan.queueMs;
-  const end = endOf(request, plan);
+export function progressAt(request: TimedRequest, timings: Timings, now: number): Progress {
+  const startedAt = request.acceptedAt + timings.queueMs;
+  const end = endOf(request, timings);
   if (now >= end.at) {
     const started = end.at >= startedAt && !(end.cancelled && end.at === request.cancelledAt);
     const ranMs = started ? end.at - startedAt : 0;
     return { status: 'COMPLETED', startedAt: started ? startedAt : undefined, ranMs, ...end };
   }
   if (now >= startedAt) return { status: 'IN_PROGRESS', startedAt, ranMs: now - startedAt };
-  const waited = Math.max(now - request.acceptedAt, 0) / plan.queueMs;
-  return { status: 'IN_QUEUE', queuePosition: plan.queuePosition - Math.floor(waited * (plan.queuePosition + 1)) };
+  const waited = Math.max(now - request.acceptedAt, 0) / timings.queueMs;
+  return {
+    status: 'IN_QUEUE',
+    queuePosition: timings.queuePosition - Math.floor(waited * (timings.queuePosition + 1)),
+  };
 }
 
-/** When it is over, unless it is cancelled or refused between now and then. */
-export function endOf(request: TimedRequest, plan: Plan): { at: number; cancelled: boolean } {
+/** When it ends, as far as is known now: a later cancellation or failure can end it earlier. */
+export function endOf(request: TimedRequest, timings: Timings): { at: number; cancelled: boolean } {
   const { acceptedAt, cancelledAt, trained } = request;
-  const startedAt = acceptedAt + plan.queueMs;
-  const refusedAt = trained?.failure === undefined ? Infinity : Math.max(trained.at, startedAt) + plan.refuseMs;
-  const at = Math.min(startedAt + plan.runMs, refusedAt);
+  const startedAt = acceptedAt + timings.queueMs;
+  const failedAt = trained?.failure === undefined ? Infinity : Math.max(trained.at, startedAt) + timings.failureMs;
+  const at = Math.min(startedAt + timings.runMs, failedAt);
   if (cancelledAt === undefined) return { at, cancelled: false };
   if (cancelledAt < startedAt) return { at: cancelledAt, cancelled: true };
-  // Too late to be stopped: it ends as if nobody had asked.
-  return cancelledAt + plan.stopMs < at ? { at: cancelledAt + plan.stopMs, cancelled: true } : { at, cancelled: false };
+  // The cancellation comes too late and has no effect.
+  return cancelledAt + timings.stopMs < at
+    ? { at: cancelledAt + timings.stopMs, cancelled: true }
+    : { at, cancelled: false };
 }
 
-/** When its queue position or its status is next due to change; undefined once COMPLETED. */
-export function nextChangeAt(request: TimedRequest, plan: Plan, now: number): number | undefined {
-  const progress = progressAt(request, plan, now);
+/** The time of the next change of its status or queue position; undefined once COMPLETED. */
+export function nextChangeAt(request: TimedRequest, timings: Timings, now: number): number | undefined {
+  const progress = progressAt(request, timings, now);
   if (progress.status === 'COMPLETED') return undefined;
-  const end = endOf(request, plan).at;
+  const end = endOf(request, timings).at;
   if (progress.status === 'IN_PROGRESS') return end;
-  const step = plan.queueMs / (plan.queuePosition + 1);
-  return Math.min(end, request.acceptedAt + step * (plan.queuePosition - progress.queuePosition + 1));
+  const step = timings.queueMs / (timings.queuePosition + 1);
+  return Math.min(end, request.acceptedAt + step * (timings.queuePosition - progress.queuePosition + 1));
 }

@@ -1,14 +1,14 @@
-/** How long each request takes, by the simulator's speed; a little different for each, and always the same for one. */
+/** How long a request takes at the simulator's speed. The jitter follows from the request's id. */
 import { endpoints } from '../../fal/endpoints.ts';
 import { randomFrom } from '../random.ts';
 import { commandedStatus } from './prompt-commands.ts';
 import type { FalRequest } from './request.ts';
-import type { Plan } from './timeline.ts';
+import type { Timings } from './timeline.ts';
 
 const second = 1000;
 const day = 24 * 60 * 60 * second;
 
-/** Milliseconds at speed `real`: what a step takes of the endpoints that count steps, else the whole request. */
+/** Speed `real`: milliseconds per step for endpoints with steps, else per request. */
 const real = {
   'fal-ai/flux-lora': { stepMs: second },
   'fal-ai/flux-pro/finetuned': { stepMs: second },
@@ -18,36 +18,36 @@ const real = {
   'fal-ai/flux-pro-trainer': { stepMs: 2 * second },
 } as const;
 
-export function planOf(request: FalRequest): Plan {
-  const plan = freePlanOf(request);
+export function timingsOf(request: FalRequest): Timings {
+  const timings = undisturbedTimingsOf(request);
   const held = request.held ?? commandedStatus(request);
-  if (held === 'IN_QUEUE') return { ...plan, queueMs: day, queuePosition: Math.max(plan.queuePosition, 1) };
-  return held === 'IN_PROGRESS' ? { ...plan, runMs: day } : plan;
+  if (held === 'IN_QUEUE') return { ...timings, queueMs: day, queuePosition: Math.max(timings.queuePosition, 1) };
+  return held === 'IN_PROGRESS' ? { ...timings, runMs: day } : timings;
 }
 
-/** The plan of a request that nothing holds back. */
-export function freePlanOf(request: FalRequest): Plan {
+/** The timings without a command or fault that keeps the request in a status. */
+export function undisturbedTimingsOf(request: FalRequest): Timings {
   const random = randomFrom('plan', request.id);
   const queuePosition = random.int(0, 3);
   const jitter = random.between(0.9, 1.1);
   const isTraining = endpoints[request.endpoint].kind === 'TRAINING';
-  if (request.speed === 'instant') return { queueMs: 0, runMs: 0, queuePosition, refuseMs: 0, stopMs: 0 };
+  if (request.speed === 'instant') return { queueMs: 0, runMs: 0, queuePosition, failureMs: 0, stopMs: 0 };
   if (request.speed === 'quick') {
     const runMs = (isTraining ? 4.1 : 1.3) * second * jitter;
-    return cutShort({ queueMs: 0.7 * second * jitter, runMs, queuePosition, refuseMs: 300, stopMs: 250 });
+    return cutShort({ queueMs: 0.7 * second * jitter, runMs, queuePosition, failureMs: 300, stopMs: 250 });
   }
   const pace = real[request.endpoint];
   const runMs = ('stepMs' in pace ? pace.stepMs * (stepsOf(request) ?? 1) : pace.wholeMs) * jitter;
   const queueMs = (1 + 2 * queuePosition) * second * jitter;
-  return cutShort({ queueMs, runMs, queuePosition, refuseMs: 2 * second, stopMs: second });
+  return cutShort({ queueMs, runMs, queuePosition, failureMs: 2 * second, stopMs: second });
 
-  /** An input that is refused at once does not run for long. */
-  function cutShort(plan: Plan): Plan {
-    return request.failure === undefined ? plan : { ...plan, runMs: Math.min(plan.runMs, plan.refuseMs) };
+  /** A request with invalid input fails early. */
+  function cutShort(timings: Timings): Timings {
+    return request.failure === undefined ? timings : { ...timings, runMs: Math.min(timings.runMs, timings.failureMs) };
   }
 }
 
-/** The steps that its progress bar counts; undefined for an endpoint without any, or an input that is refused. */
+/** The steps of its progress bar; undefined for an endpoint without steps or an invalid input. */
 export function stepsOf(request: FalRequest): number | undefined {
   const parsed = endpoints[request.endpoint].input.safeParse(request.input);
   if (!parsed.success) return undefined;

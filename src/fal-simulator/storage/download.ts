@@ -1,14 +1,13 @@
 /**
- * fal's file host: anyone may read a file by its URL, whole or a range of it. A picture is drawn when it is first read,
- * and again when it is read again: it is the same each time.
+ * fal's file host: anyone may read a file by its URL, complete or as a range. Pictures are not stored: each read draws the
+ * same picture again.
  */
-
 import type { Clock } from '../clock.ts';
 import type { Reply } from '../http/reply.ts';
 import { draw } from '../pictures/draw.ts';
 import { picturesOf } from '../queue/result.ts';
 import { progressAt } from '../queue/timeline.ts';
-import { planOf } from '../queue/timings.ts';
+import { timingsOf } from '../queue/timings.ts';
 import { openSemaphore } from '../semaphore.ts';
 import type { Storage } from './files.ts';
 import type { Store } from './store.ts';
@@ -19,31 +18,31 @@ const notFound: Reply = { status: 404, body: { detail: 'Not Found' } };
 export type Downloads = (pathname: string, range: string | undefined) => Promise<Reply>;
 
 export function openDownloads(store: Store, storage: Storage, clock: Clock): Downloads {
-  // Two at a time: drawing shares its threads with everything else that reads or writes files.
-  const gate = openSemaphore(2);
+  // At most two, because drawing shares Node's thread pool with all file access.
+  const semaphore = openSemaphore(2);
   return async (pathname, range) => {
     const [, id = '', name = ''] = path.exec(pathname) ?? [];
     const file = storage.find(id);
     if (file !== undefined) return ranged(file.size, file.contentType, range, (part) => storage.read(file, part));
     const picture = pictureOf(id, name);
     if (picture === undefined) return notFound;
-    const bytes = await gate(() => draw(picture));
-    const cut = ({ start, end } = { start: 0, end: bytes.length - 1 }) => bytes.subarray(start, end + 1);
-    return ranged(bytes.length, `image/${picture.format}`, range, cut);
+    const bytes = await semaphore(() => draw(picture));
+    const slice = ({ start, end } = { start: 0, end: bytes.length - 1 }) => bytes.subarray(start, end + 1);
+    return ranged(bytes.length, `image/${picture.format}`, range, slice);
   };
 
-  /** The picture that the URL names, once its request has been COMPLETED. */
+  /** The picture at the URL; undefined before its request is COMPLETED. */
   function pictureOf(id: string, name: string) {
     const request = store.request(id);
     const number = /^(\d)\.(?:jpeg|png)$/.exec(name)?.[1];
     if (request === undefined || number === undefined || request.failure !== undefined) return undefined;
-    const progress = progressAt(request, planOf(request), clock.now());
+    const progress = progressAt(request, timingsOf(request), clock.now());
     if (progress.status !== 'COMPLETED' || progress.cancelled) return undefined;
     return picturesOf(request)[Number(number) - 1];
   }
 }
 
-/** The whole file, the part that was asked for, or 416 when there is no such part. */
+/** The complete file, the requested range, or 416 when the range is outside the file. */
 function ranged(
   size: number,
   contentType: string,

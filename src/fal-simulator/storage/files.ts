@@ -1,4 +1,4 @@
-/** fal's file storage: bytes in a folder, told by content hash, under a URL that anyone may read. */
+/** fal's file storage: files in a folder, each under a URL that anyone may read. */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
@@ -8,9 +8,9 @@ import { pipeline } from 'node:stream/promises';
 import type { Store, StoredFile } from './store.ts';
 
 export interface Storage {
-  /** Where an unfinished upload may keep its parts. Emptied at the next start. */
+  /** A folder for unfinished uploads, emptied at the next start. */
   readonly scratch: string;
-  /** Takes a file in, while it streams; nothing of it stays when the stream fails. `id` names a file known before. */
+  /** Stores a file from a stream; keeps nothing when the stream fails. `id` replaces the file with that id. */
   put(
     bytes: AsyncIterable<Buffer> | Iterable<Buffer>,
     about: { name: string; contentType: string; id?: string; expiresAt?: number | undefined },
@@ -22,9 +22,9 @@ export interface Storage {
 
 export class FileTooLarge extends Error {}
 
-const largestBytes = 4 * 2 ** 30;
+const maxBytes = 4 * 2 ** 30;
 
-/** Opens the folder's files, and removes what a crash left half written or without a line in the store. */
+/** Opens the folder and deletes files without a record in the store, which a crash can leave. */
 export async function openStorage(folder: string, store: Store): Promise<Storage> {
   const files = join(folder, 'files');
   const scratch = join(folder, 'uploads');
@@ -47,7 +47,7 @@ export async function openStorage(folder: string, store: Store): Promise<Storage
         transform(chunk: Buffer, _encoding, done) {
           size += chunk.length;
           hash.update(chunk);
-          done(size > largestBytes ? new FileTooLarge() : null, chunk);
+          done(size > maxBytes ? new FileTooLarge() : null, chunk);
         },
       });
       try {
@@ -62,12 +62,12 @@ export async function openStorage(folder: string, store: Store): Promise<Storage
   };
 }
 
-/** The last part of a file's URL: its id, then its name without anything that a URL or a folder could trip over. */
+/** The last segment of a file's URL: its id and its name, reduced to characters that are safe in URLs and paths. */
 export function fileSlug(id: string, name: string): string {
   return `${id}_${name.replaceAll(/[^\w.-]+/g, '_').slice(-80)}`;
 }
 
-/** A path on our own server: `/files/b/<prefix>/<id>_<name>`, as on v3b.fal.media. */
+/** The path of a file's URL: `/files/b/<prefix>/<id>_<name>`, as on v3b.fal.media. */
 export function filePath(file: Pick<StoredFile, 'id' | 'name'>): string {
   return `/files/b/${file.id.slice(0, 8)}/${fileSlug(file.id, file.name)}`;
 }
@@ -76,7 +76,7 @@ const loopback = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/;
 const fileUrlPath = /^\/files\/b\/[0-9a-f]{8}\/([0-9a-f-]{36})_[\w.-]*$/;
 
 /**
- * The id of a file of ours, from its URL: any loopback address will do, since the port may be another after a restart.
+ * The id of a simulated file from its URL. Any loopback address and port match, because the port can change at a restart.
  */
 export function fileIdOf(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined;

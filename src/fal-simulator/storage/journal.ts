@@ -1,20 +1,19 @@
 /**
- * The simulator's memory on disk: one JSON line for each thing that happened, in order. A line is written before what
- * it tells is answered, so kill -9 loses nothing that was acknowledged. It is not fsynced: a power cut may cost the
- * last lines, which is a simulator's to lose.
+ * The store on disk: a file of JSON lines, one for each change, in order. A line is written before the call that caused it is
+ * answered, so that kill -9 loses nothing acknowledged. It is not fsynced: a power cut may lose the last lines.
  */
 import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
 
 export interface Journal {
-  /** Lines in the file, dead ones included. */
+  /** Lines in the file, outdated ones included. */
   readonly length: number;
   append(entry: object): Promise<void>;
-  /** Replaces everything by these entries, at once or not at all. */
+  /** Atomically replaces all lines by these entries. */
   rewrite(entries: Iterable<object>): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens or makes the journal; `replay` gets each entry of it first, unchecked. A torn line is left out. */
+/** Opens or creates the journal. Calls `replay` with each entry, unvalidated; skips an incomplete line. */
 export async function openJournal(path: string, replay: (entry: unknown) => void): Promise<Journal> {
   let length = 0;
   for (const line of (await readOrEmpty(path)).split('\n')) {
@@ -36,7 +35,7 @@ export async function openJournal(path: string, replay: (entry: unknown) => void
     },
     append: (entry) =>
       inOrder(async () => {
-        // The newline goes first: behind a line torn by a crash or a full disk, this one still begins anew.
+        // The newline comes first, so that an incomplete line (crash, full disk) does not damage the next one.
         await file.appendFile(`\n${JSON.stringify(entry)}`);
         length += 1;
       }),

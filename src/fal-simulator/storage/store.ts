@@ -1,7 +1,7 @@
 /**
- * All that the simulator remembers: requests, files, and the models it made. In memory for reading, in a journal for
- * the next start. Requests and files are forgotten seven days after they came, as at fal; a trained model is known for
- * ever, so that a copy of a LoRA can be put back up long after fal has lost the original.
+ * The simulator's records of requests, files and trained models: in memory, and in a journal for the next start. Requests and
+ * files expire after seven days, as at fal. Trained models never expire, so that a copy of a LoRA can be uploaded again after
+ * the original has expired.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -9,7 +9,7 @@ import type { Clock } from '../clock.ts';
 import { type Avatar, avatarSchema, type FalRequest, requestSchema } from '../queue/request.ts';
 import { type Journal, openJournal } from './journal.ts';
 
-const keptMs = 7 * 24 * 60 * 60_000;
+const lifetimeMs = 7 * 24 * 60 * 60_000;
 const sweepEveryMs = 60_000;
 
 const fileSchema = z.object({
@@ -32,21 +32,21 @@ type Entry = z.infer<typeof entrySchema>;
 export interface Store {
   requests(): Iterable<FalRequest>;
   request(id: string): FalRequest | undefined;
-  /** Keeps a new request, or a known one as it is now. Resolves when that would survive kill -9. */
+  /** Adds or replaces a request. Resolves when the change survives kill -9. */
   putRequest(request: FalRequest): Promise<void>;
-  /** The request that made the file or picture of that id. */
+  /** The request that made the file or picture with that id. */
   makerOf(fileId: string): FalRequest | undefined;
   files(): Iterable<StoredFile>;
   file(id: string): StoredFile | undefined;
-  /** A file that comes without an `expiresAt` of its own is kept for seven days. */
+  /** Without `expiresAt` the file expires after seven days. */
   putFile(file: Omit<StoredFile, 'expiresAt'> & { expiresAt?: number | undefined }): Promise<StoredFile>;
   avatar(kind: Avatar['kind'], id: string): Avatar | undefined;
   putAvatar(avatar: Avatar): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Reads the folder's store. `drop` is told of each file that is forgotten, to remove its bytes. */
-export async function openStore(folder: string, clock: Clock, drop: (file: StoredFile) => void): Promise<Store> {
+/** Opens the store in `folder`. Calls `onExpired` for each expired file, to delete its bytes. */
+export async function openStore(folder: string, clock: Clock, onExpired: (file: StoredFile) => void): Promise<Store> {
   const requests = new Map<string, FalRequest>();
   const files = new Map<string, StoredFile>();
   const avatars = new Map<string, Avatar>();
@@ -62,7 +62,7 @@ export async function openStore(folder: string, clock: Clock, drop: (file: Store
   return {
     requests: () => requests.values(),
     request: (id) => requests.get(id),
-    putRequest: (request) => keep({ is: 'request', request }),
+    putRequest: (request) => save({ is: 'request', request }),
     makerOf(fileId) {
       const isMaker = ({ trained }: FalRequest) => trained?.lora?.id === fileId || trained?.config?.id === fileId;
       return requests.get(fileId) ?? [...requests.values()].find(isMaker);
@@ -72,17 +72,17 @@ export async function openStore(folder: string, clock: Clock, drop: (file: Store
       const file = files.get(id);
       return file !== undefined && file.expiresAt > clock.now() ? file : undefined;
     },
-    async putFile(given) {
-      const file = { ...given, expiresAt: given.expiresAt ?? clock.now() + keptMs };
-      await keep({ is: 'file', file });
+    async putFile(input) {
+      const file = { ...input, expiresAt: input.expiresAt ?? clock.now() + lifetimeMs };
+      await save({ is: 'file', file });
       return file;
     },
     avatar: (kind, id) => avatars.get(`${kind} ${id}`),
-    putAvatar: (avatar) => keep({ is: 'avatar', avatar }),
+    putAvatar: (avatar) => save({ is: 'avatar', avatar }),
     close: () => journal.close(),
   };
 
-  async function keep(entry: Entry): Promise<void> {
+  async function save(entry: Entry): Promise<void> {
     apply(entry);
     await journal.append(entry);
     if (clock.now() - sweptAt < sweepEveryMs) return;
@@ -105,11 +105,11 @@ export async function openStore(folder: string, clock: Clock, drop: (file: Store
 
   function sweep(): void {
     sweptAt = clock.now();
-    for (const { id, acceptedAt } of requests.values()) if (acceptedAt + keptMs <= sweptAt) requests.delete(id);
+    for (const { id, acceptedAt } of requests.values()) if (acceptedAt + lifetimeMs <= sweptAt) requests.delete(id);
     for (const file of files.values()) {
       if (file.expiresAt > sweptAt) continue;
       files.delete(file.id);
-      drop(file);
+      onExpired(file);
     }
   }
 }

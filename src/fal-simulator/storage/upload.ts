@@ -1,6 +1,6 @@
 /**
- * fal's uploads: a URL is asked for with the key, bytes are put there without one. Over 90 MiB the client sends parts,
- * which are put together at the end. An upload that a restart cuts through has to begin again.
+ * fal's uploads: the client requests an upload URL with the key, then PUTs the bytes there without the key. The official
+ * client uploads files over 90 MiB in parts. A restart of the simulator aborts unfinished uploads.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -14,9 +14,9 @@ import type { Clock } from '../clock.ts';
 import type { Reply } from '../http/reply.ts';
 import { filePath, fileSlug, type Storage } from './files.ts';
 
-const openMs = 60 * 60_000;
-const mostOpen = 1000;
-const largestPartBytes = 64 * 2 ** 20;
+const uploadLifetimeMs = 60 * 60_000;
+const maxOpenUploads = 1000;
+const maxPartBytes = 64 * 2 ** 20;
 
 const initiateSchema = z.object({ content_type: z.string().min(1).max(200), file_name: z.string().min(1).max(500) });
 const lifecycleSchema = z.object({ expiration_duration_seconds: z.number().positive().optional() });
@@ -28,7 +28,7 @@ type Upload = {
   contentType: string;
   multipart: boolean;
   lifetimeMs: number | undefined;
-  /** The hash of each part that came, by its number. */
+  /** The MD5 of each received part, by its number. */
   parts: Map<number, string>;
   openedAt: number;
 };
@@ -48,10 +48,10 @@ export function openUploads(storage: Storage, clock: Clock, baseUrl: string): Up
 
   return {
     initiate(body, lifecycle, multipart) {
-      const wanted = initiateSchema.safeParse(body);
-      if (!wanted.success) return { status: 422, body: { detail: 'content_type and file_name are required' } };
-      forgetOld();
-      const { file_name: name, content_type: contentType } = wanted.data;
+      const request = initiateSchema.safeParse(body);
+      if (!request.success) return { status: 422, body: { detail: 'content_type and file_name are required' } };
+      dropExpired();
+      const { file_name: name, content_type: contentType } = request.data;
       const id = randomUUID();
       const lifetimeMs = lifetimeOf(lifecycle);
       open.set(id, { id, name, contentType, multipart, lifetimeMs, parts: new Map(), openedAt: clock.now() });
@@ -62,7 +62,7 @@ export function openUploads(storage: Storage, clock: Clock, baseUrl: string): Up
     async put(id, bytes) {
       const upload = open.get(id);
       if (upload === undefined || upload.multipart) return notFound;
-      await storage.put(bytes, about(upload));
+      await storage.put(bytes, fileOptions(upload));
       open.delete(id);
       return { status: 200 };
     },
@@ -77,7 +77,7 @@ export function openUploads(storage: Storage, clock: Clock, baseUrl: string): Up
         transform(chunk: Buffer, _encoding, done) {
           hash.update(chunk);
           size += chunk.length;
-          done(size > largestPartBytes ? new Error('The part is too large') : null, chunk);
+          done(size > maxPartBytes ? new Error('The part is too large') : null, chunk);
         },
       });
       await pipeline(bytes, measure, createWriteStream(join(folderOf(id), String(number))));
@@ -89,40 +89,43 @@ export function openUploads(storage: Storage, clock: Clock, baseUrl: string): Up
     async complete(id, body) {
       const upload = open.get(id);
       if (!upload?.multipart) return notFound;
-      const wanted = completeSchema.safeParse(body);
-      const parts = wanted.success ? wanted.data.parts : [];
+      const request = completeSchema.safeParse(body);
+      const parts = request.success ? request.data.parts : [];
       if (
         parts.length !== upload.parts.size ||
         parts.some((p, i) => p.partNumber !== i + 1 || upload.parts.get(i + 1) !== p.etag)
       ) {
         return { status: 400, body: { detail: 'The parts do not match what was uploaded' } };
       }
-      await storage.put(joined(parts.map(({ partNumber }) => join(folderOf(id), String(partNumber)))), about(upload));
+      await storage.put(
+        concatenated(parts.map(({ partNumber }) => join(folderOf(id), String(partNumber)))),
+        fileOptions(upload),
+      );
       open.delete(id);
       await rm(folderOf(id), { recursive: true, force: true });
       return { status: 200, body: {} };
     },
   };
 
-  function about({ id, name, contentType, lifetimeMs }: Upload) {
+  function fileOptions({ id, name, contentType, lifetimeMs }: Upload) {
     const expiresAt = lifetimeMs === undefined ? undefined : clock.now() + lifetimeMs;
     return { id, name, contentType, expiresAt };
   }
 
-  function forgetOld(): void {
+  function dropExpired(): void {
     for (const { id, openedAt } of open.values()) {
-      if (openedAt + openMs > clock.now() && open.size < mostOpen) return;
+      if (openedAt + uploadLifetimeMs > clock.now() && open.size < maxOpenUploads) return;
       open.delete(id);
       void rm(folderOf(id), { recursive: true, force: true });
     }
   }
 }
 
-async function* joined(paths: string[]): AsyncIterable<Buffer> {
+async function* concatenated(paths: string[]): AsyncIterable<Buffer> {
   for (const path of paths) yield* createReadStream(path) as AsyncIterable<Buffer>;
 }
 
-/** How long the file is to be kept, from the header `x-fal-object-lifecycle`. */
+/** The lifetime of the file from the header `x-fal-object-lifecycle`. */
 function lifetimeOf(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   try {

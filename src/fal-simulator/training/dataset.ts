@@ -1,4 +1,4 @@
-/** A training's archive: fetched, opened, every image of it decoded to the last byte. */
+/** Reads a training's archive: downloads it, opens it, and decodes every image completely. */
 import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,37 +14,38 @@ import { randomFrom } from '../random.ts';
 import { fileIdOf, type Storage } from '../storage/files.ts';
 import { mainColours, type Pixel } from './colours.ts';
 
-const fewestImages = 4;
-const mostEntries = 1000;
-const largestImageBytes = 64 * 2 ** 20;
-const largestArchiveBytes = 2 ** 30;
-const mostPixels = 100e6;
+const minImages = 4;
+const maxEntries = 1000;
+const maxImageBytes = 64 * 2 ** 20;
+const maxArchiveBytes = 2 ** 30;
+const maxPixels = 100e6;
 const downloadMs = 60_000;
 
 export type Dataset = { images: number; colours: string[] };
 
-/** Thrown within reading, for what fal would say of the archive. */
-class Refused extends Error {
+/** Thrown inside readDataset for an error that fal would report about the archive. */
+class ArchiveRejected extends Error {
   readonly failure: Failure;
   constructor(failure: Failure) {
-    super('refused');
+    super('archive rejected');
     this.failure = failure;
   }
 }
 
-/** The archive at the URL that the field named: what is in it, or why fal refuses it. Throws when the signal aborts. */
+/** The contents of the archive at `url`, or fal's error about `field`. Throws when the signal aborts. */
 export async function readDataset(
   field: string,
   url: string,
   { storage, signal }: { storage: Storage; signal: AbortSignal },
 ): Promise<Dataset | Failure> {
-  const refuse = (type: string, msg: string, ctx?: object) => new Refused(fieldFailure([field], type, msg, url, ctx));
+  const reject = (type: string, msg: string, ctx?: object) =>
+    new ArchiveRejected(fieldFailure([field], type, msg, url, ctx));
   const own = fileIdOf(url);
   const downloaded = join(storage.scratch, `dataset-${randomFrom(url, Date.now()).next()}`);
   try {
     return await readArchive(own === undefined ? await download() : ownFile(own));
   } catch (error) {
-    if (error instanceof Refused) return error.failure;
+    if (error instanceof ArchiveRejected) return error.failure;
     throw error;
   } finally {
     await rm(downloaded, { force: true });
@@ -52,7 +53,7 @@ export async function readDataset(
 
   function ownFile(id: string): string {
     const file = storage.find(id);
-    if (file === undefined) throw refuse('file_download_error', 'Failed to download the file.');
+    if (file === undefined) throw reject('file_download_error', 'Failed to download the file.');
     return storage.pathOf(file);
   }
 
@@ -64,7 +65,7 @@ export async function readDataset(
       const bounded = new Transform({
         transform(chunk: Buffer, _encoding, done) {
           bytes += chunk.length;
-          done(bytes > largestArchiveBytes ? new Error('too large') : null, chunk);
+          done(bytes > maxArchiveBytes ? new Error('too large') : null, chunk);
         },
       });
       const body = Readable.fromWeb(response.body as ReadableStream<Uint8Array>);
@@ -72,7 +73,7 @@ export async function readDataset(
       return downloaded;
     } catch {
       signal.throwIfAborted();
-      throw refuse('file_download_error', 'Failed to download the file. Make sure the URL is accessible.');
+      throw reject('file_download_error', 'Failed to download the file. Make sure the URL is accessible.');
     }
   }
 
@@ -85,7 +86,7 @@ export async function readDataset(
     try {
       for await (const entry of entriesOf(archive)) {
         bytes += entry.uncompressedSize;
-        if (archive.entryCount > mostEntries || bytes > largestArchiveBytes) throw unreadable();
+        if (archive.entryCount > maxEntries || bytes > maxArchiveBytes) throw unreadable();
         if (!isImage(entry)) continue;
         pixels.push(...(await decode(archive, entry)));
         images += 1;
@@ -93,12 +94,12 @@ export async function readDataset(
     } finally {
       archive.close();
     }
-    if (images < fewestImages) {
+    if (images < minImages) {
       const supported = ['.jpg', '.jpeg', '.png', '.webp'];
-      throw refuse(
+      throw reject(
         'archive_file_count_below_minimum',
-        `Too few files in the archive. Expected at least ${fewestImages} images, found ${images}.`,
-        { min_count: fewestImages, provided_count: images, supported_extensions: supported },
+        `Too few files in the archive. Expected at least ${minImages} images, found ${images}.`,
+        { min_count: minImages, provided_count: images, supported_extensions: supported },
       );
     }
     return { images, colours: mainColours(pixels) };
@@ -108,16 +109,16 @@ export async function readDataset(
     try {
       yield* archive.eachEntry();
     } catch (error) {
-      throw error instanceof Refused ? error : unreadable();
+      throw error instanceof ArchiveRejected ? error : unreadable();
     }
   }
 
   async function decode(archive: ZipFile, entry: Entry): Promise<Pixel[]> {
-    if (entry.uncompressedSize > largestImageBytes) throw unloadable(entry);
+    if (entry.uncompressedSize > maxImageBytes) throw unloadable(entry);
     try {
       const bytes = await buffer(await archive.openReadStreamPromise(entry));
-      // Sixteen pixels are enough to learn the colours from, and making them reads the whole image.
-      const image = sharp(bytes, { failOn: 'error', limitInputPixels: mostPixels }).removeAlpha().toColourspace('srgb');
+      // Sixteen pixels give the main colours, and making them decodes the whole image.
+      const image = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels }).removeAlpha().toColourspace('srgb');
       const raw = await image.resize(4, 4, { fit: 'fill' }).raw().toBuffer();
       return Array.from({ length: 16 }, (_, i): Pixel => [raw[i * 3] ?? 0, raw[i * 3 + 1] ?? 0, raw[i * 3 + 2] ?? 0]);
     } catch {
@@ -125,17 +126,17 @@ export async function readDataset(
     }
   }
 
-  function unreadable(): Refused {
+  function unreadable(): ArchiveRejected {
     const msg = "Could not read or process the provided archive. Ensure it's a valid, non-corrupted archive.";
-    return refuse('invalid_archive', msg, { supported_extensions: ['.zip'] });
+    return reject('invalid_archive', msg, { supported_extensions: ['.zip'] });
   }
 
-  function unloadable(entry: Entry): Refused {
-    return refuse('image_load_error', `Failed to load the image ${entry.fileName}. It is corrupted or not supported.`);
+  function unloadable(entry: Entry): ArchiveRejected {
+    return reject('image_load_error', `Failed to load the image ${entry.fileName}. It is corrupted or not supported.`);
   }
 }
 
-/** Captions and what operating systems put into archives are passed over; whatever else is there must be an image. */
+/** Captions and files of operating systems are ignored; every other file must be an image. */
 function isImage({ fileName }: Entry): boolean {
   const name = fileName.split('/').at(-1) ?? '';
   return name !== '' && !name.startsWith('.') && !fileName.startsWith('__MACOSX/') && !/\.(txt|json)$/i.test(name);

@@ -1,4 +1,4 @@
-/** A LoRA's file: valid safetensors (https://huggingface.co/docs/safetensors), with the tensors that flux would load. */
+/** Writes a LoRA file: valid safetensors (https://huggingface.co/docs/safetensors) with the tensors that FLUX loads. */
 import { randomFrom } from '../random.ts';
 
 const rank = 4;
@@ -7,7 +7,7 @@ const modules = ['to_q', 'to_k', 'to_v', 'to_out.0'].flatMap((part) =>
   [0, 1].map((block) => `transformer.transformer_blocks.${block}.attn.${part}`),
 );
 
-/** About 400 KB; the weights are small and follow from the seed. */
+/** About 400 KB of small weights that follow from the seed. */
 export function safetensors(seed: string, metadata: Record<string, string>): Buffer {
   const header: Record<string, object> = { __metadata__: { format: 'pt', ...metadata } };
   const tensors: Buffer[] = [];
@@ -21,14 +21,14 @@ export function safetensors(seed: string, metadata: Record<string, string>): Buf
     }
   }
   const json = Buffer.from(JSON.stringify(header));
-  // Tensors begin at a multiple of eight; spaces are the format's own padding.
+  // Tensors begin at a multiple of eight bytes; the format pads its header with spaces.
   const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
   return Buffer.concat([length, padded, ...tensors]);
 }
 
-/** Little-endian values between 2^-9 and 2^-5 in size, of either sign: finite, and nowhere near an overflow. */
+/** Little-endian values between 2^-9 and 2^-5, positive or negative. */
 function bfloat16(seed: string, count: number): Buffer {
   const random = randomFrom('weights', seed);
   const buffer = Buffer.alloc(count * 2);

@@ -1,6 +1,6 @@
 /**
- * The trainers: they read the archive, and make a LoRA with its config or a finetune. Reading the same request twice
- * (a crash came between) makes the same artefacts under the same ids.
+ * The trainers: they read the archive and make a LoRA with its config, or a finetune. Training a request again after a crash
+ * makes the same files under the same ids.
  */
 import { createHash } from 'node:crypto';
 import { endpoints } from '../../fal/endpoints.ts';
@@ -12,7 +12,7 @@ import { safetensors } from './safetensors.ts';
 
 export type Trainer = (request: FalRequest) => Promise<Omit<TrainingOutcome, 'at'>>;
 
-/** Reading that is under way is given up when the signal aborts. */
+/** Stops reading when the signal aborts. */
 export function openTrainer(store: Store, storage: Storage, signal: AbortSignal): Trainer {
   return async (request) => {
     switch (request.endpoint) {
@@ -23,7 +23,7 @@ export function openTrainer(store: Store, storage: Storage, signal: AbortSignal)
       case 'fal-ai/flux-lora':
       case 'fal-ai/flux-pro/finetuned':
       case 'fal-ai/flux-pro/v1.1-ultra-finetuned':
-        throw new Error(`${request.endpoint} trains nothing`);
+        throw new Error(`${request.endpoint} is not a trainer`);
     }
   };
 
@@ -59,7 +59,7 @@ export function openTrainer(store: Store, storage: Storage, signal: AbortSignal)
   }
 }
 
-/** A UUID that follows from the request. */
+/** A UUID derived from the request's id. */
 function idFrom(requestId: string, name: string): string {
   const hex = createHash('sha256').update(`${requestId} ${name}`).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

@@ -1,55 +1,55 @@
-/** One attempt at a webhook: what it says, and how it is sent. A fault plan changes this value, and nothing else. */
+/** One attempt to deliver a webhook, as a value: its body and how it is sent. Faults change this value. */
 import type { FalRequest } from '../queue/request.ts';
 import { resultReply } from '../queue/status.ts';
 import type { Progress } from '../queue/timeline.ts';
 
-/** What fal says of a request that is done. */
+/** fal's report of a request that is done. */
 export type WebhookBody = {
   requestId: string;
-  /** Another one after fal has repeated a request by itself. */
+  /** Differs from `requestId` when fal itself retried the request. */
   gatewayRequestId: string;
   status: 'OK' | 'ERROR';
   error: string | null;
-  /** JSON: the result's own text, since a seed may have more digits than a JavaScript number. */
+  /** JSON text, because a seed can have more digits than a JavaScript number holds. */
   payload: string;
-  /** Said only when there is one. */
+  /** Left out when undefined. */
   payloadError?: string;
 };
 
 export type Delivery = {
-  notice: WebhookBody;
+  webhook: WebhookBody;
   url: string;
   userId: string;
-  /** The request that the headers name: the same, or the gateway's. */
+  /** The request id in the signed headers: `requestId` or `gatewayRequestId`. */
   signedId: string;
-  /** How old its timestamp is; less than 0: from the future. */
+  /** The age of its timestamp; negative for a time in the future. */
   ageSeconds: number;
-  /** `broken`: one bit of a right signature is another. */
+  /** `broken` flips one bit of a valid signature; `stranger` signs with a key that is not in the JWKS. */
   signature: 'own' | 'broken' | 'stranger' | 'none';
-  /** Spaces behind the JSON, which the signature covers. */
+  /** The number of spaces after the JSON; the signature covers them. */
   padBytes: number;
   delayMs: number;
-  /** How often it goes out, one after another or all at once. */
+  /** How many times it is sent: in sequence, or all at once if `parallel`. */
   copies: number;
   parallel: boolean;
-  /** It is not sent, as if the network had lost it: fal tries again. */
+  /** Not sent, as if the network lost it; fal tries again. */
   isLost: boolean;
-  /** Neither is it sent, nor any later one. */
+  /** Not sent, and no later attempt is made. */
   isDropped: boolean;
   rotatesKey: boolean;
-  /** Sent behind it. */
+  /** Sent after it. */
   next?: Delivery;
 };
 
 export const userId = 'simulated|user';
 
-/** As fal sends it when nothing goes wrong. */
-export function defaultDelivery(url: string, notice: WebhookBody): Delivery {
+/** A delivery without faults. */
+export function defaultDelivery(url: string, webhook: WebhookBody): Delivery {
   return {
-    notice,
+    webhook,
     url,
     userId,
-    signedId: notice.requestId,
+    signedId: webhook.requestId,
     ageSeconds: 0,
     signature: 'own',
     padBytes: 0,
@@ -65,7 +65,7 @@ export function defaultDelivery(url: string, notice: WebhookBody): Delivery {
 export const payloadError =
   'Response payload is not JSON serializable. Either return a JSON serializable object or use the queue endpoint to retrieve the response.';
 
-/** Undefined for a request that was cancelled in the queue: fal sends nothing for it. */
+/** Undefined for a request that was cancelled in the queue, for which fal sends no webhook. */
 export function webhookBodyOf(request: FalRequest, progress: Progress, baseUrl: string): WebhookBody | undefined {
   const ids = { requestId: request.id, gatewayRequestId: request.id };
   if (progress.status !== 'COMPLETED') return { ...ids, status: 'OK', error: null, payload: 'null', payloadError };
@@ -76,15 +76,15 @@ export function webhookBodyOf(request: FalRequest, progress: Progress, baseUrl: 
   return { ...ids, status: 'ERROR', error: `Invalid status code: ${status}`, payload };
 }
 
-/** Keys in order, with spaces, as fal's Python writes it: whoever verifies must take the bytes as they are. */
-export function textOf({ notice, padBytes }: Delivery): string {
+/** Sorted keys and spaces, as fal's Python writes JSON, so that a receiver must verify the bytes as received. */
+export function serialize({ webhook, padBytes }: Delivery): string {
   const members = {
-    error: JSON.stringify(notice.error),
-    gateway_request_id: JSON.stringify(notice.gatewayRequestId),
-    payload: notice.payload,
-    ...(notice.payloadError !== undefined && { payload_error: JSON.stringify(notice.payloadError) }),
-    request_id: JSON.stringify(notice.requestId),
-    status: JSON.stringify(notice.status),
+    error: JSON.stringify(webhook.error),
+    gateway_request_id: JSON.stringify(webhook.gatewayRequestId),
+    payload: webhook.payload,
+    ...(webhook.payloadError !== undefined && { payload_error: JSON.stringify(webhook.payloadError) }),
+    request_id: JSON.stringify(webhook.requestId),
+    status: JSON.stringify(webhook.status),
   };
   const text = Object.entries(members).map(([name, json]) => `"${name}": ${json}`);
   return `{${text.join(', ')}}${' '.repeat(padBytes)}`;

@@ -1,32 +1,32 @@
 /**
- * fal's webhooks: one POST when a request is done, signed, sent again with growing pauses until it is answered with 2xx.
- * A redirect is a failure for good, as at fal. Loopback is allowed, which real fal refuses.
+ * fal's webhooks: a signed POST when a request is done, repeated with exponential back-off until the receiver responds with
+ * 2xx, at most 10 times. A redirect ends the attempts, as at fal. Unlike fal, it posts to loopback addresses.
  */
 import type { Clock } from '../clock.ts';
 import type { Faults } from '../faults/active-plan.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { FalRequest } from '../queue/request.ts';
 import { endOf, progressAt } from '../queue/timeline.ts';
-import { planOf } from '../queue/timings.ts';
+import { timingsOf } from '../queue/timings.ts';
 import type { Store } from '../storage/store.ts';
 import { defaultDelivery, webhookBodyOf } from './delivery.ts';
 import type { SendWebhook } from './send.ts';
 
 const attempts = 10;
-/** Until the second attempt; each later pause is twice as long. */
+/** The pause before the second attempt; each later pause is twice as long. */
 const firstPauseMs = { quick: 500, real: 15_000, instant: 50 };
 const checkMs = 1000;
 
 export interface Webhooks {
-  /** Sends the request's webhook when it is done, if it wants one. */
-  watch(request: FalRequest): void;
-  /** Ends when that request's webhook has been tried once, or will not be. */
-  tried(requestId: string): Promise<void>;
+  /** Sends the request's webhook, if it has one, when the request is done. */
+  schedule(request: FalRequest): void;
+  /** Resolves after the first attempt at that request's webhook, or when there will be none. */
+  attempted(requestId: string): Promise<void>;
   idle(): Promise<void>;
 }
 
 export type WebhookParts = {
-  post: SendWebhook;
+  send: SendWebhook;
   queue: Queue;
   store: Store;
   clock: Clock;
@@ -36,67 +36,67 @@ export type WebhookParts = {
   log: (line: object) => void;
 };
 
-/** Takes up every webhook that is still owed. They stop when the signal aborts. */
+/** Schedules every webhook that is not settled yet. Stops when the signal aborts. */
 export function openWebhooks(parts: WebhookParts): Webhooks {
-  const { post, queue, store, clock, faults, baseUrl, signal, log } = parts;
+  const { send, queue, store, clock, faults, baseUrl, signal, log } = parts;
   const running = new Set<Promise<void>>();
-  const tries = new Map<string, Promise<void>>();
-  for (const request of store.requests()) watch(request);
+  const firstAttempts = new Map<string, Promise<void>>();
+  for (const request of store.requests()) schedule(request);
   return {
-    watch,
-    tried: async (requestId) => await tries.get(requestId),
+    schedule,
+    attempted: async (requestId) => await firstAttempts.get(requestId),
     async idle() {
       await Promise.all(running);
     },
   };
 
-  function watch({ id, webhookUrl, webhookSettledAt }: FalRequest): void {
+  function schedule({ id, webhookUrl, webhookSettledAt }: FalRequest): void {
     if (webhookUrl === undefined || webhookSettledAt !== undefined) return;
-    const tried = new Promise<void>((onTried) => {
-      const delivery = deliver(id, webhookUrl, onTried)
+    const firstAttempt = new Promise<void>((onAttempted) => {
+      const delivery = deliver(id, webhookUrl, onAttempted)
         .catch((error: unknown) => log({ webhook: String(error) }))
         .finally(() => {
-          onTried();
+          onAttempted();
           running.delete(delivery);
-          tries.delete(id);
+          firstAttempts.delete(id);
         });
       running.add(delivery);
     });
-    tries.set(id, tried);
+    firstAttempts.set(id, firstAttempt);
   }
 
-  async function deliver(id: string, url: string, onTried: () => void): Promise<void> {
-    const request = await due(id);
+  async function deliver(id: string, url: string, onAttempted: () => void): Promise<void> {
+    const request = await waitUntilDue(id);
     if (request === undefined) return;
-    await attempt(request, url, onTried);
+    await attempt(request, url, onAttempted);
     const latest = store.request(id);
     if (latest === undefined || signal.aborted) return;
     await store.putRequest({ ...latest, webhookSettledAt: clock.now() });
   }
 
-  async function attempt(request: FalRequest, url: string, onTried: () => void): Promise<void> {
+  async function attempt(request: FalRequest, url: string, onAttempted: () => void): Promise<void> {
     const { id: requestId, endpoint, speed } = request;
-    const notice = webhookBodyOf(request, progressAt(request, planOf(request), clock.now()), baseUrl);
-    if (notice === undefined) return;
+    const webhook = webhookBodyOf(request, progressAt(request, timingsOf(request), clock.now()), baseUrl);
+    if (webhook === undefined) return;
     for (let attempt = 1; attempt <= attempts && !signal.aborted; attempt += 1) {
-      const met = faults.meet({ kind: 'webhook', endpoint, requestId });
-      const delivery = met.reduceRight((given, { alter }) => alter(given), defaultDelivery(url, notice));
-      const isOver = await post(delivery, { requestId, attempt, faults: met.map(({ name }) => name) });
-      onTried();
-      if (isOver) return;
+      const active = faults.match({ kind: 'webhook', endpoint, requestId });
+      const delivery = active.reduceRight((delivery, { alter }) => alter(delivery), defaultDelivery(url, webhook));
+      const isSettled = await send(delivery, { requestId, attempt, faults: active.map(({ name }) => name) });
+      onAttempted();
+      if (isSettled) return;
       await clock.wait(firstPauseMs[speed] * 2 ** (attempt - 1), signal);
     }
   }
 
-  /** Waits until the webhook is to be sent; undefined when the simulator closes first, or forgets the request. */
-  async function due(id: string): Promise<FalRequest | undefined> {
+  /** Waits until the webhook is due; undefined when the simulator closes or the request expires first. */
+  async function waitUntilDue(id: string): Promise<FalRequest | undefined> {
     while (!signal.aborted) {
       const request = store.request(id);
       if (request === undefined || request.webhookEarly) return request;
-      const end = endOf(request, planOf(request)).at;
+      const end = endOf(request, timingsOf(request)).at;
       const now = clock.now();
-      if (now < end) await queue.change(id, now, Math.max(end - now, 1), signal);
-      else if ((await queue.look(id)).progress.status === 'COMPLETED') return store.request(id);
+      if (now < end) await queue.waitForChange(id, now, Math.max(end - now, 1), signal);
+      else if ((await queue.read(id)).progress.status === 'COMPLETED') return store.request(id);
       else await clock.wait(checkMs, signal);
     }
     return undefined;

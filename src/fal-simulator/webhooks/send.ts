@@ -1,47 +1,47 @@
-/** Sends a webhook's delivery, signed, as often and as wrongly as it says. */
+/** Sends a delivery: signs and posts it, with the faults that the delivery describes. */
 import type { Clock } from '../clock.ts';
 import type { CallLog } from '../http/call-log.ts';
-import { type Delivery, textOf } from './delivery.ts';
+import { type Delivery, serialize } from './delivery.ts';
 import type { Signer } from './signer.ts';
 
 const firstTimeoutMs = 15_000;
 const laterTimeoutMs = 120_000;
 
-/** Which attempt at which request's webhook it is, and the faults that met it. */
+/** The request, the number of the attempt, and the names of the active faults. */
 export type Attempt = { requestId: string; attempt: number; faults: string[] };
 
-/** Whether there is nothing left to do: it was taken, or turned away for good, or is not to be sent. */
+/** Resolves to whether the webhook is settled: accepted, redirected (which fal counts as final), or dropped by a fault. */
 export type SendWebhook = (delivery: Delivery, attempt: Attempt) => Promise<boolean>;
 
 export type SenderParts = {
   signer: Signer;
   clock: Clock;
-  record: CallLog;
+  callLog: CallLog;
   signal: AbortSignal;
   log: (line: object) => void;
 };
 
-export function openSender({ signer, clock, record, signal, log }: SenderParts): SendWebhook {
+export function openSender({ signer, clock, callLog, signal, log }: SenderParts): SendWebhook {
   return send;
 
-  async function send(delivery: Delivery, about: Attempt): Promise<boolean> {
+  async function send(delivery: Delivery, context: Attempt): Promise<boolean> {
     const { delayMs, copies, parallel, next } = delivery;
     if (delayMs > 0) await clock.wait(delayMs, signal);
     if (delivery.rotatesKey) await signer.rotate();
     if (delivery.isDropped) return true;
     if (delivery.isLost || signal.aborted) return false;
     const answers: boolean[] = [];
-    if (parallel) answers.push(...(await Promise.all(Array.from({ length: copies }, () => post(delivery, about)))));
-    else for (let copy = 0; copy < copies; copy += 1) answers.push(await post(delivery, about));
-    if (next !== undefined) await send(next, about);
+    if (parallel) answers.push(...(await Promise.all(Array.from({ length: copies }, () => post(delivery, context)))));
+    else for (let copy = 0; copy < copies; copy += 1) answers.push(await post(delivery, context));
+    if (next !== undefined) await send(next, context);
     return answers.every(Boolean);
   }
 
   async function post(delivery: Delivery, { requestId, attempt, faults }: Attempt): Promise<boolean> {
     const { url } = delivery;
-    const met = faults.length > 0 && { faults };
-    const sent = record.sent({ at: clock.now(), requestId, url, attempt, ...met });
-    const body = textOf(delivery);
+    const names = faults.length > 0 && { faults };
+    const entry = callLog.addWebhook({ at: clock.now(), requestId, url, attempt, ...names });
+    const body = serialize(delivery);
     try {
       const timeout = AbortSignal.timeout(attempt === 1 ? firstTimeoutMs : laterTimeoutMs);
       const response = await fetch(url, {
@@ -52,18 +52,18 @@ export function openSender({ signer, clock, record, signal, log }: SenderParts):
         headers: { 'content-type': 'application/json', ...signatureOf(delivery, body) },
       });
       await response.body?.cancel();
-      sent.status = response.status;
-      sent.answeredAt = clock.now();
+      entry.status = response.status;
+      entry.answeredAt = clock.now();
       log({ webhook: requestId, attempt, status: response.status });
       return response.ok || (response.status >= 300 && response.status < 400);
     } catch (error) {
-      sent.status = 0;
+      entry.status = 0;
       log({ webhook: requestId, attempt, error: error instanceof Error ? error.message : String(error) });
       return false;
     }
   }
 
-  /** By the wall clock: its receiver compares it with its own time, which a held clock here does not move. */
+  /** Uses the wall clock, because the receiver compares the timestamp with its own clock. */
   function signatureOf({ signedId, userId, ageSeconds, signature }: Delivery, body: string): Record<string, string> {
     if (signature === 'none') return {};
     const timestamp = Math.floor(Date.now() / 1000) - ageSeconds;

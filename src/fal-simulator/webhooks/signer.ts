@@ -1,4 +1,4 @@
-/** How fal signs webhooks: Ed25519 over who, when and what, with a key whose public half anyone may read as a JWKS. */
+/** Signs webhooks as fal does: Ed25519 over the ids, the time and the digest of the body. The JWKS holds the public key. */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 
@@ -6,13 +6,13 @@ export type Signed = { requestId: string; userId: string; timestamp: number; bod
 
 export interface Signer {
   jwks(): object;
-  /** The headers of a webhook, signed by the key of now, or by one that is in no JWKS. */
+  /** The headers of a webhook, signed with the current key (`own`) or with a key that is not in the JWKS (`stranger`). */
   headers(signed: Signed, by?: 'own' | 'stranger'): Record<string, string>;
-  /** From here on another key signs, and the JWKS names that alone. */
+  /** Replaces the key; the JWKS then holds the new key only. */
   rotate(): Promise<void>;
 }
 
-/** The key is in a file, so that what was signed before a restart still verifies after it. */
+/** Keeps the key in a file, so that earlier signatures stay valid after a restart. */
 export async function openSigner(path: string): Promise<Signer> {
   const stored = await readFile(path, 'utf8').catch(() => undefined);
   let key = stored === undefined ? await freshKey() : createPrivateKey(stored);

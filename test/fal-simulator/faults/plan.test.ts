@@ -237,11 +237,8 @@ describe('a wrong plan', () => {
     [{ faults: [{ ...failing, endpoint: 'fal-ai/x' }] }, /faults\[0\]\.endpoint: .*"fal-ai\/flux-lora"/],
     [{ faults: [{ ...failing, status: 99 }] }, /faults\[0\]\.status: Too small/],
     [{ faults: [{ on: 'submit', do: 'fail', type: 'x' }] }, /faults\[0\]\.type: .*"runner_disconnected"/],
-    [
-      { faults: [{ on: 'submit', do: 'reset', request: 1 }] },
-      /request: A submit is about no request that there is yet/,
-    ],
-    [{ faults: [{ on: 'jwks', do: 'reset', per: 'request' }] }, /per: A jwks is about no request that there is yet/],
+    [{ faults: [{ on: 'submit', do: 'reset', request: 1 }] }, /request: A submit call has no request yet/],
+    [{ faults: [{ on: 'jwks', do: 'reset', per: 'request' }] }, /per: A jwks call has no request yet/],
   ])('%j', (plan, sentence) => {
     expect(() => readFaultPlan(plan)).toThrow(InvalidFaultPlan);
     expect(() => readFaultPlan(plan)).toThrow(sentence);
@@ -272,7 +269,7 @@ describe('over HTTP', () => {
     const refused = await call(simulator, 'PUT', page, { body: { faults: [{ on: 'submit', do: 'explode' }] } });
     expect(refused).toMatchObject({
       status: 400,
-      body: { detail: expect.stringMatching(/^The fault plan is wrong: /) },
+      body: { detail: expect.stringMatching(/^The fault plan is invalid: /) },
     });
     expect(await call(simulator, 'PUT', page, { body: '{' })).toMatchObject({ status: 400 });
     expect((await call(simulator, 'GET', page)).body.faults).toMatchObject([failing]);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { logsAt, tqdm } from '../../../src/fal-simulator/queue/model-logs.ts';
 import type { Failure, FalRequest, Speed } from '../../../src/fal-simulator/queue/request.ts';
-import { nextChangeAt, type Plan, type Progress, progressAt } from '../../../src/fal-simulator/queue/timeline.ts';
-import { planOf } from '../../../src/fal-simulator/queue/timings.ts';
+import { nextChangeAt, type Progress, progressAt, type Timings } from '../../../src/fal-simulator/queue/timeline.ts';
+import { timingsOf } from '../../../src/fal-simulator/queue/timings.ts';
 
-const plan: Plan = { queueMs: 400, runMs: 1000, queuePosition: 3, refuseMs: 50, stopMs: 100 };
+const plan: Timings = { queueMs: 400, runMs: 1000, queuePosition: 3, failureMs: 50, stopMs: 100 };
 const failure: Failure = { status: 422, detail: [] };
 const t0 = 1_000_000;
 const ended = (at: number, startedAt: number | undefined, cancelled = false): Progress => ({
@@ -43,7 +43,7 @@ describe('progressAt', () => {
   });
 
   it('is over at once when nothing takes any time', () => {
-    const instant = { queueMs: 0, runMs: 0, queuePosition: 2, refuseMs: 0, stopMs: 0 };
+    const instant = { queueMs: 0, runMs: 0, queuePosition: 2, failureMs: 0, stopMs: 0 };
     expect(progressAt({ acceptedAt: t0 }, instant, t0)).toEqual(ended(t0, t0));
   });
 });
@@ -78,7 +78,7 @@ const training = (speed: Speed, input: object = {}): FalRequest => ({
   input: { images_data_url: 'http://x/a.zip', ...input },
 });
 
-describe('planOf', () => {
+describe('timingsOf', () => {
   it.each<[string, FalRequest, [number, number]]>([
     ['a generation, quick', drawing('quick'), [1500, 2500]],
     ['a training, quick', training('quick'), [4000, 6000]],
@@ -87,35 +87,35 @@ describe('planOf', () => {
     ['2,500 steps, real', training('real'), [540_000, 670_000]],
     ['anything, instant', training('instant'), [0, 0]],
   ])('%s', (_, request, [from, to]) => {
-    const { queueMs, runMs } = planOf(request);
+    const { queueMs, runMs } = timingsOf(request);
     expect(queueMs + runMs).toBeGreaterThanOrEqual(from);
     expect(queueMs + runMs).toBeLessThanOrEqual(to);
   });
 
   it('holds back what asks for it, at any speed', () => {
     const dayMs = 86_400_000;
-    expect(planOf(drawing('instant', { prompt: '[[queued]]' }))).toMatchObject({ queueMs: dayMs });
-    expect(planOf(drawing('instant', { prompt: '[[queued]]' })).queuePosition).toBeGreaterThan(0);
-    expect(planOf(training('instant', { trigger_phrase: '[[stuck]]' }))).toMatchObject({ runMs: dayMs });
+    expect(timingsOf(drawing('instant', { prompt: '[[queued]]' }))).toMatchObject({ queueMs: dayMs });
+    expect(timingsOf(drawing('instant', { prompt: '[[queued]]' })).queuePosition).toBeGreaterThan(0);
+    expect(timingsOf(training('instant', { trigger_phrase: '[[stuck]]' }))).toMatchObject({ runMs: dayMs });
   });
 
   it('does not run an input for long that is refused', () => {
-    expect(planOf({ ...drawing('real'), failure }).runMs).toBe(2000);
+    expect(timingsOf({ ...drawing('real'), failure }).runMs).toBe(2000);
   });
 });
 
 describe('logsAt', () => {
   const at = (request: FalRequest, share: number) => {
-    const { queueMs, runMs } = planOf(request);
-    return logsAt(request, progressAt(request, planOf(request), t0 + queueMs + runMs * share));
+    const { queueMs, runMs } = timingsOf(request);
+    return logsAt(request, progressAt(request, timingsOf(request), t0 + queueMs + runMs * share));
   };
   const bars = (messages: string[], total: number) => messages.filter((message) => message.includes(`/${total} [`));
 
   it('is empty in the queue and after a cancellation there', () => {
     const request = drawing('quick');
-    expect(logsAt(request, progressAt(request, planOf(request), t0))).toEqual([]);
+    expect(logsAt(request, progressAt(request, timingsOf(request), t0))).toEqual([]);
     const cancelled = { ...request, cancelledAt: t0 };
-    expect(logsAt(cancelled, progressAt(cancelled, planOf(cancelled), t0 + 9e9))).toEqual([]);
+    expect(logsAt(cancelled, progressAt(cancelled, timingsOf(cancelled), t0 + 9e9))).toEqual([]);
   });
 
   it.each<[FalRequest, number]>([
