@@ -1,6 +1,6 @@
 /** URLs that fal reads for us: an avatar's weights, a dataset, a reference image. */
 import { z } from 'zod';
-import { assertPublicUrl, NotPublic } from '../remote-file/open.ts';
+import { assertPublicUrl, NotPublic } from '../remote-file/ssrf-guard.ts';
 
 export type FalMode = 'LIVE' | 'SIMULATED';
 

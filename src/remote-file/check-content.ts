@@ -3,7 +3,8 @@
  * by its first bytes whether it is what it should be. What cannot be reached from here is left for fal to judge.
  */
 import { fileTypeFromBuffer } from 'file-type';
-import { NotPublic, type OutsideOptions, openOutside, Unreadable } from './open.ts';
+import { type OutsideOptions, openOutside, Unreadable } from './open.ts';
+import { NotPublic } from './ssrf-guard.ts';
 
 /** The weights of a LoRA. fal's portrait trainer makes some 90 MB. */
 export const maxLoraBytes = 1024 ** 3;

@@ -1,7 +1,7 @@
 /**
- * Files at URLs that a user gave (a ZIP, a LoRA, a picture), read so that nobody can look into the network that this
- * server stands in (SSRF): https to public addresses alone, at every redirect, whatever DNS says the next time. By
- * node:http, as undici 7 lets any server end this process: see fal/unpaused.ts.
+ * Opens files at URLs of users (a ZIP, a LoRA, a picture). The SSRF guard checks the URL, every redirect, and the addresses
+ * that DNS returns; the connection goes to exactly those addresses. It uses node:http, because undici 7 would let any server
+ * end this process: see fal/http/no-backpressure.ts.
  */
 import { lookup as lookUp } from 'node:dns';
 import { once, setMaxListeners } from 'node:events';
@@ -9,21 +9,15 @@ import { get, type IncomingMessage } from 'node:http';
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { type Readable, Transform } from 'node:stream';
 import { connect as secure } from 'node:tls';
-import ipaddr from 'ipaddr.js';
-import { isLoopbackHost } from '../runtime/loopback.ts';
+import { assertPublicUrl, hostOf, isLoopback, isPublicAddress, NotPublic } from './ssrf-guard.ts';
 
 const maxRedirects = 3;
 const defaultIdleMs = 30_000;
 
-/** The URL, or where it leads, is none that this server goes to. Trying again does not help. */
-export class NotPublic extends Error {
-  override name = 'NotPublic';
-}
-
-/** The URL may be gone to, and no file came of it, or not all of it. */
+/** The URL is allowed, but its file could not be read completely. */
 export class Unreadable extends Error {
   override name = 'Unreadable';
-  /** Whether the same may go well a little later. */
+  /** Whether a retry may succeed. */
   readonly transient: boolean;
 
   constructor(message: string, transient: boolean, options?: ErrorOptions) {
@@ -33,47 +27,20 @@ export class Unreadable extends Error {
 }
 
 export type OutsideOptions = {
-  /** Takes http and https to this machine too, on any port: for tests and for a simulated fal. */
+  /** Also allows http and https to this machine, on any port: for tests and the simulated fal. */
   allowLoopback: boolean;
   maxBytes: number;
-  /** From the call to the end of the body, with its redirects and with the pauses of its reader. */
+  /** From the call to the end of the body, including redirects and the reader's pauses. */
   timeoutMs: number;
-  /** For each step to the answer, and between its bytes. Bytes that wait for their reader are no silence. */
+  /** For each step up to the response, and between its bytes. Unread bytes stop the timer. */
   idleMs?: number;
   signal?: AbortSignal;
-  /** In place of the system's DNS, for tests. */
+  /** Replaces the system's DNS in tests. */
   lookup?: LookupFunction;
 };
 
-/** The body has to be read or destroyed: either closes its connection, which serves nothing else. */
+/** The caller must read or destroy the body, which closes the connection. */
 export type OutsideFile = { body: Readable; contentType: string | undefined; contentLength: number | undefined };
-
-/** By the URL's own words, without DNS. Throws NotPublic. */
-export function assertPublicUrl(url: URL, { allowLoopback }: { allowLoopback: boolean }): void {
-  const host = hostOf(url);
-  if (url.username !== '' || url.password !== '') {
-    throw new NotPublic('A URL with a user name or a password in it is not taken.');
-  }
-  if (allowLoopback && isLoopback(host) && /^https?:$/.test(url.protocol)) return;
-  if (url.protocol !== 'https:') throw new NotPublic(`Only https is taken, not ${url.protocol.slice(0, -1)}.`);
-  if (url.port !== '') throw new NotPublic(`Only the port 443 of https is taken, not ${url.port}.`);
-  if (isIP(host) !== 0 && !isPublicAddress(host)) throw new NotPublic(`${host} is not a public address.`);
-  if (isIP(host) === 0 && !isPublicName(host)) throw new NotPublic(`"${host}" is not a public host name.`);
-}
-
-/** False also for what is no address. */
-export function isPublicAddress(address: string): boolean {
-  if (isIP(address) === 0 || !ipaddr.isValid(address)) return false;
-  const parsed = ipaddr.parse(address);
-  if (parsed.range() !== 'unicast') return false;
-  if (!('parts' in parsed)) return true;
-  // Outside of 2000::/3, "unicast" is what was never given out, with the IPv4-compatible ::127.0.0.1 in it.
-  const [first = 0, , , , fifth = 0, sixth, seventh = 0, eighth = 0] = parsed.parts;
-  if (first >> 13 !== 1) return false;
-  // ISATAP (RFC 5214) ends in an IPv4 address, which a relay would go to.
-  const isIsatap = (fifth & ~0x0200) === 0 && sixth === 0x5efe;
-  return !isIsatap || isPublicAddress([seventh >> 8, seventh & 255, eighth >> 8, eighth & 255].join('.'));
-}
 
 /** GET, with at most 3 redirects. Throws NotPublic, Unreadable or the signal's reason; the body fails as Unreadable. */
 export async function openOutside(url: URL, options: OutsideOptions): Promise<OutsideFile> {
@@ -83,7 +50,7 @@ export async function openOutside(url: URL, options: OutsideOptions): Promise<Ou
     scope.signal.throwIfAborted();
     const contentType = answer.headers['content-type'];
     const contentLength = lengthOf(answer);
-    return { body: counted(answer, options.maxBytes, scope), contentType, contentLength };
+    return { body: limitSize(answer, options.maxBytes, scope), contentType, contentLength };
   } catch (error) {
     const reason = scope.reasonOf(error);
     scope.abort(reason);
@@ -117,44 +84,44 @@ async function follow(url: URL, options: OutsideOptions, scope: Scope): Promise<
 }
 
 /**
- * A connection to a URL that was checked, with no byte of ours on it but TLS's own. DNS is asked once, all of its answer
- * has to be fit, and nothing but that answer is connected to: a name that leads elsewhere a moment later gains nothing.
+ * Connects to a URL that passed the guard, before any byte of the request is sent. Looks the name up once, requires every
+ * address to be allowed, and connects to these addresses only, so that a later DNS change (DNS rebinding) has no effect.
  */
 async function dial(
   url: URL,
   { allowLoopback, lookup = lookUp }: OutsideOptions,
-  { signal, heard }: Scope,
+  { signal, resetIdleTimer }: Scope,
 ): Promise<Socket> {
   signal.throwIfAborted();
   const host = hostOf(url);
-  // A loopback host leads to loopback, and a public one never, whatever is allowed.
-  const isFit = allowLoopback && isLoopback(host) ? isLoopback : isPublicAddress;
+  // A loopback name must resolve to loopback; a public name must never do so.
+  const isAllowed = allowLoopback && isLoopback(host) ? isLoopback : isPublicAddress;
   const addresses = isIP(host) === 0 ? await addressesOf(host, lookup, signal) : [host];
-  if (!addresses.every(isFit)) throw new NotPublic(`"${host}" leads to an address that is not public.`);
-  heard();
+  if (!addresses.every(isAllowed)) throw new NotPublic(`"${host}" leads to an address that is not public.`);
+  resetIdleTimer();
 
   const isSecure = url.protocol === 'https:';
   const socket = connect({
     host,
     port: Number(url.port) || (isSecure ? 443 : 80),
-    lookup: pinned(addresses),
+    lookup: checkedLookup(addresses),
     autoSelectFamily: true,
     signal,
   });
-  // What breaks later is told by what is made of it; without a listener here it would end the process.
+  // Later errors also reach the request; without a listener here they would end the process.
   socket.on('error', () => undefined);
   await once(socket, 'connect', { signal });
   if (socket.remoteAddress === undefined) throw new Unreadable(`The connection to "${host}" is lost.`, true);
-  if (!isFit(socket.remoteAddress)) {
+  if (!isAllowed(socket.remoteAddress)) {
     throw new NotPublic(`"${host}" leads to an address that is not public.`);
   }
-  heard();
+  resetIdleTimer();
   if (!isSecure) return socket;
 
   const secured = secure({ socket, host, ...(isIP(host) === 0 && { servername: host }), ALPNProtocols: ['http/1.1'] });
   secured.on('error', () => undefined);
   await once(secured, 'secureConnect', { signal });
-  heard();
+  resetIdleTimer();
   return secured;
 }
 
@@ -170,8 +137,8 @@ async function addressesOf(host: string, lookup: LookupFunction, signal: AbortSi
   });
 }
 
-/** DNS for one connection: its answer is there already. */
-function pinned(addresses: readonly string[]): LookupFunction {
+/** A lookup function that returns the checked addresses. */
+function checkedLookup(addresses: readonly string[]): LookupFunction {
   const all = addresses.map((address) => ({ address, family: isIP(address) }));
   return (_host, options, callback) => {
     if (options.all) callback(null, all);
@@ -179,8 +146,8 @@ function pinned(addresses: readonly string[]): LookupFunction {
   };
 }
 
-/** The answer's headers. The request carries nothing of the user's, and without an agent its connection is its own. */
-async function ask(url: URL, socket: Socket, { signal, heard }: Scope): Promise<IncomingMessage> {
+/** Sends the request and resolves with the response. The request holds nothing of the user but the URL. */
+async function ask(url: URL, socket: Socket, { signal, resetIdleTimer }: Scope): Promise<IncomingMessage> {
   const asked = get({
     createConnection: () => socket,
     path: `${url.pathname}${url.search}`,
@@ -188,19 +155,19 @@ async function ask(url: URL, socket: Socket, { signal, heard }: Scope): Promise<
     signal,
   });
   asked.on('error', () => undefined);
-  // A 101 is an answer too; left alone, node would close its connection and say nothing.
+  // A 101 is a response too; without a listener node closes the connection silently.
   const answers = ['response', 'upgrade'].map(async (event) => once(asked, event, { signal }));
   const [answer] = (await Promise.race(answers)) as [IncomingMessage];
-  heard();
+  resetIdleTimer();
   return answer;
 }
 
-/** Passes the bytes on and fails past `maxBytes`. */
-function counted(answer: IncomingMessage, maxBytes: number, scope: Scope): Readable {
+/** Passes the bytes on, and fails after `maxBytes`. */
+function limitSize(answer: IncomingMessage, maxBytes: number, scope: Scope): Readable {
   let bytes = 0;
   const out = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      scope.heard();
+      scope.resetIdleTimer();
       bytes += chunk.length;
       if (bytes > maxBytes) done(tooLarge(maxBytes));
       else done(null, chunk);
@@ -211,19 +178,19 @@ function counted(answer: IncomingMessage, maxBytes: number, scope: Scope): Reada
       done(error);
     },
   });
-  // Who reads is told by the read; a time limit that ends before that must not end the process.
+  // Reading throws the error. A timeout before the first read must not end the process.
   out.on('error', () => undefined);
-  out.on('drain', scope.heard);
+  out.on('drain', scope.resetIdleTimer);
   scope.pausedBy(() => out.writableNeedDrain || answer.complete);
   scope.signal.addEventListener('abort', () => out.destroy(scope.signal.reason as Error), { once: true });
   answer.once('error', (error) => out.destroy(scope.reasonOf(error)));
   return answer.pipe(out);
 }
 
-/** One end for all that can end a call before its time: the caller, the time limit, and silence. */
+/** One abort signal for the caller, the time limit and the idle timeout. */
 function openScope({ timeoutMs, idleMs = defaultIdleMs, signal }: OutsideOptions) {
   const controller = new AbortController();
-  // Each step of each redirect listens.
+  // Every step of every redirect adds a listener.
   setMaxListeners(0, controller.signal);
   const abort = (reason: unknown): void => controller.abort(reason);
   const whole = setTimeout(
@@ -241,11 +208,11 @@ function openScope({ timeoutMs, idleMs = defaultIdleMs, signal }: OutsideOptions
   return {
     signal: controller.signal,
     abort,
-    heard: (): void => void silence.refresh(),
+    resetIdleTimer: (): void => void silence.refresh(),
     pausedBy(paused: () => boolean): void {
       isPaused = paused;
     },
-    /** Why it really ended: what was aborted tells only that it was. */
+    /** The reason of the abort, if it was aborted; else the error. */
     reasonOf(error: unknown): Error {
       if (controller.signal.aborted) return controller.signal.reason as Error;
       return error instanceof NotPublic || error instanceof Unreadable ? error : broken(error);
@@ -260,12 +227,12 @@ function openScope({ timeoutMs, idleMs = defaultIdleMs, signal }: OutsideOptions
 
 type Scope = ReturnType<typeof openScope>;
 
-/** Of a network or a server that is down for now. Others, as a wrong certificate or a name that is none, stay. */
-const passing = /^(ECONN(RESET|REFUSED|ABORTED)|ETIMEDOUT|EPIPE|E(HOST|NET)UNREACH|ENETDOWN|EAI_AGAIN)$/;
+/** Codes of temporary network errors. Others, such as a bad certificate or an unknown name, are permanent. */
+const transientCodes = /^(ECONN(RESET|REFUSED|ABORTED)|ETIMEDOUT|EPIPE|E(HOST|NET)UNREACH|ENETDOWN|EAI_AGAIN)$/;
 
 function broken(cause: unknown): Unreadable {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
-  return new Unreadable(`The connection to the file's server failed (${code}).`, passing.test(code), { cause });
+  return new Unreadable(`The connection to the file's server failed (${code}).`, transientCodes.test(code), { cause });
 }
 
 function tooLarge(maxBytes: number): Unreadable {
@@ -276,17 +243,3 @@ function lengthOf({ headers }: IncomingMessage): number | undefined {
   const length = headers['content-length'];
   return length === undefined ? undefined : Number(length);
 }
-
-/** The name or address, without brackets and without the dot that a name may end in. */
-function hostOf({ hostname }: URL): string {
-  return hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-}
-
-/** Of at least two labels, of which the last begins with a letter: no resolver takes it for an address. */
-function isPublicName(host: string): boolean {
-  if (/(^|\.)(localhost|local|internal|home\.arpa)$/.test(host)) return false;
-  return /^([a-z0-9_-]+\.)+[a-z][a-z0-9-]*$/.test(host);
-}
-
-/** Also for the names below `localhost`: what they lead to must be a loopback address as well. */
-const isLoopback = (host: string) => isLoopbackHost(host) || (isIP(host) === 0 && host.endsWith('.localhost'));

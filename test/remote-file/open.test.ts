@@ -8,14 +8,8 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connect as secure } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  assertPublicUrl,
-  isPublicAddress,
-  NotPublic,
-  type OutsideOptions,
-  openOutside,
-  Unreadable,
-} from '../../src/remote-file/open.ts';
+import { type OutsideOptions, openOutside, Unreadable } from '../../src/remote-file/open.ts';
+import { assertPublicUrl, isPublicAddress, NotPublic } from '../../src/remote-file/ssrf-guard.ts';
 
 vi.mock('node:net', async (original) => {
   const net = await original<typeof import('node:net')>();
