@@ -219,8 +219,8 @@ describe('chance', () => {
 
 describe('a wrong plan', () => {
   it.each<[unknown, RegExp]>([
-    [[], /wrong: Invalid input: expected object/],
-    [{}, /wrong: faults: Invalid input: expected array/],
+    [[], /invalid: Invalid input: expected object/],
+    [{}, /invalid: faults: Invalid input: expected array/],
     [{ faults: [], sed: 1 }, /Unrecognized key: "sed"/],
     [{ faults: [], seed: 'x' }, /seed: Invalid input: expected number/],
     [{ faults: [failing, 5] }, /faults\[1\]: Invalid input: expected object/],
