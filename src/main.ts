@@ -1,4 +1,4 @@
-/** The entry: settings, the server, and an ordered end. */
+/** The entry: reads the settings, starts the server, and shuts it down in order. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { InvalidSettings, loadDotEnv, readSettings, type Settings } from './app/config.ts';
@@ -22,7 +22,7 @@ async function main(): Promise<void> {
     armFailpoints(readFailpoints(settings.FAILPOINT) ?? [], dataDir);
   }
   const isForPeople = settings.NODE_ENV !== 'production';
-  if (isForPeople && !existsSync(dataDir)) say('Making the database: a few seconds, this once.');
+  if (isForPeople && !existsSync(dataDir)) say('Creating the database. This takes a few seconds, once.');
   const likeness = await start({ settings, log });
   endOnSignal(likeness, 1000 * settings.DRAIN_SECONDS);
   const lacksKey = settings.needsAccess && !(await hasAdmin(likeness));
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   if (lacksKey) log.warn(howToMakeAKey);
 }
 
-/** Where callers need a key and nobody has one yet. */
+/** Shown when callers need a key and there is no admin key yet. */
 const howToMakeAKey =
   'There is no admin key yet. Stop the server, make one with `npm run keys -- create --name me --scopes admin`, and start again.';
 
@@ -45,14 +45,15 @@ function greet(
   dataDir: string,
   more: string[],
 ): void {
-  if (ROLE === 'worker') return say(`Works jobs for the others on its database. Health is at ${url}/health`);
+  if (ROLE === 'worker')
+    return say(`This worker runs the jobs of every process on its database. Health is at ${url}/health`);
   say(
     `${GRAPHIQL === 'on' ? 'GraphiQL' : 'GraphQL'} is at ${url}/graphql`,
     ...(needsAccess ? ['Callers need a key: `Authorization: Bearer lk_…`, in GraphiQL under Headers.'] : []),
     mode === 'live'
       ? 'fal is live: trainings and pictures are billed to your key.'
       : 'fal is simulated: made-up pictures, no cost. To go live, set FAL_KEY (https://fal.ai/dashboard/keys).',
-    `Data lies in ${dataDir}. Ctrl-C stops; every job goes on at the next start.`,
+    `Data is in ${dataDir}. Ctrl-C stops the server; every job continues at the next start.`,
     ...more,
   );
 }
@@ -82,12 +83,12 @@ function say(...lines: string[]): void {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-/** What the user can mend, in a sentence; anything else whole. */
+/** A sentence for an error that the user can mend; the stack of any other. */
 function explain(error: unknown): string {
   const forUser = [InvalidSettings, DataFolderInUse, DataFolderError, DatabaseMisconfigured, StorageMisconfigured];
   if (error instanceof Error && forUser.some((kind) => error instanceof kind)) return error.message;
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return 'PORT: another program listens there already. Stop it, or choose another PORT.';
+    return 'PORT: another program listens on this port. Stop it, or choose another PORT.';
   }
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -25,10 +25,10 @@ describe('the first start', () => {
     onTestFinished(() => rmSync(parent, { recursive: true, force: true }));
     const dataDir = join(parent, 'data');
     const server = await startOn(dataDir);
-    expect(server.output()).toContain('Making the database');
+    expect(server.output()).toContain('Creating the database');
     expect(server.output()).toMatch(/^GraphiQL is at http:\/\/127\.0\.0\.1:\d+\/graphql$/m);
     expect(server.output()).toMatch(/^fal is simulated: .+ set FAL_KEY/m);
-    expect(server.output()).toContain(`Data lies in ${dataDir}.`);
+    expect(server.output()).toContain(`Data is in ${dataDir}.`);
     expect(await (await fetch(`${server.url}/health`)).json()).toEqual({ status: 'ok' });
     expect(await (await fetch(`${server.url}/ready`)).json()).toEqual({
       ready: true,
@@ -53,7 +53,9 @@ describe('it does not start, and says why in a sentence', () => {
     const first = await startOn(dataDir);
     const { code, output } = await runToEnd({ DATA_DIR: dataDir });
     expect(code).toBe(1);
-    expect(output).toMatch(/^The data folder .+ is in use by another Likeness server \(process \d+\)\. .+DATA_DIR\.$/m);
+    expect(output).toMatch(
+      /^The data folder .+ is in use by another Likeness server \(process \d+\)\. .+DATA_DIR to (another|a new) folder\.$/m,
+    );
     expect((await gql(first.url, '{ viewer { id } }')).errors).toBeUndefined();
   });
 
@@ -67,7 +69,9 @@ describe('it does not start, and says why in a sentence', () => {
     rmSync(join(dataDir, 'database', 'global'), { recursive: true });
     const broken = await runToEnd({ DATA_DIR: dataDir });
     expect(broken.code).toBe(1);
-    expect(broken.output).toMatch(/^The database in .+ does not open \(.+\)\. .+DATA_DIR\.$/m);
+    expect(broken.output).toMatch(
+      /^The database in .+ does not open \(.+\)\. .+DATA_DIR to (another|a new) folder\.$/m,
+    );
     expect(broken.output).not.toMatch(/\bat .+\.ts:\d+/);
   });
 
@@ -76,7 +80,7 @@ describe('it does not start, and says why in a sentence', () => {
     const first = await startOn(folder());
     const { code, output } = await runToEnd({ DATA_DIR: dataDir, PORT: new URL(first.url).port });
     expect(code).toBe(1);
-    expect(output).toMatch(/^PORT: another program listens there already/m);
+    expect(output).toMatch(/^PORT: another program listens on this port/m);
     await startOn(dataDir);
   });
 });

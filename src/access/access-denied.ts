@@ -1,10 +1,10 @@
-/** Why a caller is not let in. */
+/** Why a request is refused before it is read: its credentials. */
 
-/** 401: the credentials are missing or no good. 403: they are good, and not for this. 400: they cannot be read. */
+/** 401: the credentials are missing or invalid. 403: they are valid, but not for this. 400: they are malformed. */
 export class AccessDenied extends Error {
   override name = 'AccessDenied';
   readonly status: 400 | 401 | 403;
-  /** What a WWW-Authenticate header says beside the scheme (RFC 6750); undefined with 403. */
+  /** The WWW-Authenticate header (RFC 6750); undefined except with 401. */
   readonly challenge: string | undefined;
 
   constructor(message: string, { status, error }: { status?: 400 | 403; error?: 'invalid_token' } = {}) {
@@ -15,7 +15,7 @@ export class AccessDenied extends Error {
   }
 }
 
-/** In the characters that RFC 6750 has for a description; Node sends no header with others. */
+/** In the characters that RFC 6750 allows in a description; Node refuses to send others in a header. */
 const describable = (message: string) => message.replaceAll(/[^ !#-[\]-~]/g, "'");
 
 export const missing = () =>

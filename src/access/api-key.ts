@@ -1,4 +1,4 @@
-/** API keys: `lk_` and 256 random bits. Only the hash of one is kept. */
+/** API keys: `lk_` and 256 random bits. The database has only the hash of a key. */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
@@ -9,18 +9,18 @@ const prefix = 'lk_';
 
 export const isApiKey = (bearer: string): boolean => bearer.startsWith(prefix);
 
-/** A new key, to be shown once, and what is kept of it. */
+/** Generates a key: `key` is shown once, and `hash` and `hint` are stored. */
 export function generateApiKey(): { key: string; hash: string; hint: string } {
   const key = `${prefix}${randomBytes(32).toString('base64url')}`;
   return { key, hash: hashOf(key), hint: key.slice(-4) };
 }
 
-/** A look-up by hash tells nothing by its time: whoever measures it does not choose the hash. */
+/** A look-up by hash leaks nothing through its duration: the caller does not choose the hash. */
 const hashOf = (key: string) => createHash('sha256').update(key).digest('hex');
 
 const lastUsedEveryMs = 60_000;
 
-/** The key as it is now, its use recorded. Throws AccessDenied for one that is unknown, revoked or expired. */
+/** Finds the key and records its use, at most once a minute. Throws AccessDenied when it is unknown, revoked or expired. */
 export async function findApiKey(
   { prisma, now, log }: { prisma: Database; now: () => Date; log: Logger },
   key: string,
@@ -32,7 +32,7 @@ export async function findApiKey(
   if (found.expiresAt !== null && found.expiresAt <= at) throw invalid('This API key has expired.');
   const usedBefore = new Date(at.getTime() - lastUsedEveryMs);
   if (found.lastUsedAt === null || found.lastUsedAt < usedBefore) {
-    // Of many requests at once, one writes. It is no reason to refuse any of them.
+    // Of many concurrent requests, one writes. A failure to record the use refuses no request.
     await prisma.apiKey
       .updateMany({
         where: { id: found.id, OR: [{ lastUsedAt: null }, { lastUsedAt: { lt: usedBefore } }] },

@@ -4,12 +4,12 @@ import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtV
 import { isStorable } from '../database/storable-text.ts';
 import { invalid } from './access-denied.ts';
 
-/** Asymmetric ones only: with HS256 a public key would be a secret that everybody knows. */
+/** Asymmetric algorithms only: with HS256 the public key would serve as the secret. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 const clockToleranceSeconds = 5;
 
 export type JwtSettings = {
-  /** Where the provider publishes its keys, or a key itself, as PEM. */
+  /** The URL where the provider publishes its keys, or one key as PEM. */
   keys: { jwksUrl: URL } | { publicKey: string };
   issuer: string;
   audience: string;
@@ -17,12 +17,12 @@ export type JwtSettings = {
 
 export type Token = { issuer: string; subject: string; expiresAt: Date };
 
-/** The provider's keys cannot be had: nobody's fault who calls. */
+/** The provider's keys cannot be loaded. The caller is not at fault and may try again. */
 export class KeysUnavailable extends Error {}
 
 export type VerifyJwt = (token: string, now: Date) => Promise<Token>;
 
-/** Throws when the PEM is no public key. */
+/** Throws when the PEM is not a public key. */
 export function createJwtVerifier({ keys, issuer, audience }: JwtSettings): VerifyJwt {
   const key = 'jwksUrl' in keys ? remoteKeys(keys.jwksUrl) : createPublicKey(keys.publicKey);
   const options = {
@@ -41,15 +41,15 @@ export function createJwtVerifier({ keys, issuer, audience }: JwtSettings): Veri
   };
 }
 
-/** Cached for ten minutes; an unknown key id fetches anew, at most twice a minute. */
+/** Cached for ten minutes. An unknown key id loads the keys again, at most twice a minute. */
 function remoteKeys(url: URL): JWTVerifyGetKey {
   const find = createRemoteJWKSet(url, { timeoutDuration: 5_000 });
   return async (header, token) => {
     try {
       return await find(header, token);
     } catch (error) {
-      if (isOfToken(error)) throw error;
-      throw new KeysUnavailable('The keys that tokens are signed with cannot be had.', { cause: error });
+      if (isTokenError(error)) throw error;
+      throw new KeysUnavailable('The keys that tokens are signed with cannot be loaded.', { cause: error });
     }
   };
 }
@@ -60,19 +60,20 @@ async function verify(
   options: Parameters<typeof jwtVerify>[2],
 ): Promise<JWTPayload> {
   try {
-    // Its two overloads do not take the two kinds of key as one.
+    // jwtVerify has an overload for each kind of key, and none for both.
     const { payload } =
       typeof key === 'function' ? await jwtVerify(token, key, options) : await jwtVerify(token, key, options);
     return payload;
   } catch (error) {
     if (error instanceof errors.JWTExpired) throw invalid('The token has expired.');
-    // A TypeError: a PEM of one kind of key, and a token signed with another.
-    if (isOfToken(error) || error instanceof TypeError) throw invalid('The token is not one that this server takes.');
+    // jose throws a TypeError when the PEM and the token use different kinds of key.
+    if (isTokenError(error) || error instanceof TypeError)
+      throw invalid('The token is not one that this server takes.');
     throw error;
   }
 }
 
-const isOfToken = (error: unknown) =>
+const isTokenError = (error: unknown) =>
   error instanceof errors.JWTInvalid ||
   error instanceof errors.JWTClaimValidationFailed ||
   error instanceof errors.JWSInvalid ||

@@ -1,7 +1,7 @@
 /**
- * The one way from a caller to rows: what is theirs, for a `where`. Nothing else in src/ names the viewer beside an owner's
- * column (a test reads for it), so that a row that is looked up is looked up by its owner. What belongs to somebody else,
- * and what was deleted with its avatar, is not there.
+ * The one way from a viewer to rows: `where` conditions for the rows that the viewer owns. No other file in src/ compares
+ * an owner column with the viewer (a test checks), so that every look-up of a row is by its owner. Rows of other owners,
+ * and rows deleted with their avatar, are not found.
  */
 import type { User } from '../../prisma/generated/client/client.ts';
 import type { Tx } from '../database/client.ts';
@@ -16,16 +16,16 @@ export const owned = {
   apiKeys: ({ id }: Viewer) => ({ ownerId: id }),
 };
 
-/** A new row's owner. */
+/** The owner column of a new row. */
 export const ownedBy = ({ id }: Viewer) => ({ ownerId: id });
 
 /**
- * Holds off every other change of which avatars the owner has, which is the default, and what is on their account, until
- * the transaction ends. Rows are locked in one order, so that nobody waits in a circle: the owner, then jobs, then the
- * avatar, then what is inserted. Embedded, one transaction runs at a time and none of this waits.
+ * Locks the owner until the transaction ends, against other changes of their set of avatars, their default avatar and their
+ * account. Returns the row, if there is one. Transactions lock rows in one order, so that they cannot deadlock: the owner,
+ * then jobs, then the avatar, then new rows. In the embedded database one transaction runs at a time and none waits.
  *
- * Not FOR UPDATE: PostgreSQL checks a row's foreign keys anew when one transaction changes it twice, as one that writes a
- * job's event and its state does, and that check would wait for this lock with the job's in its hand. Returns the row, if there is one.
+ * Not FOR UPDATE: PostgreSQL checks a row's foreign keys again when one transaction changes the row twice, as happens when
+ * it writes a job's event and then its state. That check would wait for this lock while it holds the job's lock.
  */
 export async function lockOwner(tx: Tx, ownerId: string): Promise<User | undefined> {
   const [owner] = await tx.$queryRaw<User[]>`SELECT * FROM "User" WHERE "id" = ${ownerId}::uuid FOR NO KEY UPDATE`;

@@ -1,20 +1,20 @@
-/** What a caller may do. */
+/** Scopes: what a caller may do. */
 import type { ApiScope } from '../../prisma/generated/client/client.ts';
 
 export type Scopes = ReadonlySet<ApiScope>;
 
-/** A scope brings those that it makes no sense without. ACT_AS brings none: it only says for whom. */
-const brings: Record<ApiScope, readonly ApiScope[]> = {
+/** Each scope with the scopes that it implies. ACT_AS implies none: it only allows the caller to name an end user. */
+const impliedBy: Record<ApiScope, readonly ApiScope[]> = {
   READ: ['READ'],
   WRITE: ['WRITE', 'READ'],
   ADMIN: ['ADMIN', 'WRITE', 'READ'],
   ACT_AS: ['ACT_AS'],
 };
 
-export const scopesOf = (given: readonly ApiScope[]): Scopes => new Set(given.flatMap((scope) => brings[scope]));
+export const scopesOf = (given: readonly ApiScope[]): Scopes => new Set(given.flatMap((scope) => impliedBy[scope]));
 
 export const allScopes = scopesOf(['ADMIN', 'ACT_AS']);
 
-/** What is left of them for whoever acts for somebody else: an admin's powers are the admin's own. */
+/** The scopes that remain when a caller acts for an end user: ADMIN is for the caller's own account. */
 export const scopesWhenActingAs = (scopes: Scopes): Scopes =>
   new Set([...scopes].filter((scope) => scope === 'READ' || scope === 'WRITE'));

@@ -1,16 +1,16 @@
 /**
- * Sessions that stay open, in sockets and streams: each is ended when its token expires, its key does, or its key is
- * revoked, by whichever process. The database is asked every second while any key is in use here: one statement, on the
- * ids of those keys. While it does not answer, sessions stay; they are asked about again.
+ * Ends open sessions, of sockets and streams, when their token or API key expires or any process revokes the key. While
+ * keys are in use here, one statement a second reads which of them are revoked. While the database does not answer,
+ * sessions stay open and the next second tries again.
  */
 import type { Logger } from 'pino';
 import type { Database } from '../database/client.ts';
 import { within } from '../runtime/timers.ts';
 import type { Session } from './session.ts';
 
-const askEveryMs = 1_000;
-/** A connection whose other end is gone without a word says nothing for as long as TCP takes to notice. */
-const answerWithinMs = 5_000;
+const checkEveryMs = 1_000;
+/** TCP may take minutes to notice that the database's machine is gone. */
+const checkTimeoutMs = 5_000;
 /** setTimeout's longest delay. */
 const longestMs = 2 ** 31 - 1;
 
@@ -19,7 +19,7 @@ export class SessionMonitor {
   readonly #now: () => Date;
   readonly #log: Logger;
   readonly #byKey = new Map<string, Set<() => void>>();
-  #asking: NodeJS.Timeout | undefined;
+  #checking: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   constructor({ prisma, now, log }: { prisma: Database; now: () => Date; log: Logger }) {
@@ -28,7 +28,7 @@ export class SessionMonitor {
     this.#log = log;
   }
 
-  /** Calls `end` once, when the session is over. Returns how to stop watching. */
+  /** Calls `end` once, when the session expires or its key is revoked. Returns a function that stops watching. */
   watch({ apiKeyId, expiresAt }: Session, end: () => void): () => void {
     let isOver = false;
     const stops: (() => void)[] = [];
@@ -48,7 +48,7 @@ export class SessionMonitor {
 
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#asking);
+    clearTimeout(this.#checking);
   }
 
   #at(time: Date, over: () => void): () => void {
@@ -64,27 +64,27 @@ export class SessionMonitor {
   #ofKey(id: string, over: () => void): () => void {
     const ends = this.#byKey.get(id) ?? new Set();
     this.#byKey.set(id, ends.add(over));
-    this.#askSoon();
+    this.#scheduleCheck();
     return () => {
       ends.delete(over);
       if (ends.size === 0 && this.#byKey.get(id) === ends) this.#byKey.delete(id);
     };
   }
 
-  #askSoon(): void {
-    if (this.#asking !== undefined || this.#isClosed) return;
-    this.#asking = setTimeout(() => void this.#ask(), askEveryMs).unref();
+  #scheduleCheck(): void {
+    if (this.#checking !== undefined || this.#isClosed) return;
+    this.#checking = setTimeout(() => void this.#check(), checkEveryMs).unref();
   }
 
-  async #ask(): Promise<void> {
+  async #check(): Promise<void> {
     try {
       const where = { id: { in: [...this.#byKey.keys()] }, revokedAt: { not: null } };
-      const revoked = await within(answerWithinMs, this.#prisma.apiKey.findMany({ where, select: { id: true } }));
+      const revoked = await within(checkTimeoutMs, this.#prisma.apiKey.findMany({ where, select: { id: true } }));
       for (const { id } of revoked) for (const over of this.#byKey.get(id) ?? []) over();
     } catch (error) {
-      if (!this.#isClosed) this.#log.warn({ err: error }, 'whether API keys were revoked could not be asked');
+      if (!this.#isClosed) this.#log.warn({ err: error }, 'the database could not be asked for revoked API keys');
     }
-    this.#asking = undefined;
-    if (this.#byKey.size > 0) this.#askSoon();
+    this.#checking = undefined;
+    if (this.#byKey.size > 0) this.#scheduleCheck();
   }
 }

@@ -1,4 +1,4 @@
-/** Who calls, and for how long that holds. */
+/** The session of a request: whom it acts as, with which scopes, and until when. */
 import type { Logger } from 'pino';
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
 import type { Database } from '../database/client.ts';
@@ -14,15 +14,15 @@ export type Viewer = { id: string };
 export type Session = {
   viewer: Viewer;
   scopes: Scopes;
-  /** Ends the session when it is revoked. */
+  /** The API key of the session, which ends when the key is revoked. */
   apiKeyId: string | undefined;
-  /** Ends the session. */
+  /** When the session ends. */
   expiresAt: Date | undefined;
-  /** It is the person at this machine, who sent no credentials. */
+  /** Whether it is the person at this machine, who sent no credentials. */
   isLocal?: boolean;
 };
 
-/** The operator of this installation: whom the first key speaks for, and the person at this machine. */
+/** The operator of this installation: the owner of the first API key, and the person at this machine. */
 export const localViewer: Viewer = { id: '00000000-0000-4000-8000-000000000001' };
 
 export type AccessDependencies = {
@@ -30,7 +30,7 @@ export type AccessDependencies = {
   now: () => Date;
   log: Logger;
   verifyJwt: VerifyJwt | undefined;
-  /** Whoever sends no credentials: the local admin on loopback, else nobody. */
+  /** The viewer of a request without credentials: the local admin on loopback, otherwise undefined. */
   local: Viewer | undefined;
 };
 
@@ -45,7 +45,7 @@ export async function openSession(parts: AccessDependencies, { bearer, actFor }:
     const session = sessionOfKey(await findApiKey(parts, bearer));
     return actFor === undefined ? session : await actAs(parts, session, actFor);
   }
-  if (parts.verifyJwt === undefined) throw invalid('This is no API key, and this server takes no tokens.');
+  if (parts.verifyJwt === undefined) throw invalid('This is not an API key, and this server accepts no tokens.');
   const { issuer, subject, expiresAt } = await parts.verifyJwt(bearer, parts.now());
   if (actFor !== undefined) throw forbidden('A token speaks for its own user only.');
   const viewer = await findOrCreateUser(parts, `jwt:${issuer}`, subject);
@@ -56,7 +56,7 @@ function sessionOfKey({ id, ownerId, scopes, expiresAt }: ApiKey): Session {
   return { viewer: { id: ownerId }, scopes: scopesOf(scopes), apiKeyId: id, expiresAt: expiresAt ?? undefined };
 }
 
-/** For an end user of the caller's, who is made on first use. */
+/** The session of an end user of the caller. The user is created on first use. */
 async function actAs(parts: AccessDependencies, session: Session, externalId: string): Promise<Session> {
   if (!session.scopes.has('ACT_AS'))
     throw forbidden('This API key has no ACT_AS scope: it speaks for its own user only.');
@@ -65,10 +65,10 @@ async function actAs(parts: AccessDependencies, session: Session, externalId: st
   return { ...session, viewer, scopes: scopesWhenActingAs(session.scopes) };
 }
 
-/** 1 to 255 visible ASCII characters: a header carries no others unharmed. */
+/** 1 to 255 visible ASCII characters: a header may damage others. */
 export const isExternalId = (id: string) => /^[\x21-\x7e]{1,255}$/.test(id);
 
-/** Whose names the ids of a caller's end users are. */
+/** The realm of the ids that a caller gives its end users. */
 export const endUserRealm = ({ id }: Viewer) => `user:${id}`;
 
 export async function findOrCreateUser(
@@ -79,7 +79,7 @@ export async function findOrCreateUser(
   const where = { realm_externalId: { realm, externalId } };
   const known = await prisma.user.findUnique({ where, select: { id: true } });
   if (known !== null) return known;
-  // Of two first calls at once, one makes the user.
+  // Of two concurrent first calls, one creates the user.
   await prisma.user.createMany({ data: [{ realm, externalId }], skipDuplicates: true });
   return await prisma.user.findUniqueOrThrow({ where, select: { id: true } });
 }

@@ -1,4 +1,4 @@
-/** The parts that a running server is made of. main.ts makes them, the schema files hand them to commands. */
+/** The parts of a running server. start.ts opens them, and the resolvers pass them to commands. */
 import type { Logger } from 'pino';
 import type { JobKind } from '../../prisma/generated/client/client.ts';
 import type { Database } from '../database/client.ts';
@@ -22,9 +22,9 @@ export type App = {
   falMode: 'LIVE' | 'SIMULATED';
   falLimits: FalLimits;
   metering: Metering;
-  /** What one client may take of the server. */
+  /** The limits of one client. */
   limits: Limits;
-  /** How long fal may take over a job of an endpoint, from its submit. */
+  /** How long fal may take for a job of an endpoint, counted from its submit. */
   deadlineMs: (endpoint: EndpointId) => number;
   log: Logger;
   now: () => Date;

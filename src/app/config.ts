@@ -10,7 +10,7 @@ const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin ==
 const seconds = z.coerce.number().int().min(1);
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
-/** Each setting's own rule. What two settings must be to each other is asked below. */
+/** The rule of each setting. Rules between settings are below. */
 export const settings = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
@@ -38,7 +38,10 @@ export const settings = z.object({
   CORS_ORIGINS: z
     .string()
     .transform((text) => text.split(',').map((origin) => origin.trim()))
-    .refine((origins) => origins.every(isOrigin), 'must be origins with commas between, as https://app.example.com')
+    .refine(
+      (origins) => origins.every(isOrigin),
+      'must be origins separated by commas, such as https://app.example.com',
+    )
     .optional(),
   GRAPHIQL: onOff.optional(),
   INTROSPECTION: onOff.default('on'),
@@ -56,7 +59,7 @@ export const settings = z.object({
   DAILY_CREDITS: z.coerce.number().min(0).max(10_000_000).optional(),
   GENERATION_DEADLINE_SECONDS: seconds.max(24 * 60 * 60).default(10 * 60),
   TRAINING_DEADLINE_SECONDS: seconds.max(7 * 24 * 60 * 60).default(2 * 60 * 60),
-  METRICS_TOKEN: z.string().min(16, 'must have 16 characters at least').optional(),
+  METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: url.optional(),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url.optional(),
   OTEL_EXPORTER_OTLP_PROTOCOL: z.enum(['http/protobuf', 'http/json']).default('http/protobuf'),
@@ -77,25 +80,25 @@ export type Settings = Omit<z.output<typeof settings>, Defaulted> & {
   METERING: 'on' | 'off';
   GRAPHIQL: 'on' | 'off';
   S3_FORCE_PATH_STYLE: 'on' | 'off';
-  /** Whether callers must say who they are: the server can be reached from elsewhere, or is in production. */
+  /** Whether callers need an API key or a token: the server can be reached from other machines, or is in production. */
   needsAccess: boolean;
 };
 
-/** A setting is missing or wrong. Its message is all that the user needs. */
+/** A setting is missing or wrong. The message says all that the user needs to mend it. */
 export class InvalidSettings extends Error {
   constructor(problems: string[]) {
     super(`${problems.join('\n')}\ndocs/configuration.md describes every setting.`);
   }
 }
 
-/** Reads `.env` of the working directory, where there is one: what is set already stays. */
+/** Reads `.env` of the working directory, if there is one. Variables that are set already keep their values. */
 export function loadDotEnv(): void {
   if (existsSync('.env')) process.loadEnvFile('.env');
 }
 
-/** Throws InvalidSettings with a sentence for each setting that is wrong, naming it. */
+/** Throws InvalidSettings with a sentence for each setting that is wrong, which names the setting. */
 export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
-  // A line `NAME=` of an .env file is as good as none.
+  // An empty value, such as a line `NAME=` of an .env file, counts as not set.
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = settings.safeParse(given);
   if (!parsed.success) {
@@ -103,28 +106,30 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   }
   const { FAL_MODE, METERING, GRAPHIQL, S3_FORCE_PATH_STYLE, ...rest } = parsed.data;
   if (FAL_MODE === 'live' && rest.FAL_KEY === undefined) {
-    throw new InvalidSettings(['FAL_KEY: is needed when FAL_MODE is live. Make one at https://fal.ai/dashboard/keys.']);
+    throw new InvalidSettings([
+      'FAL_KEY: is required when FAL_MODE is live. Create a key at https://fal.ai/dashboard/keys.',
+    ]);
   }
   if (FAL_MODE === undefined && rest.FAL_KEY === undefined && rest.NODE_ENV === 'production') {
     throw new InvalidSettings([
-      'FAL_MODE: must be named in production when there is no FAL_KEY: set FAL_KEY to go live, or FAL_MODE=simulated for made-up pictures.',
+      'FAL_MODE: is required in production without a FAL_KEY. Set FAL_KEY to go live, or FAL_MODE=simulated for simulated pictures.',
     ]);
   }
   if (rest.DATABASE_URL === undefined && (rest.REDIS_URL !== undefined || rest.ROLE !== 'all')) {
     const name = rest.REDIS_URL === undefined ? 'ROLE' : 'REDIS_URL';
-    throw new InvalidSettings([`${name}: is for several processes, which share a DATABASE_URL.`]);
+    throw new InvalidSettings([`${name}: is for several processes that share a database. Set DATABASE_URL too.`]);
   }
   assertBucket(parsed.data);
   const givesKeys = Number(rest.JWKS_URL !== undefined) + Number(rest.JWT_PUBLIC_KEY !== undefined);
   const givesClaims = Number(rest.JWT_ISSUER !== undefined) + Number(rest.JWT_AUDIENCE !== undefined);
-  if (givesKeys > 1) throw new InvalidSettings(['JWKS_URL: cannot go with JWT_PUBLIC_KEY: set one of them.']);
+  if (givesKeys > 1) throw new InvalidSettings(['JWKS_URL: cannot be combined with JWT_PUBLIC_KEY. Set one of them.']);
   if (givesKeys !== 0 ? givesClaims !== 2 : givesClaims !== 0) {
     throw new InvalidSettings([
-      'JWT_ISSUER: tokens need all of it: JWT_ISSUER, JWT_AUDIENCE, and JWKS_URL or JWT_PUBLIC_KEY.',
+      'JWT_ISSUER: tokens need all of these settings: JWT_ISSUER, JWT_AUDIENCE, and JWKS_URL or JWT_PUBLIC_KEY.',
     ]);
   }
   if (rest.FAILPOINT !== undefined && rest.NODE_ENV === 'production') {
-    throw new InvalidSettings(['FAILPOINT: is for tests, and not for production.']);
+    throw new InvalidSettings(['FAILPOINT: is for tests. Unset it in production.']);
   }
   const isProduction = rest.NODE_ENV === 'production';
   const needsAccess = isProduction || !isLoopbackHost(rest.HOST) || !isOfThisMachine(rest.PUBLIC_URL);
@@ -138,17 +143,19 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   };
 }
 
-/** The key needs both of its halves, and all of it a bucket. */
+/** The S3 settings need a bucket, and the key needs both of its halves. */
 function assertBucket(given: z.output<typeof settings>): void {
   const { S3_BUCKET, S3_ENDPOINT, S3_FORCE_PATH_STYLE, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = given;
   const rest = { S3_ENDPOINT, S3_FORCE_PATH_STYLE, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY };
   const [lone] = Object.entries(rest).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   if (S3_BUCKET === undefined && lone !== undefined) {
-    throw new InvalidSettings([`S3_BUCKET: is needed when ${lone} is set.`]);
+    throw new InvalidSettings([`S3_BUCKET: is required when ${lone} is set.`]);
   }
   if ((S3_ACCESS_KEY_ID === undefined) === (S3_SECRET_ACCESS_KEY === undefined)) return;
   const missing = S3_ACCESS_KEY_ID === undefined ? 'S3_ACCESS_KEY_ID' : 'S3_SECRET_ACCESS_KEY';
-  throw new InvalidSettings([`${missing}: is the other half of the key: set both, or none for what AWS_* says.`]);
+  throw new InvalidSettings([
+    `${missing}: is required with the other half of the key. Set both, or neither to use AWS_* credentials.`,
+  ]);
 }
 
 const isOfThisMachine = (url: string | undefined) => url === undefined || isLoopbackHost(new URL(url).hostname);

@@ -1,4 +1,4 @@
-/** The log: lines for people in a terminal, JSON otherwise; each names the span that it is of, and the job. No secret and no prompt is ever logged at info. */
+/** The log: readable lines in a terminal, JSON otherwise. Each line has the ids of its span and job. No secret is ever logged, and no prompt at info or above. */
 import { destination, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 import { idsOfLine } from '../tracing/trace.ts';

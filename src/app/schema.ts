@@ -1,4 +1,4 @@
-/** The whole API: imports each feature's schema, and prints itself when run. It defines no type. */
+/** The whole API: imports every *.graphql.ts, and writes schema.graphql when it is run. It defines no type. */
 import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';

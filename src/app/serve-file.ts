@@ -1,4 +1,4 @@
-/** What is served under /files: photos and generated images, to whoever holds a URL that this server signed. */
+/** Serves photos and generated images under /files, by URLs that this server signed. */
 
 import { findImageFile } from '../image/image-file.ts';
 import { findPhotoFile } from '../photo/photo-file.ts';
@@ -8,7 +8,7 @@ import type { App } from './app.ts';
 const finders = { photos: findPhotoFile, images: findImageFile };
 const route = /^\/files\/(photos|images)\/([\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12})$/;
 
-/** A signed URL is the permission: nobody is asked who they are, and a file of a deleted avatar is gone. */
+/** The signed URL is the permission: no credentials are needed. Files of a deleted avatar are not found. */
 export async function serveFile(
   app: Pick<App, 'prisma' | 'files' | 'urls' | 'now'>,
   request: FileRequest,

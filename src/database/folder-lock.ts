@@ -18,12 +18,12 @@ export class DataFolderInUse extends Error {
   constructor(folder: string, pid: number | undefined) {
     super(
       `The data folder ${folder} is in use by another Likeness server${pid === undefined ? '' : ` (process ${pid})`}. ` +
-        'Stop that one first, or give this one a folder of its own with DATA_DIR.',
+        'Stop that server first, or set DATA_DIR to another folder.',
     );
   }
 }
 
-/** Takes the folder's lock, or throws DataFolderInUse. Returns what gives it back. */
+/** Takes the folder's lock and returns a function that releases it. Throws DataFolderInUse. */
 export function lockFolder(folder: string): () => void {
   const path = join(folder, 'server.lock');
   const me: Holder = { pid: process.pid, startedAt: startOf(process.pid) ?? '', token: randomUUID() };

@@ -1,4 +1,4 @@
-/** Whether a failure is the database being out of reach for now: gone, starting, or with no connection left to give. */
+/** Whether an error means that the database is unavailable for now: stopped, starting, or out of connections. */
 import { Prisma } from '../../prisma/generated/client/client.ts';
 
 /** Prisma's codes: not reached, timed out, closed, no connection in time, too many of them, no transaction in time. */

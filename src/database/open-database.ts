@@ -4,7 +4,8 @@ import { openEmbeddedDatabase } from './client.ts';
 import { applicationName, openPostgres } from './postgres.ts';
 
 /**
- * `connections`: how many a PostgreSQL is asked for at most, a quarter of them for pg-boss. `stepQueue` is what pg-boss needs to work in the same database. Throws DatabaseMisconfigured, DataFolderInUse, DataFolderError.
+ * `connections` is the most that a PostgreSQL gets from this process; pg-boss takes a quarter of them. `stepQueue` is how
+ * pg-boss reaches the same database. Throws DatabaseMisconfigured, DataFolderInUse, DataFolderError.
  */
 export async function openDatabase(url: string | undefined, dataDir: string, connections = 4) {
   if (url === undefined) {

@@ -15,7 +15,7 @@ export type EmbeddedDatabase = { pglite: PGlite; close(): Promise<void> };
  */
 const startParams = [...PGlite.defaultStartParams.filter((param) => param !== '-F'), '-c', 'wal_sync_method=fsync'];
 
-/** The data folder is no place to write to, or its database does not open. The message is all that the user needs. */
+/** The data folder cannot be written to, or its database does not open. The message says all that the user needs. */
 export class DataFolderError extends Error {}
 
 /**
@@ -57,7 +57,7 @@ function take(dataDir: string): () => void {
 
 async function open(dataDir: string): Promise<PGlite> {
   const folder = join(dataDir, 'database');
-  // Present from before the first file of a new database until it is whole. A first start killed in between is begun anew.
+  // Exists until a new database is complete. A first start that was killed in between starts over.
   const unfinished = join(dataDir, 'database.unfinished');
   try {
     if (existsSync(unfinished)) rmSync(folder, { recursive: true, force: true });
@@ -74,7 +74,7 @@ async function open(dataDir: string): Promise<PGlite> {
     return pglite;
   } catch (error) {
     throw new DataFolderError(
-      `The database in ${folder} does not open (${reasonOf(error)}). Is the disk full, or the folder of another version or damaged? Restore it from a backup, or give this server a new folder with DATA_DIR.`,
+      `The database in ${folder} does not open (${reasonOf(error)}). The disk may be full, or the folder damaged or of another version. Restore it from a backup, or set DATA_DIR to a new folder.`,
       { cause: error },
     );
   }

@@ -6,13 +6,13 @@ import type { Database } from './client.ts';
 import { migrate } from './migrate.ts';
 
 const oldest = 15;
-/** A server that does not answer is told of, and not waited for. */
+/** The time to connect. */
 const connectMs = 5_000;
 
-/** As pg_stat_activity has it. */
+/** The name of our connections in pg_stat_activity. */
 export const applicationName = 'likeness';
 
-/** DATABASE_URL names no database that this server can work with. The message is all that the user needs. */
+/** The database of DATABASE_URL cannot be used. The message says all that the user needs. */
 export class DatabaseMisconfigured extends Error {}
 
 /** Opens the database and brings it to this version; `connections` is how many are held at most. Throws DatabaseMisconfigured. */
@@ -47,7 +47,7 @@ export async function openPostgres(
 /** On one connection, whose advisory lock makes several that start at once take turns. */
 async function prepare(url: string): Promise<void> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: connectMs });
-  // A connection that breaks also makes its statement fail, which is what is told.
+  // A broken connection also fails its statement, which is reported.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -73,7 +73,7 @@ async function prepare(url: string): Promise<void> {
   }
 }
 
-/** node-postgres tells an address that refuses as an AggregateError without a message. */
+/** node-postgres throws an AggregateError without a message when the address refuses the connection. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
   return error instanceof Error ? error.message : String(error);

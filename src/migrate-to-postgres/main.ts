@@ -1,4 +1,4 @@
-/** `npm run migrate-to-postgres`: an embedded data folder's database into a PostgreSQL. The files stay where they are. */
+/** `npm run migrate-to-postgres`: copies the embedded database of a data folder into a PostgreSQL. The files stay in the folder. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { Client } from 'pg';
@@ -34,7 +34,7 @@ const program = new Command('npm run migrate-to-postgres --')
       await source.close();
     }
     say(
-      `Moved, and the same. Set DATABASE_URL and start again with the same DATA_DIR, where the files stay: ${dataDir}`,
+      `Copied and compared. Set DATABASE_URL and start the server with the same DATA_DIR, where the files stay: ${dataDir}`,
     );
   });
 

@@ -1,41 +1,41 @@
 /**
- * An embedded database into a PostgreSQL, whole: every table of ours in one transaction, compared row by row before it is
- * kept. Steps are not taken along: they are only hints, and the server sends them again when it starts.
+ * Copies an embedded database into a PostgreSQL: every table of ours, in one transaction, which commits only when the rows
+ * of both are the same. Steps are not copied: the server schedules them again when it starts.
  */
 import type { PGlite } from '@electric-sql/pglite';
 import type { Client } from 'pg';
 
-/** Nothing was moved. The message is all that the user needs. */
+/** Nothing was copied. The message says all that the user needs. */
 export class MigrationFailed extends Error {}
 
-export type Moved = { table: string; rows: number }[];
+export type CopiedTables = { table: string; rows: number }[];
 
-/** Not the bookkeeping of migrations, which the target has made itself, and not the minutes that limits count. */
-const left = ['_prisma_migrations', 'RateLimit'];
+/** Tables that are not copied: the target's own record of migrations, and the counters of rate limits. */
+const excluded = ['_prisma_migrations', 'RateLimit'];
 const rowsAtOnce = 500;
 
-/** Both are migrated, and nobody else uses either. Throws MigrationFailed when the target has anything of somebody's. */
-export async function migrateInto(source: PGlite, target: Client): Promise<Moved> {
+/** Both databases have the newest migrations, and no other process uses them. Throws MigrationFailed when the target has data. */
+export async function migrateInto(source: PGlite, target: Client): Promise<CopiedTables> {
   const tables = await tablesInOrder(target);
   const quoted = tables.map((table) => `"${table}"`);
   await target.query('BEGIN');
   try {
     await target.query(`LOCK TABLE ${quoted.join(', ')} IN ACCESS EXCLUSIVE MODE`);
     await assertUnused(target);
-    // What a first start has made for itself is replaced.
+    // Replaces the rows that a first start creates.
     await target.query(`TRUNCATE ${quoted.join(', ')}`);
-    // Triggers hold what changes; here nothing does, and a balance is not to be counted twice.
+    // Without triggers: they would add every ledger entry to the balances again.
     for (const table of quoted) await target.query(`ALTER TABLE ${table} DISABLE TRIGGER USER`);
-    const moved: Moved = [];
-    for (const table of tables) moved.push({ table, rows: await copy(source, target, table) });
+    const copied: CopiedTables = [];
+    for (const table of tables) copied.push({ table, rows: await copy(source, target, table) });
     for (const table of quoted) await target.query(`ALTER TABLE ${table} ENABLE TRIGGER USER`);
-    for (const { table } of moved) {
+    for (const { table } of copied) {
       const [before, after] = [await digestOf(source, table), await digestOf(target, table)];
       if (before !== after)
-        throw new MigrationFailed(`The rows of ${table} are not the same there. Nothing was moved.`);
+        throw new MigrationFailed(`The rows of ${table} differ after the copy. Nothing was copied.`);
     }
     await target.query('COMMIT');
-    return moved;
+    return copied;
   } catch (error) {
     await target.query('ROLLBACK');
     throw error;
@@ -51,7 +51,9 @@ async function tablesInOrder(target: Client): Promise<string[]> {
     LEFT JOIN pg_class f ON f.oid = c.confrelid
     WHERE t.relkind = 'r' AND t.relnamespace = current_schema()::regnamespace
     GROUP BY t.relname ORDER BY t.relname`);
-  const waiting = new Map(rows.filter(({ table }) => !left.includes(table)).map(({ table, needs }) => [table, needs]));
+  const waiting = new Map(
+    rows.filter(({ table }) => !excluded.includes(table)).map(({ table, needs }) => [table, needs]),
+  );
   const order: string[] = [];
   while (waiting.size > 0) {
     const next = [...waiting].find(([, needs]) => needs.every((need) => order.includes(need)));
@@ -66,7 +68,7 @@ async function assertUnused(target: Client): Promise<void> {
   const { rows } = await target.query<{ used: boolean }>(`
     SELECT EXISTS (SELECT FROM "Avatar") OR EXISTS (SELECT FROM "Job") OR EXISTS (SELECT FROM "ApiKey")
       OR EXISTS (SELECT FROM "LedgerEntry") AS used`);
-  if (rows[0]?.used === true) throw new MigrationFailed('The database there is in use already. Nothing was moved.');
+  if (rows[0]?.used === true) throw new MigrationFailed('The target database already has data. Nothing was copied.');
 }
 
 /** As JSON, which PostgreSQL itself writes and reads: no value goes through a type of JavaScript's. */
@@ -93,10 +95,10 @@ async function copy(source: PGlite, target: Client, table: string): Promise<numb
   }
 }
 
-type Asked = { query(sql: string): Promise<{ rows: unknown[] }> };
+type Queryable = { query(sql: string): Promise<{ rows: unknown[] }> };
 
-/** The same for the same rows in any order. */
-async function digestOf(database: Asked, table: string): Promise<string> {
+/** Equal for the same rows in any order. */
+async function digestOf(database: Queryable, table: string): Promise<string> {
   const { rows } = await database.query(
     `SELECT count(*) || ':' || coalesce(sum(hashtextextended(to_jsonb(t)::text, 0)), 0) AS digest FROM "${table}" t`,
   );

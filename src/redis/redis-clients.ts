@@ -1,15 +1,15 @@
 /**
- * Redis, where several processes have one: it carries nudges and counts minutes, and holds nothing that must be kept. While
- * it is gone, nudges come late and each process counts for itself.
+ * Redis, for several processes: it carries nudges and rate-limit counters, and nothing that must survive. While it is
+ * unavailable, nudges arrive late and each process counts for itself.
  */
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 import { within } from '../runtime/timers.ts';
 
 export type RedisClients = {
-  /** For commands. While Redis is gone they fail at once. */
+  /** For commands. While Redis is unavailable they fail at once. */
   commands: Redis;
-  /** For what it listens to, which it takes up again by itself. */
+  /** For channels, which it subscribes to again after a reconnect. */
   listener: Redis;
   close(): void;
 };
@@ -33,10 +33,10 @@ export function openRedis(url: string, log: Logger): RedisClients {
     enableAutoPipelining: true,
   });
   const listener = new Redis(url, { ...options, maxRetriesPerRequest: null });
-  for (const client of [commands, listener]) tellOutages(client, log);
-  // Of a connection whose other end is gone without a word, nothing is heard for as long as TCP takes to notice.
+  for (const client of [commands, listener]) logOutages(client, log);
+  // TCP may take minutes to notice that the other end is gone.
   const pinging = setInterval(() => {
-    for (const client of [commands, listener]) void reconnectIfMute(client);
+    for (const client of [commands, listener]) void reconnectIfSilent(client);
   }, pingEveryMs).unref();
   return {
     commands,
@@ -49,23 +49,26 @@ export function openRedis(url: string, log: Logger): RedisClients {
   };
 }
 
-async function reconnectIfMute(client: Redis): Promise<void> {
+async function reconnectIfSilent(client: Redis): Promise<void> {
   if (client.status !== 'ready') return;
   await within(pingEveryMs / 2, client.ping()).catch(() => client.disconnect(true));
 }
 
-/** Once for each outage, and at its end. */
-function tellOutages(client: Redis, log: Logger): void {
-  let isAway = false;
+/** Logs each outage once when it starts, and once when it ends. */
+function logOutages(client: Redis, log: Logger): void {
+  let isUnavailable = false;
   client.on('error', (error: Error) => {
-    // Not the error whole: it holds the command, and that may be AUTH with the password.
-    if (!isAway) {
-      log.warn({ reason: error.message }, 'Redis cannot be reached: other processes hear of events two seconds late');
+    // Only the message: the error holds the command, which may be AUTH with the password.
+    if (!isUnavailable) {
+      log.warn(
+        { reason: error.message },
+        'Redis cannot be reached: events of other processes arrive up to two seconds late',
+      );
     }
-    isAway = true;
+    isUnavailable = true;
   });
   client.on('ready', () => {
-    if (isAway) log.info('Redis is back');
-    isAway = false;
+    if (isUnavailable) log.info('Redis can be reached again');
+    isUnavailable = false;
   });
 }

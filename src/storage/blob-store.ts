@@ -1,31 +1,32 @@
-/** Where files lie by their keys: a folder or a bucket, with the same promises. It knows no database. */
+/** A store of files by key: a folder or a bucket, with the same guarantees. It knows no database. */
 import type { Readable } from 'node:stream';
 import type { ByteRange } from './range.ts';
 
 /** A folder and a bucket use the same keys, so that one can be copied into the other. */
 export const fileKey = (hash: string) => `${hash.slice(0, 2)}/${hash.slice(2, 4)}/${hash}`;
 
-/** What the keys of a picture's renditions begin with. */
+/** The prefix of the keys of a picture's renditions. */
 export const renditionsOf = (hash: string) => `renditions/${hash}/`;
 
 export interface BlobStore {
   /**
-   * Takes over a whole file of the scratch folder, which is gone from there when this has ended, however it ends. Under its
-   * key it is to be seen all at once, and lasts. Over the same file when there is one: then that counts as new.
+   * Moves a complete file from the temporary folder into the store. The temporary file is removed even when this throws.
+   * The file appears under its key as a whole and survives a power cut. It replaces a file of the same key, whose age
+   * then starts anew.
    */
   put(path: string, key: string): Promise<void>;
   /** Undefined when there is no such file. */
   byteSize(key: string): Promise<number | undefined>;
   /** Undefined when there is no such file. */
   open(key: string): Promise<OpenFile | undefined>;
-  /** Runs with a path of this machine to read the file at, for as long as it runs. Throws FileNotFound. */
+  /** Calls `work` with a local path to the file, which is valid until `work` ends. Throws FileNotFound. */
   withLocalFile<T>(hash: string, work: (path: string) => Promise<T>): Promise<T>;
-  /** A file and its renditions. Nothing, when there is none. */
+  /** Removes a file and its renditions. Does nothing when there is no such file. */
   removeFile(hash: string): Promise<void>;
   remove(keys: string[]): Promise<void>;
-  /** All files and renditions, some at a time. What else lies there is not seen, and so never touched. */
+  /** Lists all files and renditions, in batches. Anything else in the store is left out, and so never touched. */
   list(): AsyncGenerator<StoredBlob[]>;
-  /** Throws StorageUnavailable or StorageMisconfigured when it cannot be worked with. */
+  /** Throws StorageUnavailable or StorageMisconfigured when the store cannot be used. */
   check(): Promise<void>;
   close(): void;
 }
@@ -33,15 +34,15 @@ export interface BlobStore {
 /** A file or, with `isRendition`, a picture drawn from it. */
 export type StoredBlob = { key: string; hash: string; isRendition: boolean; writtenAt: Date };
 
-/** A file to be read, or closed. In a folder, a removal no longer matters to it. */
+/** An open file: the caller reads it or closes it. In a folder it can still be read after it was removed. */
 export type OpenFile = {
   byteSize: number;
-  /** Once. The stream closes the file. Throws FileNotFound. */
+  /** May be called once. The end of the stream closes the file. Throws FileNotFound. */
   read(range?: ByteRange): Promise<Readable>;
   close(): Promise<void>;
 };
 
-/** What a key names; undefined for what is none of ours. */
+/** Parses a key; undefined when it is not one of ours. */
 export function readKey(key: string): { hash: string; isRendition: boolean } | undefined {
   const [, file, picture] =
     /^(?:[\da-f]{2}\/[\da-f]{2}\/([\da-f]{64})|renditions\/([\da-f]{64})\/[^/]+)$/.exec(key) ?? [];
@@ -52,16 +53,16 @@ export function readKey(key: string): { hash: string; isRendition: boolean } | u
 /** There is no file of this hash. */
 export class FileNotFound extends Error {
   constructor(hash: string) {
-    super(`The file ${hash} is gone.`);
+    super(`There is no file ${hash} in the storage.`);
   }
 }
 
-/** The place of the files does not answer, or not as it should, for now. Whoever asked may ask again later. */
+/** The storage does not answer, or answers with an error, for now. The caller may try again later. */
 export class StorageUnavailable extends Error {
   override name = 'StorageUnavailable';
 }
 
-/** The place of the files refuses this server for good. Its message names the setting that is wrong. */
+/** The storage refuses this server until a setting is changed. The message names the setting. */
 export class StorageMisconfigured extends Error {
   override name = 'StorageMisconfigured';
 }

@@ -1,6 +1,6 @@
 /**
- * Files in an S3-compatible bucket, under the keys that they would have in a folder. Whatever the store answers that is
- * not an answer is thrown as StorageUnavailable, without the SDK's error: that one may quote access keys and signatures.
+ * A store of files in an S3-compatible bucket, under the same keys as in a folder. Every failed request is thrown as
+ * StorageUnavailable without the SDK's error, which may quote access keys and signatures.
  */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
@@ -15,10 +15,10 @@ import {
   type OpenFile,
   readKey,
   renditionsOf,
-  StorageMisconfigured,
   StorageUnavailable,
   type StoredBlob,
 } from './blob-store.ts';
+import { misconfiguration, unavailable } from './bucket-errors.ts';
 import type { ByteRange } from './range.ts';
 import type { TemporaryFolder } from './temporary-folder.ts';
 
@@ -27,17 +27,17 @@ export type BucketSettings = {
   endpoint: string | undefined;
   region: string;
   forcePathStyle: boolean;
-  /** Without them the SDK looks where it always does: AWS_* of the environment, profiles, the machine's role. */
+  /** Undefined leaves them to the SDK: AWS_* of the environment, profiles, or the machine's role. */
   credentials: { accessKeyId: string; secretAccessKey: string } | undefined;
 };
 
-/** One that cannot be connected to by then is away. */
+/** The time to connect. */
 const connectMs = 2_000;
-/** A question (is it there, what is there, remove it) has no body to speak of, and somebody waits for the answer. */
-const questionMs = 4_000;
-/** The pause within a file's bytes, either way, that is the end of it. */
-const silenceMs = 30_000;
-/** The first try and what the SDK tries again by itself: throttling, a connection that broke, an answer of 5xx. */
+/** The longest pause in a request with a small answer, such as a look-up, a listing or a removal: a client waits for it. */
+const requestMs = 4_000;
+/** The longest pause in a file's bytes, in either direction. */
+const idleMs = 30_000;
+/** The first attempt and the SDK's own retries: after throttling, a broken connection or a 5xx answer. */
 const attempts = 3;
 
 export function createBucketStore(
@@ -49,52 +49,53 @@ export function createBucketStore(
       region,
       forcePathStyle,
       maxAttempts: attempts,
-      // Checksums that only newer stores know are left out; put() sends the one that matters.
+      // Without checksums that only newer stores know; put() sends the one that matters.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       requestHandler: { connectionTimeout: connectMs, socketTimeout },
       logger: silent,
       ...(endpoint !== undefined && { endpoint }),
       ...(credentials !== undefined && { credentials }),
     });
-  const asking = connect(questionMs);
-  const carrying = connect(silenceMs);
+  const requestClient = connect(requestMs);
+  const transferClient = connect(idleMs);
   // Buckets are private by default, and several stores know no ACL.
   const driverOf = (client: S3Client) => new S3Driver({ client, bucket, visibility: 'private', supportsACL: false });
-  const questions = driverOf(asking);
-  const transfers = driverOf(carrying);
+  const requests = driverOf(requestClient);
+  const transfers = driverOf(transferClient);
 
   const byteSize = (key: string) =>
-    unlessMissing(questions.getMetaData(key).then(({ contentLength }) => contentLength));
+    undefinedIfMissing(requests.getMetaData(key).then(({ contentLength }) => contentLength));
 
   const read = (key: string, range?: ByteRange): Promise<Readable | undefined> => {
     // flydrive reads whole files only.
     const Range = range && `bytes=${range.start}-${range.end}`;
-    const got = carrying.send(new GetObjectCommand({ Bucket: bucket, Key: key, Range }));
-    return unlessMissing(got.then(({ Body }) => Body as Readable));
+    const got = transferClient.send(new GetObjectCommand({ Bucket: bucket, Key: key, Range }));
+    return undefinedIfMissing(got.then(({ Body }) => Body as Readable));
   };
 
-  /** The store compares the bytes with the hash in the key, and refuses them when they differ. */
+  /** The bucket compares the bytes with the hash in the key, and rejects them when they differ. */
   const upload = async (path: string, key: string) => {
     const { size } = await stat(path);
     const options = { ContentLength: size, contentType, ...checksumOf(key) };
-    await known(transfers.putStream(key, createReadStream(path), options));
+    await orUnavailable(transfers.putStream(key, createReadStream(path), options));
     const arrived = await byteSize(key);
-    if (arrived !== size) throw new StorageUnavailable(`Of ${size} bytes, ${arrived ?? 'none'} are in the bucket.`);
+    if (arrived !== size)
+      throw new StorageUnavailable(`The bucket has ${arrived ?? 'none'} of the ${size} bytes of a file.`);
   };
 
   const remove = async (keys: string[]) => {
-    for (const key of keys) await known(questions.delete(key));
+    for (const key of keys) await orUnavailable(requests.delete(key));
   };
 
-  /** A page of all that begins with the prefix. */
+  /** One page of the keys with a prefix. */
   const page = async (prefix: string, paginationToken?: string) => {
     const options = { recursive: true, ...(paginationToken !== undefined && { paginationToken }) };
-    const listed = await known(questions.listAll(prefix, options));
+    const listed = await orUnavailable(requests.listAll(prefix, options));
     const kept: StoredBlob[] = [];
     for (const object of listed.objects) {
       const named = object.isFile ? readKey(object.key) : undefined;
       if (!object.isFile || named === undefined) continue;
-      // Told by the listing: nothing is asked.
+      // Known from the listing: this sends no request.
       const { lastModified } = await object.getMetaData();
       kept.push({ key: object.key, ...named, writtenAt: lastModified });
     }
@@ -104,7 +105,7 @@ export function createBucketStore(
   return {
     async put(path, key) {
       try {
-        // Once more, at once: the SDK cannot, because a stream is read once, and an idle connection may have been dead.
+        // One retry, at once: an idle connection may have been dead, and the SDK cannot retry a stream that is read already.
         await upload(path, key).catch(() => upload(path, key));
       } finally {
         await rm(path, { force: true });
@@ -129,7 +130,7 @@ export function createBucketStore(
       try {
         const body = await read(fileKey(hash));
         if (body === undefined) throw new FileNotFound(hash);
-        await carry(body, path);
+        await download(body, path);
         return await work(path);
       } finally {
         await rm(path, { force: true });
@@ -149,78 +150,48 @@ export function createBucketStore(
       } while (next !== undefined);
     },
     async check() {
-      await questions.listAll('/', { recursive: true, maxResults: 1 }).catch((error: unknown) => {
-        throw refusalOf(error, bucket) ?? away(error);
+      await requests.listAll('/', { recursive: true, maxResults: 1 }).catch((error: unknown) => {
+        throw misconfiguration(error, bucket) ?? unavailable(error);
       });
     },
     close() {
-      asking.destroy();
-      carrying.destroy();
+      requestClient.destroy();
+      transferClient.destroy();
     },
   };
 }
 
-/** Without a logger the SDK writes to the console by itself; what matters is in what is thrown. */
+/** Without a logger the SDK writes to the console. Errors are thrown, so nothing is lost. */
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 const contentType = 'application/octet-stream';
 
-/** A rendition's key does not tell its content. */
+/** The checksum of a file's content, from its key. A rendition's key has none. */
 function checksumOf(key: string): { ChecksumSHA256?: string } {
   const named = readKey(key);
   if (named === undefined || named.isRendition) return {};
   return { ChecksumSHA256: Buffer.from(named.hash, 'hex').toString('base64') };
 }
 
-/** Into a file. A fault of the stream is the bucket's, one of the file this machine's. */
-async function carry(body: Readable, path: string): Promise<void> {
+/** Writes the body to a file. A failed read is the bucket's fault and thrown as StorageUnavailable; a failed write is this machine's. */
+async function download(body: Readable, path: string): Promise<void> {
   let broken: unknown;
   body.once('error', (error) => (broken = error));
   await pipeline(body, createWriteStream(path)).catch((error: unknown) => {
-    throw broken === error ? away(error) : error;
+    throw broken === error ? unavailable(error) : error;
   });
 }
 
-async function known<T>(asked: Promise<T>): Promise<T> {
-  return await asked.catch((error: unknown) => {
-    throw away(error);
+async function orUnavailable<T>(request: Promise<T>): Promise<T> {
+  return await request.catch((error: unknown) => {
+    throw unavailable(error);
   });
 }
 
-async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined> {
-  return await asked.catch((error: unknown) => {
+async function undefinedIfMissing<T>(request: Promise<T>): Promise<T | undefined> {
+  return await request.catch((error: unknown) => {
     if (error instanceof NoSuchKey || (error instanceof S3ServiceException && error.name === 'NotFound'))
       return undefined;
-    throw away(error);
+    throw unavailable(error);
   });
-}
-
-const statusOf = (error: unknown) => (error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined);
-
-function away(error: unknown): StorageUnavailable {
-  if (error instanceof StorageUnavailable) return error;
-  const status = statusOf(error);
-  const reason = error instanceof Error ? ('code' in error ? String(error.code) : error.name) : 'unknown';
-  return new StorageUnavailable(
-    `The bucket of the files does not answer as it should: ${reason}${status ? `, ${status}` : ''}.`,
-  );
-}
-
-/** What the operator has to mend, as far as the store's answer tells. */
-function refusalOf(error: unknown, bucket: string): StorageMisconfigured | undefined {
-  const { name } = error instanceof Error ? error : { name: '' };
-  const status = statusOf(error);
-  if (status === 404) return new StorageMisconfigured(`S3_BUCKET: there is no bucket ${bucket} there.`);
-  if (status === 301) return new StorageMisconfigured(`S3_REGION: the bucket ${bucket} is in another region.`);
-  if (status === 401 || status === 403) {
-    return new StorageMisconfigured(
-      `S3_ACCESS_KEY_ID: with these credentials the bucket ${bucket} is refused (${name}).`,
-    );
-  }
-  if (name === 'CredentialsProviderError') {
-    return new StorageMisconfigured(
-      'S3_ACCESS_KEY_ID: there are no credentials, neither here nor where the AWS SDK looks for them.',
-    );
-  }
-  return undefined;
 }

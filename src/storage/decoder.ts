@@ -1,12 +1,12 @@
-/** How this server reads pictures: three formats, so many pixels, to the last byte. */
+/** How this server decodes pictures: three formats, a limit of pixels, and no damaged files. */
 import sharp, { type Sharp } from 'sharp';
 import { semaphore } from './semaphore.ts';
 
-/** The most pixels that are ever decoded: as many as a photo may have, and far more than fal draws. */
+/** The most pixels that are decoded: the limit of a photo, and far more than fal draws. */
 const maxPixels = 50_000_000;
 
-// libvips reads dozens of formats, SVG with its references among them. What users send is opened as a file, and only as
-// one of these three, whatever its bytes claim. From memory, only this server's own pictures are read.
+// libvips reads dozens of formats, among them SVG with its references. A user's picture is opened as a file, and only as
+// one of these three formats, whatever its bytes claim. SVG is read from memory alone, for pictures that this process makes.
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({
   operation: ['Jpeg', 'Png', 'Webp'].flatMap((format) => [
@@ -15,20 +15,20 @@ sharp.unblock({
   ]),
 });
 sharp.unblock({ operation: ['VipsForeignLoadSvgBuffer'] });
-// One thread a picture, several pictures at a time; and nothing held in memory for a second look, which nobody takes.
+// One thread a picture, several pictures at a time. No cache: no picture is decoded twice in a row.
 sharp.concurrency(1);
 sharp.cache(false);
 
 /**
- * A picture in a file. Decoding it fails when it is damaged or cut off: libjpeg decodes a picture with a hole and only
- * warns, so a warning counts. So does what would take a minute: a JPEG can ask to be drawn over thousands of times.
- * Run what decodes within `decoding`.
+ * Opens a picture in a file. Decoding fails when the file is damaged or truncated: libjpeg only warns of missing data, so
+ * a warning counts as a failure. It also fails after a minute, because a JPEG can have thousands of scans. Decode within
+ * `decoding`.
  */
 export const picture = (path: string): Sharp =>
   sharp(path, { failOn: 'warning', limitInputPixels: maxPixels }).timeout({ seconds: 60 });
 
-/** Only the header of a picture, however many pixels it claims: takes a millisecond and no memory. */
+/** Reads only the header of a picture, however many pixels it claims: takes a millisecond and no memory. */
 export const header = (path: string) => sharp(path, { limitInputPixels: false }).metadata();
 
-/** Two at a time: decoding holds a thread of the four that also read and write files. */
+/** Two pictures at a time: decoding occupies one of the four threads that also read and write files. */
 export const decoding = semaphore(2);

@@ -1,10 +1,10 @@
-/** Files by the hash of their content. */
+/** Files by the SHA-256 of their content, and the rows that refer to them. */
 import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Database, Tx } from '../database/client.ts';
 import { type BlobStore, FileNotFound, fileKey, type OpenFile } from './blob-store.ts';
-import { assertSpace } from './disk-space.ts';
+import { assertSpaceForWork } from './disk-space.ts';
 import { hourMs, recordOrphans, removeUnused, sweepStore } from './garbage-collection.ts';
 import type { Rendition } from './rendition.ts';
 import { createRenditions } from './renditions.ts';
@@ -12,8 +12,8 @@ import type { TemporaryFolder, WrittenFile } from './temporary-folder.ts';
 
 export interface FileStore {
   /**
-   * Streams the bytes into the place of the files, synced, under their SHA-256. Running twice gives the same file. Throws
-   * FileTooLarge when they pass maxBytes. What is not recorded within the hour is swept.
+   * Streams the bytes into the storage under their SHA-256, synced to disk. Writing the same bytes twice gives the same
+   * file. Throws FileTooLarge when there are more than `maxBytes`. A file that is not recorded within an hour is removed.
    */
   write(bytes: Readable | Uint8Array, options: { maxBytes: number }): Promise<WrittenFile>;
   /** The same, after a look at the whole file on this machine. When `look` throws, nothing is kept. */
@@ -23,33 +23,34 @@ export interface FileStore {
   ): Promise<{ file: WrittenFile; inspection: Inspection }>;
   /**
    * Records written files, in the transaction of the rows that refer to them. Throws FileNotFound when a file was removed
-   * since it was written: nothing referred to it yet. The caller then writes it again and begins anew.
+   * after it was written, because no row referred to it yet. The caller then writes it again and retries.
    */
   record(tx: Tx, files: (WrittenFile & { contentType: string })[]): Promise<void>;
-  /** The bytes, to be read or closed. Throws FileNotFound. */
+  /** Opens a file. The caller reads or closes it. Throws FileNotFound. */
   open(hash: string): Promise<OpenFile>;
-  /** Runs with a path of this machine to read a file at, for as long as it runs. Throws FileNotFound. */
+  /** Calls `work` with a local path to a file, which is valid until `work` ends. Throws FileNotFound. */
   withLocalFile<T>(hash: string, work: (path: string) => Promise<T>): Promise<T>;
-  /** A path for a temporary file of the caller's, who removes it; what a crash leaves there is swept. */
+  /** Returns a path for a temporary file. The caller removes it; the sweep removes what a crash leaves. */
   newTemporaryPath(): Promise<string>;
   /**
-   * A picture, resized and converted; made when it is not there yet. Two calls at once make it once. Throws FileNotFound.
+   * Opens a picture in another size or format, and draws it first when it does not exist yet. Concurrent calls draw it once.
+   * Throws FileNotFound.
    */
   render(hash: string, rendition: Rendition): Promise<OpenFile>;
   /**
-   * Removes what nothing refers to, of these files or of all: run it after the commit that dropped the last reference,
-   * or with files that were written and are not wanted after all. Never throws; what it could not remove, a sweep does.
+   * Removes files that no row refers to: among these hashes, or among all. Call it after the commit that dropped the last
+   * reference, or for files that were written and are not needed. Never throws; the next sweep removes what it could not.
    */
   removeUnused(hashes?: string[]): Promise<number>;
   /**
-   * Removes every file that nothing refers to, and what crashes left behind: files that no row knows and temporary files,
-   * once they are an hour old; renditions once they are a week old, or at once when their picture is gone. For those it
-   * looks through the whole blobs, at most once an hour however often it is called.
+   * Removes every file that no row refers to, and what crashes left: unrecorded and temporary files when they are an hour
+   * old; renditions when they are a week old, or at once when their picture was removed. It lists the whole storage for
+   * those at most once an hour, however often it is called.
    */
   sweep(): Promise<number>;
   /** Refuses new work while the disk is almost full. Throws LimitReachedError. */
   assertSpace(): Promise<void>;
-  /** Whether the place of the files can be worked with now, else what is wrong with it. */
+  /** True when the storage can be used now, otherwise what is wrong with it. */
   health(): Promise<true | string>;
 }
 
@@ -64,7 +65,7 @@ export function createFileStore({
   temporaryFolder: TemporaryFolder;
   prisma: Database;
   log: Logger;
-  /** Bytes that are free on this machine's disk. */
+  /** Free bytes on this machine's disk. */
   free: () => Promise<number>;
 }): FileStore {
   const renditions = createRenditions(blobs, temporaryFolder);
@@ -85,9 +86,9 @@ export function createFileStore({
       (await writeInspected(bytes, { maxBytes, inspect: () => Promise.resolve() })).file,
     writeInspected,
     async record(tx, files) {
-      // In one order, so that two transactions that record the same files never wait for each other in a circle.
+      // In a fixed order, so that two transactions that record the same files cannot deadlock.
       for (const file of files.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))) {
-        // Waits for a removal of the same row that is under way, and then finds the file missing.
+        // Waits for a concurrent removal of the same row, and then finds the file missing.
         await tx.$executeRaw`
           INSERT INTO "StoredFile" ("hash", "byteSize", "contentType")
           VALUES (${file.hash}, ${file.byteSize}, ${file.contentType})
@@ -111,7 +112,7 @@ export function createFileStore({
         }
         return await removeUnused(prisma, blobs, hashes);
       } catch (error) {
-        log.warn({ err: error }, 'Unused files could not be removed now; the next sweep removes them.');
+        log.warn({ err: error }, 'unused files could not be removed; the next sweep removes them');
         return 0;
       }
     },
@@ -124,7 +125,7 @@ export function createFileStore({
       }
       return await removeUnused(prisma, blobs);
     },
-    assertSpace: () => assertSpace(free),
+    assertSpace: () => assertSpaceForWork(free),
     async health() {
       try {
         await blobs.check();

@@ -1,4 +1,4 @@
-/** Files in a folder: `ab/cd/<hash>` and `renditions/<hash>/`, on the same disk as the scratch folder. */
+/** A store of files in a folder: `ab/cd/<hash>` and `renditions/<hash>/`, on the same disk as the temporary folder. */
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -23,14 +23,14 @@ export function createFolderStore(folder: string): BlobStore {
         await sync(path);
         await mkdir(dirname(target), { recursive: true });
         await rename(path, target);
-        // The name, and the folders that may be new with it, last through a power cut.
+        // Syncs the name, and the folders that may be new with it, so that they survive a power cut.
         for (const parent of [dirname(target), dirname(dirname(target)), folder]) await sync(parent);
       } catch (error) {
         await rm(path, { force: true });
         throw error;
       }
     },
-    byteSize: async (key) => (await unlessGone(stat(pathOf(key))))?.size,
+    byteSize: async (key) => (await undefinedIfMissing(stat(pathOf(key))))?.size,
     open: (key) => openFile(pathOf(key)),
     async withLocalFile(hash, work) {
       const path = pathOf(fileKey(hash));
@@ -50,8 +50,8 @@ export function createFolderStore(folder: string): BlobStore {
     async *list() {
       for (const parent of await parentsIn(folder)) {
         const keys = (await namesIn(pathOf(parent), /./)).map((name) => `${parent}/${name}`);
-        const kept = await Promise.all(keys.map((key) => look(key, pathOf(key))));
-        yield kept.filter((one) => one !== undefined);
+        const found = await Promise.all(keys.map((key) => describe(key, pathOf(key))));
+        yield found.filter((one) => one !== undefined);
       }
     },
     async check() {
@@ -59,7 +59,7 @@ export function createFolderStore(folder: string): BlobStore {
         await mkdir(folder, { recursive: true });
         await access(folder, constants.W_OK);
       } catch {
-        // Without the path: whoever may ask is told this.
+        // Without the path, because /ready shows this message to everybody.
         throw new StorageMisconfigured('cannot be written to');
       }
     },
@@ -68,7 +68,7 @@ export function createFolderStore(folder: string): BlobStore {
 }
 
 async function openFile(path: string): Promise<OpenFile | undefined> {
-  const file = await unlessGone(open(path));
+  const file = await undefinedIfMissing(open(path));
   if (file === undefined) return undefined;
   const { size } = await file.stat();
   return {
@@ -78,7 +78,7 @@ async function openFile(path: string): Promise<OpenFile | undefined> {
   };
 }
 
-/** Every folder that files or renditions lie in. */
+/** Every folder that holds files or renditions. */
 async function parentsIn(folder: string): Promise<string[]> {
   const parents: string[] = [];
   for (const first of await namesIn(folder, /^[\da-f]{2}$/)) {
@@ -88,15 +88,15 @@ async function parentsIn(folder: string): Promise<string[]> {
   return [...parents, ...drawn.map((hash) => `renditions/${hash}`)];
 }
 
-async function look(key: string, path: string): Promise<StoredBlob | undefined> {
+async function describe(key: string, path: string): Promise<StoredBlob | undefined> {
   const named = readKey(key);
   const writtenAt = named && (await writtenAtOf(path));
   return writtenAt && { key, ...named, writtenAt };
 }
 
-async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
+async function undefinedIfMissing<T>(operation: Promise<T>): Promise<T | undefined> {
   try {
-    return await asked;
+    return await operation;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

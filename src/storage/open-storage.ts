@@ -1,4 +1,4 @@
-/** The files as the settings ask for them: in DATA_DIR, or in a bucket with only the temporary ones there. */
+/** The storage that the settings name: DATA_DIR, or a bucket with only the temporary files in DATA_DIR. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Database } from '../database/client.ts';
@@ -20,7 +20,7 @@ export type StorageSettings = {
 
 export type OpenStorage = { files: FileStore; close(): void };
 
-/** Throws StorageMisconfigured when the bucket refuses this server; one that is away for now may come back. */
+/** Throws StorageMisconfigured when the bucket refuses this server. A bucket that cannot be reached only logs a warning: it may come back. */
 export async function openStorage(
   settings: StorageSettings,
   { dataDir, prisma, log }: { dataDir: string; prisma: Database; log: Logger },
@@ -36,7 +36,10 @@ export async function openStorage(
       blobs.close();
       throw error;
     }
-    log.warn({ err: error }, 'The bucket is away; the server starts without it and waits for it.');
+    log.warn(
+      { err: error },
+      'the bucket cannot be reached; the server starts, and files are unavailable until it answers',
+    );
   }
   return { files: createFileStore({ blobs, temporaryFolder, prisma, log, free }), close: () => blobs.close() };
 }

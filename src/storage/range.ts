@@ -3,7 +3,7 @@
 /** First and last byte, both included. */
 export type ByteRange = { start: number; end: number };
 
-/** Undefined means the whole file: no range, one in another unit, several, or one that makes no sense. */
+/** Undefined means the whole file: there is no range, its unit is not bytes, there are several, or it is malformed. */
 export function parseRange(header: string | undefined, byteSize: number): ByteRange | 'UNSATISFIABLE' | undefined {
   const [, first, last] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '') ?? [];
   if (first === undefined || last === undefined || (first === '' && last === '')) return undefined;

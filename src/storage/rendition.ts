@@ -1,4 +1,4 @@
-/** A picture in another size or format, as it is asked for and as it stands in a URL's parameters. */
+/** A size and format of a picture, as arguments of the API and as parameters of a URL. */
 import { z } from 'zod';
 import { parseInput } from '../refusal/refusal.ts';
 
@@ -15,23 +15,25 @@ const whole = (minimum: number, maximum: number) =>
     .max(maximum, `must be at most ${maximum}`)
     .nullish();
 
-const wish = z.strictObject({
+const renditionInput = z.strictObject({
   width: whole(16, 4096),
   format: z.enum(['JPEG', 'PNG', 'WEBP', 'AVIF']).nullish(),
   quality: whole(1, 100),
 });
 
-/** The parameters of a URL for a picture; none of them asks for the original. Throws InvalidInputError. */
-export function renditionParameters(asked: z.input<typeof wish>): Record<string, string> {
-  if (Object.keys(asked).length === 0) return {};
-  const entries = Object.entries(parseInput(wish, asked)).filter(([, value]) => value !== null && value !== undefined);
+/** Turns the API's arguments into URL parameters; no parameters mean the original. Throws InvalidInputError. */
+export function renditionParameters(input: z.input<typeof renditionInput>): Record<string, string> {
+  if (Object.keys(input).length === 0) return {};
+  const entries = Object.entries(parseInput(renditionInput, input)).filter(
+    ([, value]) => value !== null && value !== undefined,
+  );
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
 
-/** Reads a URL's parameters; undefined asks for the original. Without a format it keeps its own. Throws InvalidInputError. */
+/** Reads a URL's parameters; undefined means the original. Without a format the picture keeps its own. Throws InvalidInputError. */
 export function parseRendition(parameters: Record<string, string>, contentType: string): Rendition | undefined {
   const { width, format, quality } = parseInput(
-    wish,
+    renditionInput,
     Object.fromEntries(
       Object.entries(parameters).map(([name, value]) => [name, /^\d{1,9}$/.test(value) ? Number(value) : value]),
     ),

@@ -1,4 +1,4 @@
-/** Pictures in other sizes and formats, drawn once and kept. A cache: what is missing is drawn again. */
+/** Pictures in other sizes and formats: a cache in the storage. A missing rendition is drawn again. */
 import { rm } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { type BlobStore, FileNotFound, fileKey, type OpenFile, renditionsOf } from './blob-store.ts';
@@ -6,23 +6,23 @@ import { decoding, picture } from './decoder.ts';
 import type { ImageFormat, Rendition } from './rendition.ts';
 import type { TemporaryFolder } from './temporary-folder.ts';
 
-/** WebP holds no longer side. */
+/** The longest side that WebP can hold. */
 const maxSide = 16_383;
 
-/** Names a rendition of a picture; two that would have the same bytes may have two names. */
+/** The name of a rendition within its picture. Two renditions with equal bytes may have different names. */
 export const renditionKey = ({ width, format, quality }: Rendition) =>
   `${width ?? 'full'}-${quality ?? 'default'}.${format.toLowerCase()}`;
 
 export function createRenditions(blobs: BlobStore, temporaryFolder: TemporaryFolder) {
-  const underWay = new Map<string, Promise<void>>();
+  const drawing = new Map<string, Promise<void>>();
   return {
     async render(hash: string, rendition: Rendition): Promise<OpenFile> {
       const key = `${renditionsOf(hash)}${renditionKey(rendition)}`;
-      const kept = await blobs.open(key);
-      if (kept !== undefined) return kept;
+      const cached = await blobs.open(key);
+      if (cached !== undefined) return cached;
       const drawn =
-        underWay.get(key) ?? draw(blobs, temporaryFolder, hash, rendition, key).finally(() => underWay.delete(key));
-      underWay.set(key, drawn);
+        drawing.get(key) ?? draw(blobs, temporaryFolder, hash, rendition, key).finally(() => drawing.delete(key));
+      drawing.set(key, drawn);
       await drawn;
       const file = await blobs.open(key);
       if (file === undefined) throw new FileNotFound(hash);
@@ -39,7 +39,7 @@ async function draw(
   key: string,
 ): Promise<void> {
   const unfinished = await temporaryFolder.newPath();
-  const isGone = async () => (await blobs.byteSize(fileKey(hash))) === undefined;
+  const isMissing = async () => (await blobs.byteSize(fileKey(hash))) === undefined;
   try {
     const { width = maxSide, format, quality } = rendition;
     await blobs.withLocalFile(hash, async (path) => {
@@ -50,15 +50,15 @@ async function draw(
     });
     await blobs.put(unfinished, key);
   } catch (error) {
-    throw (await isGone()) ? new FileNotFound(hash) : error;
+    throw (await isMissing()) ? new FileNotFound(hash) : error;
   } finally {
     await rm(unfinished, { force: true });
   }
-  // Removed while it was drawn: the copy must not outlive it.
-  if (await isGone()) await blobs.removeFile(hash);
+  // The picture was removed while this was drawn: the rendition must not outlive it.
+  if (await isMissing()) await blobs.removeFile(hash);
 }
 
-/** In sRGB and without metadata, as sharp writes unless told otherwise. PNG loses nothing and takes no quality. */
+/** In sRGB and without metadata, which are sharp's defaults. PNG is lossless and ignores the quality. */
 const encode: Record<ImageFormat, (picture: Sharp, quality: number | undefined) => Sharp> = {
   JPEG: (picture, quality = 85) => picture.flatten({ background: '#ffffff' }).jpeg({ quality }),
   PNG: (picture) => picture.png(),

@@ -1,12 +1,12 @@
-/** Lets at most so many pieces of work run at once; the others wait in order. */
+/** Runs at most `permits` pieces of work at once; the others wait, first come, first served. */
 export type Semaphore = <T>(work: () => Promise<T>) => Promise<T>;
 
-export function semaphore(places: number): Semaphore {
-  let free = places;
+export function semaphore(permits: number): Semaphore {
+  let free = permits;
   const waiting: (() => void)[] = [];
   return async (work) => {
     if (free > 0) free -= 1;
-    // Whoever leaves hands over the permit, so that nobody slips in between.
+    // Work that ends hands its permit to the first in line, so that a newcomer cannot overtake.
     else await new Promise<void>((enter) => waiting.push(enter));
     try {
       return await work();

@@ -1,4 +1,4 @@
-/** Answering a request for one of our files by a signed URL. It knows neither whose file it is nor Node's server. */
+/** Answers a request for one of our files by a signed URL. It knows neither the file's owner nor Node's server. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { InvalidInputError } from '../refusal/refusal.ts';
@@ -18,12 +18,12 @@ export type FileResponse = {
   body: Readable | Uint8Array | null;
 };
 
-/** A file that somebody may read. The name is only what a browser saves it under. */
+/** A file that may be served. A browser saves it under `fileName`. */
 export type ServedFile = { hash: string; contentType: string; fileName: string };
 
 type Parts = { files: FileStore; urls: SignedUrls; now: () => Date };
 
-/** `find` is asked only when the signature is right. */
+/** Calls `find` only when the signature is valid. */
 export async function serveSigned(
   { files, urls, now }: Parts,
   request: FileRequest,
@@ -45,7 +45,7 @@ export async function serveSigned(
     return await answer(opened, method === 'HEAD', rendition ? {} : headers, common);
   } catch (error) {
     if (error instanceof InvalidInputError) return refuse(400, error.message);
-    // Removed since its row was read.
+    // The file was removed after its row was read.
     if (error instanceof FileNotFound) return refuse(404, 'There is no such file any more.');
     if (error instanceof StorageUnavailable)
       return refuse(503, 'The files cannot be read just now.', { 'retry-after': '5' });
@@ -53,7 +53,7 @@ export async function serveSigned(
   }
 }
 
-/** A JSON body of one line, for people; the status is for programs. */
+/** A response with a one-line JSON body. */
 export function refuse(status: number, error: string, headers: Record<string, string> = {}): FileResponse {
   const body = Buffer.from(`${JSON.stringify({ error })}\n`);
   return {
@@ -71,16 +71,16 @@ export function refuse(status: number, error: string, headers: Record<string, st
 
 type CommonHeaders = ReturnType<typeof commonHeaders>;
 
-/** What a user sent is shown as a picture and nothing else, on its own, whatever a browser would make of it. */
+/** The headers make a browser show a user's file as a picture and nothing else, isolated from this server's pages. */
 function commonHeaders(file: ServedFile, rendition: Rendition | undefined, freshMs: number) {
   const contentType = rendition ? contentTypes[rendition.format] : file.contentType;
   return {
     'content-type': contentType,
     'content-disposition': inline(file.fileName, contentType),
-    // Each answer with a rendition is a whole one: it may be made anew between two parts.
+    // A rendition is always sent whole: it may be drawn anew between two ranges, with other bytes.
     'accept-ranges': rendition ? 'none' : 'bytes',
     etag: rendition ? `"${file.hash}-${renditionKey(rendition)}"` : `"${file.hash}"`,
-    // The same URL always leads to the same bytes, and to none once it has expired.
+    // A URL leads to the same bytes until it expires.
     'cache-control': `private, max-age=${Math.max(0, Math.floor(freshMs / 1000))}, immutable`,
     'x-content-type-options': 'nosniff',
     'content-security-policy': "sandbox; default-src 'none'",
@@ -88,7 +88,7 @@ function commonHeaders(file: ServedFile, rendition: Rendition | undefined, fresh
   };
 }
 
-/** The name with the ending of what is served, in ASCII for old clients and whole for the others: RFC 6266. */
+/** The file name with the extension of the served format: in ASCII for old clients, and in full for others (RFC 6266). */
 function inline(fileName: string, contentType: string): string {
   const ending = contentType.replace('image/', '').replace('jpeg', 'jpg');
   const name = `${fileName.replace(/\.[^.]*$/, '') || 'picture'}.${ending}`;
@@ -102,7 +102,7 @@ function isFresh(headers: IncomingHttpHeaders, etag: string): boolean {
   return known.includes(etag) || known.includes('*');
 }
 
-/** Without headers of a request it is always the whole file. The file is closed, at the latest with its stream. */
+/** Without request headers the response is the whole file. The file is closed, at the latest with its stream. */
 async function answer(
   file: OpenFile,
   isHead: boolean,

@@ -1,24 +1,24 @@
-/** URLs of our files: signed, expiring, minted per read. Whoever has one may read that file until it expires. */
+/** Signed URLs of our files, made at each read. Anybody who has one may read that file until it expires. */
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import type { Database } from '../database/client.ts';
 import { installationSecret } from '../database/installation-secret.ts';
 
 export interface SignedUrls {
   /**
-   * An absolute URL for one path and its parameters, good for one hour: 55 minutes at the least, because URLs that are
-   * minted within the same 5 minutes are equal, so that browsers can cache what they lead to.
+   * An absolute URL for a path and its parameters, valid for 55 to 60 minutes. URLs that are signed within the same
+   * 5 minutes are equal, so that browsers can cache the file.
    */
   sign(path: string, parameters?: Record<string, string>): URL;
-  /** The same as a text, which costs less: a page has a hundred of them. */
+  /** The same as a string, which costs less: a page has a hundred of them. */
   signedHref(path: string, parameters?: Record<string, string>): string;
-  /** Whether this server signed exactly this path with exactly these parameters, and not too long ago. */
+  /** Whether this server signed exactly this path with exactly these parameters, and whether the URL is still valid. */
   verify(url: URL): 'OK' | 'EXPIRED' | 'FORGED';
 }
 
 const minuteMs = 60_000;
 
-/** Those of the current 5 minutes are kept: pages are read again, and a signature costs more than all else of a picture. */
-const mostKept = 10_000;
+/** Signatures of the current 5 minutes are cached: pages are read again, and a signature costs more than the rest of a picture. */
+const maxCached = 10_000;
 
 export async function openSignedUrls({
   prisma,
@@ -26,7 +26,7 @@ export async function openSignedUrls({
   now,
 }: {
   prisma: Database;
-  /** Where clients reach this server, without a slash at the end. Asked at each signing: a port is only known once it listens. */
+  /** Where clients reach this server, without a slash at the end. Called at each signing: the port is known only once the server listens. */
   baseUrl: () => string;
   now: () => Date;
 }): Promise<SignedUrls> {
@@ -36,24 +36,24 @@ export async function openSignedUrls({
     signed.sort();
     return createHmac('sha256', key).update(`${path}?${signed}`).digest('base64url');
   };
-  let kept = new Map<string, string>();
-  let keptUntil = 0;
+  let cache = new Map<string, string>();
+  let cacheExpiresAt = 0;
   const queryOf = (path: string, parameters: Record<string, string>, expiresAt: number) => {
     const search = new URLSearchParams({ ...parameters, expires: String(expiresAt / 1000) });
     search.set('signature', signature(path, search));
     return search.toString();
   };
-  const keep = (asked: string, query: string, expiresAt: number) => {
-    if (expiresAt !== keptUntil || kept.size >= mostKept) kept = new Map();
-    keptUntil = expiresAt;
-    kept.set(asked, query);
+  const remember = (request: string, query: string, expiresAt: number) => {
+    if (expiresAt !== cacheExpiresAt || cache.size >= maxCached) cache = new Map();
+    cacheExpiresAt = expiresAt;
+    cache.set(request, query);
     return query;
   };
   const signedHref: SignedUrls['signedHref'] = (path, parameters = {}) => {
     const expiresAt = Math.ceil((now().getTime() + 55 * minuteMs) / (5 * minuteMs)) * 5 * minuteMs;
-    const asked = Object.keys(parameters).length === 0 ? path : `${path}?${JSON.stringify(parameters)}`;
-    const known = expiresAt === keptUntil ? kept.get(asked) : undefined;
-    return `${baseUrl()}${path}?${known ?? keep(asked, queryOf(path, parameters, expiresAt), expiresAt)}`;
+    const request = Object.keys(parameters).length === 0 ? path : `${path}?${JSON.stringify(parameters)}`;
+    const known = expiresAt === cacheExpiresAt ? cache.get(request) : undefined;
+    return `${baseUrl()}${path}?${known ?? remember(request, queryOf(path, parameters, expiresAt), expiresAt)}`;
   };
   return {
     signedHref,

@@ -1,4 +1,4 @@
-/** The folder of temporary files, on this machine: where a file is written before it is kept. What a crash leaves is swept. */
+/** The folder of temporary files on this machine: each file is written here before the storage takes it. The sweep removes what a crash leaves. */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,10 +10,10 @@ export type WrittenFile = { hash: string; byteSize: number };
 
 export type TemporaryFolder = ReturnType<typeof createTemporaryFolder>;
 
-/** More bytes came than the file may have. */
+/** The file is larger than its limit. */
 export class FileTooLarge extends Error {
   constructor(maxBytes: number) {
-    super(`The file has more than ${maxBytes} bytes.`);
+    super(`The file is larger than ${maxBytes} bytes.`);
   }
 }
 
@@ -23,10 +23,10 @@ export function createTemporaryFolder(folder: string, free: () => Promise<number
     return join(folder, randomUUID());
   };
   return {
-    /** A path for a file that whoever asks removes. */
+    /** Returns a path for a new file, which the caller removes. */
     newPath,
 
-    /** Streams the bytes to disk and hashes them on the way. Not synced: what keeps the file sees to that. */
+    /** Streams the bytes to disk and hashes them on the way. Does not sync: the storage does when it takes the file. Throws DiskFull and FileTooLarge. */
     async write(
       bytes: Readable | Uint8Array,
       { maxBytes }: { maxBytes: number },
@@ -41,7 +41,7 @@ export function createTemporaryFolder(folder: string, free: () => Promise<number
       }
     },
 
-    /** Removes what was last written so long ago. */
+    /** Removes everything that was last written at least `ageMs` ago. */
     async sweep(ageMs: number): Promise<void> {
       for (const name of await namesIn(folder, /./)) {
         const path = join(folder, name);
@@ -54,12 +54,12 @@ export function createTemporaryFolder(folder: string, free: () => Promise<number
 
 export const isOlderThan = (ageMs: number, at: Date) => at.getTime() <= Date.now() - ageMs;
 
-/** Undefined when it is gone by now. */
+/** Undefined when there is no such file any more. */
 export async function writtenAtOf(path: string): Promise<Date | undefined> {
   return (await stat(path).catch(() => undefined))?.mtime;
 }
 
-/** The names in a folder; none when it is not there. */
+/** The names in a folder that match; none when there is no such folder. */
 export async function namesIn(folder: string, pattern: RegExp): Promise<string[]> {
   try {
     return (await readdir(folder)).filter((name) => pattern.test(name));
@@ -88,7 +88,7 @@ async function copyHashed(bytes: Readable | Uint8Array, target: string, maxBytes
   return { hash: hash.digest('hex'), byteSize };
 }
 
-/** Makes what was written, or named, under this path last through a power cut. */
+/** Flushes a file's bytes, or a folder's names, to disk, so that they survive a power cut. */
 export async function sync(path: string): Promise<void> {
   const file = await open(path, 'r');
   try {

@@ -1,15 +1,15 @@
 /**
- * A file of a multipart request, already on disk in a temporary folder that goes when the request is answered. Only the
- * server makes one, from bytes that it received: the scalar File takes nothing else, least of all a path that a client
- * wrote into its variables.
+ * A file of a multipart request, on disk in a temporary folder that is removed when the request is answered. Only the
+ * server makes instances, from bytes that it received. The scalar File accepts nothing else: a path that a client writes
+ * into its variables is refused.
  */
 export class UploadedFile {
-  /** As the client named it; any text. Never a path. */
+  /** The client's name for it: any text, and never used as a path. */
   readonly fileName: string;
-  /** Where its bytes lie until the request is answered. */
+  /** The path of its bytes until the request is answered. */
   readonly path: string;
   readonly byteSize: number;
-  /** The file went on past the limit of one file; what lies on disk is cut off there. */
+  /** The file was larger than the limit for one file; only the first bytes are on disk. */
   readonly isTruncated: boolean;
 
   constructor(file: { fileName: string; path: string; byteSize: number; isTruncated: boolean }) {

@@ -38,7 +38,7 @@ describe('settings', () => {
   });
 
   test('in production, simulated is asked for by name', () => {
-    expect(() => readSettings({ NODE_ENV: 'production' })).toThrow(/^FAL_MODE: must be named in production/);
+    expect(() => readSettings({ NODE_ENV: 'production' })).toThrow(/^FAL_MODE: is required in production/);
     expect(readSettings({ NODE_ENV: 'production', FAL_MODE: 'simulated' }).FAL_MODE).toBe('simulated');
     expect(readSettings({ NODE_ENV: 'production', FAL_KEY: 'a:b' }).FAL_MODE).toBe('live');
   });
@@ -117,9 +117,9 @@ describe('settings', () => {
     expect(readSettings({ ...claims, JWKS_URL })).toMatchObject(claims);
     expect(readSettings({ ...claims, JWT_PUBLIC_KEY })).toMatchObject(claims);
     for (const part of [claims, { JWKS_URL }, { JWT_PUBLIC_KEY, JWT_ISSUER: 'i' }]) {
-      expect(() => readSettings(part)).toThrow(/^JWT_ISSUER: tokens need all of it/);
+      expect(() => readSettings(part)).toThrow(/^JWT_ISSUER: tokens need all of these settings/);
     }
-    expect(() => readSettings({ ...claims, JWKS_URL, JWT_PUBLIC_KEY })).toThrow(/^JWKS_URL: cannot go with/);
+    expect(() => readSettings({ ...claims, JWKS_URL, JWT_PUBLIC_KEY })).toThrow(/^JWKS_URL: cannot be combined with/);
   });
 
   test('a bucket has all of its settings, and none of them goes without it', () => {
@@ -134,11 +134,15 @@ describe('settings', () => {
     expect(readSettings({ S3_BUCKET, S3_ENDPOINT, ...key })).toMatchObject({ S3_FORCE_PATH_STYLE: 'on', ...key });
     expect(readSettings({ S3_BUCKET, S3_ENDPOINT, S3_FORCE_PATH_STYLE: 'off' }).S3_FORCE_PATH_STYLE).toBe('off');
     for (const [name, value] of Object.entries({ S3_ENDPOINT, S3_FORCE_PATH_STYLE: 'on', ...key })) {
-      expect(() => readSettings({ [name]: value })).toThrow(`S3_BUCKET: is needed when ${name} is set.`);
+      expect(() => readSettings({ [name]: value })).toThrow(`S3_BUCKET: is required when ${name} is set.`);
     }
     const { S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = key;
-    expect(() => readSettings({ S3_BUCKET, S3_ACCESS_KEY_ID })).toThrow(/^S3_SECRET_ACCESS_KEY: is the other half/);
-    expect(() => readSettings({ S3_BUCKET, S3_SECRET_ACCESS_KEY })).toThrow(/^S3_ACCESS_KEY_ID: is the other half/);
+    expect(() => readSettings({ S3_BUCKET, S3_ACCESS_KEY_ID })).toThrow(
+      /^S3_SECRET_ACCESS_KEY: is required with the other half/,
+    );
+    expect(() => readSettings({ S3_BUCKET, S3_SECRET_ACCESS_KEY })).toThrow(
+      /^S3_ACCESS_KEY_ID: is required with the other half/,
+    );
   });
 
   test('no failpoint in production', () => {
@@ -148,7 +152,7 @@ describe('settings', () => {
   });
 
   test('live without a key, and several wrong ones at once', () => {
-    expect(() => readSettings({ FAL_MODE: 'live' })).toThrow(/^FAL_KEY: is needed/);
+    expect(() => readSettings({ FAL_MODE: 'live' })).toThrow(/^FAL_KEY: is required/);
     expect(() => readSettings({ PORT: '-1', LOG_LEVEL: 'loud' })).toThrow(/PORT: [^\n]+\nLOG_LEVEL: /);
   });
 });

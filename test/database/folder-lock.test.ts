@@ -35,7 +35,7 @@ describe('a data folder', () => {
     const startedAt = performance.now();
     await expect(openEmbeddedDatabase(folder)).rejects.toThrow(
       `The data folder ${folder} is in use by another Likeness server (process ${holder.pid}). ` +
-        'Stop that one first, or give this one a folder of its own with DATA_DIR.',
+        'Stop that server first, or set DATA_DIR to another folder.',
     );
     expect(performance.now() - startedAt).toBeLessThan(1000);
 
@@ -95,7 +95,7 @@ describe('a lock file', () => {
     writeFileSync(lockOf(folder), lockBy(2 ** 22 + 1, '1'));
     writeFileSync(`${lockOf(folder)}.taking`, '');
     expect(() => lockFolder(folder)).toThrow(
-      `The data folder ${folder} is in use by another Likeness server. Stop that one first`,
+      `The data folder ${folder} is in use by another Likeness server. Stop that server first`,
     );
     const longAgo = new Date(Date.now() - 6_000);
     utimesSync(`${lockOf(folder)}.taking`, longAgo, longAgo);

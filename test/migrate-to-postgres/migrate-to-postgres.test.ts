@@ -123,7 +123,7 @@ describe.runIf(await isPostgresReachable())('npm run migrate-to-postgres', () =>
     await live.close();
 
     const again = await move({ DATA_DIR: dataDir }, '--to', postgres.url);
-    expect(again).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('in use already') as string });
+    expect(again).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('already has data') as string });
     // What it was moved from is as it was.
     const source = await openEmbeddedDatabase(dataDir);
     expect(await source.prisma.job.count()).toBe(3);

@@ -79,7 +79,7 @@ describe.runIf(hasRedis)('through Redis', () => {
     await untilHeard(one.nudges, 'job:4', late.heard);
     expect(other.heard).not.toContain('alone');
     expect(one.logged.filter((line) => line.includes('cannot be reached')).length).toBeLessThanOrEqual(2);
-    expect(one.logged.join('')).toContain('Redis is back');
+    expect(one.logged.join('')).toContain('Redis can be reached again');
   });
 
   test('a minute is counted together, and by each alone while Redis is gone', async () => {

@@ -173,7 +173,7 @@ describe('a server', () => {
     const s3 = await new TestS3().start();
     onTestFinished(() => s3.stop());
     const { code, output } = await runToEnd({ DATA_DIR: await newFolder(), ...s3.env, S3_BUCKET: 'other' });
-    expect([code, output]).toEqual([1, expect.stringMatching(/^S3_BUCKET: there is no bucket other there\.$/m)]);
+    expect([code, output]).toEqual([1, expect.stringMatching(/^S3_BUCKET: there is no bucket other\. Create it/m)]);
     const stranger = { S3_ACCESS_KEY_ID: 'AKIA-of-another' };
     const refused = await runToEnd({ DATA_DIR: await newFolder(), ...s3.env, ...stranger });
     expect([refused.code, refused.output]).toEqual([1, expect.stringMatching(/^S3_ACCESS_KEY_ID: /m)]);
