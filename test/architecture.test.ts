@@ -1,6 +1,6 @@
 /** Which folder of src/ may import which, read from the imports. ARCHITECTURE.md draws the same picture. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
@@ -35,7 +35,10 @@ const layers = [
   ['runtime', 'refusal', 'graphql/global-id.ts'],
   ['database', 'tracing'],
   ['access', 'storage', 'events', 'remote-file'],
-  // What a model takes, costs and answers: fal's table of endpoints is made of them.
+  // The language that describes a model.
+  ['fal/fields.ts'],
+  ['fal/model.ts'],
+  // What a model takes, costs and answers. These are data at the bottom, so that fal's table of endpoints is made of them.
   ['generation/models', 'training/models'],
   ['fal', 'redis'],
   ['fal-simulator'],
@@ -101,6 +104,18 @@ test('reads the imports that there are', () => {
 describe('arrows point one way', () => {
   test('every file is in a layer', () => {
     expect(files.filter(({ path }) => layerOf(nameInLayers(path)) === -1).map(({ path }) => path)).toEqual([]);
+  });
+
+  test('a model is data: it imports the language that describes it, and nothing else', () => {
+    const lists = ['generation/models/models.ts', 'training/models/models.ts'];
+    expect(
+      arrows(
+        ({ path }) => /^(generation|training)\/models\//.test(path),
+        (target, { path }) =>
+          !['fal/fields.ts', 'fal/model.ts', 'zod'].includes(target) &&
+          !(lists.includes(path) && dirname(target) === dirname(path)),
+      ),
+    ).toEqual([]);
   });
 
   test('no file imports from a higher layer, or from another folder of its own', () => {

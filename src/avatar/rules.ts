@@ -1,18 +1,7 @@
 /** Pure: the inputs of the avatar commands. */
 import { z } from 'zod';
+import { line } from '../database/storable-text.ts';
 import { type FalMode, urlForFal } from '../fal/url.ts';
-
-// Line breaks and other control characters, and lone surrogates, which PostgreSQL cannot store.
-const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
-
-/** One line of text, trimmed. Counts code points as PostgreSQL does, so an emoji counts once. */
-export function line(what: string, min: number, max: number) {
-  return z
-    .string()
-    .trim()
-    .refine((text) => isBetween(min, Array.from(text).length, max), `${what} has ${min} to ${max} characters.`)
-    .refine((text) => !unprintable.test(text), `${what} has no line breaks or other control characters.`);
-}
 
 const name = line('A name', 2, 50).refine(
   (text) => !/[<>:"/\\|?*]/.test(text),
@@ -38,8 +27,4 @@ export function importAvatarInput(mode: FalMode) {
     portrait: z.object({ name, diffusersLoraFileUrl: urlForFal(mode), triggerPhrase: trigger }).nullish(),
     style: z.object({ name, finetuneId, triggerWord: trigger }).nullish(),
   });
-}
-
-function isBetween(min: number, value: number, max: number): boolean {
-  return min <= value && value <= max;
 }

@@ -4,7 +4,6 @@ import type { Viewer } from '../access/session.ts';
 import type { App } from '../app/app.ts';
 import { findAvatar, lockAvatar } from '../avatar/find-avatar.ts';
 import type { AvatarKey } from '../avatar/key.ts';
-import { endpoints } from '../fal/endpoints.ts';
 import { idempotencyOf } from '../job/commands/idempotency.ts';
 import {
   JobActiveError,
@@ -15,10 +14,8 @@ import {
   startJob,
 } from '../job/commands/start-job.ts';
 import { isEnded } from '../job/state.ts';
-import { type GenerationInput, planDrawing } from './plan.ts';
+import { type GenerationInput, planDrawing, planRetry } from './plan.ts';
 import { AvatarRuleError, assertMayGenerate } from './rules.ts';
-import { endpointOf } from './settings/settings.ts';
-import { falInput, readSettings } from './settings/wire.ts';
 
 /** What starting a generation needs of the app. */
 export type StartParts = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'log' | 'now' | 'metering'>;
@@ -55,8 +52,7 @@ function newGeneration(app: StartParts, viewer: Viewer, input: StartGeneration):
     idempotency: idempotencyOf('startGeneration', idempotencyKey, drawing),
     async plan(_db, avatar): Promise<NewJob> {
       mayGenerate(app, avatar);
-      const plan = planDrawing(avatar, drawing, app.falMode);
-      return { ...plan, avatarId: avatar.id, kind: 'GENERATION', units: plan.input.num_images };
+      return { ...planDrawing(avatar, drawing, app.falMode), avatarId: avatar.id, kind: 'GENERATION' };
     },
   };
 }
@@ -66,27 +62,12 @@ function repeatedGeneration(app: StartParts, viewer: Viewer, job: Job): JobReque
   if (!isEnded(job.status)) {
     throw new JobActiveError('This generation has not ended. Wait for it, or cancel it first.', job);
   }
-  const settings = readSettings(job.endpoint, job.input);
-  const kind = settings.model === 'fluxLora' ? 'PORTRAIT' : 'STYLE';
   return {
-    ...avatarOf(viewer, { id: job.avatarId, kind }),
+    ...avatarOf(viewer, { id: job.avatarId }),
     idempotency: undefined,
     async plan(_db, avatar): Promise<NewJob> {
       mayGenerate(app, avatar);
-      const endpoint = endpointOf[settings.model];
-      const input = endpoints[endpoint].input.parse(falInput(settings, job.finalPrompt ?? '', avatar));
-      const { prompt, finalPrompt, generationPreset } = job;
-      return {
-        avatarId: avatar.id,
-        kind: 'GENERATION',
-        endpoint,
-        input,
-        prompt,
-        finalPrompt,
-        generationPreset,
-        units: input.num_images,
-        retryOfId: job.id,
-      };
+      return { ...planRetry(avatar, job), avatarId: avatar.id, kind: 'GENERATION', retryOfId: job.id };
     },
   };
 }

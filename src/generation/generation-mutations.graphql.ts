@@ -3,8 +3,10 @@
 import { AvatarStatus } from '../avatar/avatar.graphql.ts';
 import { AvatarFinding } from '../avatar/avatar-finding.graphql.ts';
 import { avatarKey } from '../avatar/key.ts';
+import { outputFormats } from '../fal/model.ts';
 import { builder } from '../graphql/builder.ts';
 import { ErrorInterface } from '../graphql/error-types.ts';
+import { enumOf } from '../graphql/settings-types.ts';
 import { EndpointRetiredError } from '../job/capacity/retired-endpoints.ts';
 import { IdempotencyConflictError } from '../job/commands/start-job.ts';
 import { Generation } from '../job/job.graphql.ts';
@@ -14,8 +16,7 @@ import { InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/
 import { startGeneration } from './commands.ts';
 import { GenerationPreset } from './preset.graphql.ts';
 import { AvatarNotReadyError, AvatarRuleError } from './rules.ts';
-import { GenerationSettingsInput } from './settings-input.graphql.ts';
-import { OutputFormat } from './settings-values.graphql.ts';
+import { GenerationSettingsInput } from './settings.graphql.ts';
 
 builder.objectType(AvatarNotReadyError, {
   name: 'AvatarNotReadyError',
@@ -55,7 +56,7 @@ export const StartGenerationInput = builder.inputType('StartGenerationInput', {
         'The same seed, prompt and settings draw the same picture. Chance decides when there is none. Not negative.',
     }),
     outputFormat: t.field({
-      type: OutputFormat,
+      type: enumOf(outputFormats),
       defaultValue: 'jpeg',
       description: 'The file format that fal draws. ULTRA draws JPEG.',
     }),

@@ -7,8 +7,8 @@ import { Generation } from '../job/job.graphql.ts';
 import { jobsOf, pageOfJobs, pageOfSelected } from '../job/job-page.graphql.ts';
 import { GenerationPreset } from './preset.graphql.ts';
 import { isOf, promptHolds } from './search.ts';
-import { readSettings } from './settings/wire.ts';
 import { GenerationSettings } from './settings.graphql.ts';
+import { readSettings } from './settings.ts';
 
 builder.prismaObjectFields(Generation, (t) => ({
   avatar: t.relation('avatar', { type: Avatar, description: 'Whom or what it draws.' }),

@@ -1,21 +1,16 @@
 /** GraphQL: what a generation would be and cost, before it is started. */
-import type { GenerationPreset } from '../../prisma/generated/client/client.ts';
 import { avatarKey } from '../avatar/key.ts';
-import { endpoints } from '../fal/endpoints.ts';
 import { builder } from '../graphql/builder.ts';
 import type { JobPlan } from '../job/commands/start-job.ts';
 import { Price } from '../ledger/price.graphql.ts';
 import { planGeneration } from './commands.ts';
 import { StartGenerationInput, whyNoGeneration } from './generation-mutations.graphql.ts';
+import { generationWarnings, typicalSeconds } from './plan.ts';
 import { IntRange } from './preset.graphql.ts';
-import { presetNamed } from './presets.ts';
-import { readSettings } from './settings/wire.ts';
 import { GenerationSettings } from './settings.graphql.ts';
-import { warningsOf } from './warnings.ts';
+import { readSettings } from './settings.ts';
 
-/** With none, a portrait is drawn as BALANCED has it and a style as ULTRA has it. */
-const presetOf = ({ job }: JobPlan): GenerationPreset =>
-  job.generationPreset ?? (job.endpoint === 'fal-ai/flux-lora' ? 'BALANCED' : 'ULTRA');
+const settingsOf = ({ job }: JobPlan) => readSettings(job.endpoint, job.input);
 
 const GenerationPlan = builder.objectRef<JobPlan>('GenerationPlan').implement({
   description: 'What startGeneration would do with the same input. Nothing was started.',
@@ -31,7 +26,7 @@ const GenerationPlan = builder.objectRef<JobPlan>('GenerationPlan').implement({
     settings: t.field({
       type: GenerationSettings,
       description: 'Exactly what fal would be sent beside the prompt, defaults filled in.',
-      resolve: ({ job }) => readSettings(job.endpoint, job.input),
+      resolve: settingsOf,
     }),
     price: t.field({
       type: Price,
@@ -41,11 +36,11 @@ const GenerationPlan = builder.objectRef<JobPlan>('GenerationPlan').implement({
     typicalSeconds: t.field({
       type: IntRange,
       description: 'How long fal takes as a rule, waiting in its queue aside.',
-      resolve: (plan) => presetNamed(presetOf(plan)).typicalSeconds,
+      resolve: (plan) => typicalSeconds(settingsOf(plan)),
     }),
     warnings: t.stringList({
       description: 'What may not come out as meant, in sentences for people. Nothing of it keeps the start from going.',
-      resolve: ({ job }) => warningsOf(readSettings(job.endpoint, job.input), endpoints[job.endpoint].isDeprecated),
+      resolve: (plan) => generationWarnings(settingsOf(plan), plan.job.generationPreset ?? null),
     }),
   }),
 });

@@ -1,16 +1,16 @@
 /** GraphQL: the presets, and what each stands for. */
 import type { GenerationPreset as PresetName } from '../../prisma/generated/client/client.ts';
 import { builder } from '../graphql/builder.ts';
-import { presetNamed, presetNames } from './presets.ts';
-import { modelsOfPreset } from './rules.ts';
-import { presetSettings } from './settings/settings.ts';
+import { presetDescriptions, presetNames } from './presets.ts';
 import { GenerationSettings } from './settings.graphql.ts';
+import { modelsOfPreset, presetSeconds, presetSettings } from './settings.ts';
 
 export const GenerationPreset = builder.enumType('GenerationPreset', {
   description: 'Numbers that go together; `generationPresets` tells them.',
-  values: Object.fromEntries(
-    presetNames.map((name) => [name, { description: presetNamed(name).description }]),
-  ) as Record<PresetName, { description: string }>,
+  values: Object.fromEntries(presetNames.map((name) => [name, { description: presetDescriptions[name] }])) as Record<
+    PresetName,
+    { description: string }
+  >,
 });
 
 export const IntRange = builder.objectRef<{ min: number; max: number }>('IntRange').implement({
@@ -25,7 +25,7 @@ const GenerationPresetInfo = builder.objectRef<PresetName>('GenerationPresetInfo
   description: 'What a preset stands for.',
   fields: (t) => ({
     name: t.field({ type: GenerationPreset, description: 'The preset.', resolve: (name) => name }),
-    description: t.string({ description: 'What it is good for.', resolve: (name) => presetNamed(name).description }),
+    description: t.string({ description: 'What it is good for.', resolve: (name) => presetDescriptions[name] }),
     settingsFor: t.field({
       type: [GenerationSettings],
       description: 'Its settings for each model that may draw with it: a portrait’s, a style’s.',
@@ -34,7 +34,7 @@ const GenerationPresetInfo = builder.objectRef<PresetName>('GenerationPresetInfo
     typicalSeconds: t.field({
       type: IntRange,
       description: 'How long fal takes as a rule, waiting in its queue aside.',
-      resolve: (name) => presetNamed(name).typicalSeconds,
+      resolve: presetSeconds,
     }),
   }),
 });

@@ -2,8 +2,9 @@
 import type { Avatar, AvatarKind, AvatarStatus, GenerationPreset } from '../../prisma/generated/client/client.ts';
 import { type AvatarFinding, findingsOf } from '../avatar/findings.ts';
 import { isStorable } from '../database/storable-text.ts';
+import type { CommonSettings, DrawingModel } from '../fal/model.ts';
 import { type InputIssue, Refusal } from '../refusal/refusal.ts';
-import { type Model, models } from './settings/settings.ts';
+import { models, modelsOfPreset } from './settings.ts';
 
 type NotReady = Exclude<AvatarStatus, 'READY'>;
 
@@ -42,32 +43,31 @@ export function assertMayGenerate(avatar: Avatar): void {
   if (findings.length > 0) throw new AvatarRuleError(findings);
 }
 
-const byKind: Record<AvatarKind, readonly Model[]> = {
-  PORTRAIT: ['fluxLora'],
-  STYLE: ['fluxProUltraFinetuned', 'fluxProFinetuned'],
-};
-
-/** The models that a preset has numbers for: ultra takes neither steps nor guidance, which all other presets set. */
-export function modelsOfPreset(preset: GenerationPreset | null): readonly Model[] {
-  if (preset === null) return models;
-  return preset === 'ULTRA' ? ['fluxProUltraFinetuned'] : ['fluxLora', 'fluxProFinetuned'];
-}
-
-/** The model that draws: the one that `settings` names, else the first that kind and preset allow. Or what is wrong. */
+/**
+ * The model that draws: the one that the caller's settings name, else the first that fits the avatar's kind and the
+ * preset. Or why none does.
+ */
 export function routeGeneration(
   kind: AvatarKind,
   preset: GenerationPreset | null,
-  named: Model | undefined,
-): { model: Model } | { issue: InputIssue } {
-  const allowed = byKind[kind].filter((model) => modelsOfPreset(preset).includes(model));
-  const [first] = allowed;
+  named: string | undefined,
+): { model: DrawingModel } | { issue: InputIssue } {
+  const ofPreset = modelsOfPreset(preset);
+  const fitting = ofPreset.filter(({ avatarKinds }) => avatarKinds.includes(kind));
+  const [first] = fitting;
   if (first === undefined) {
-    return { issue: { path: 'preset', message: `${preset} draws styles only. Choose another preset for a portrait.` } };
+    const kinds = [...new Set(ofPreset.flatMap(({ avatarKinds }) => avatarKinds))].map(
+      (each) => `${each.toLowerCase()}s`,
+    );
+    const message = `${preset} draws ${kinds.join(' and ')} only. Choose another preset for a ${kind.toLowerCase()}.`;
+    return { issue: { path: 'preset', message } };
   }
-  if (named === undefined || allowed.includes(named)) return { model: named ?? first };
-  const message = byKind[kind].includes(named)
-    ? `The preset ${preset} draws with ${first}.`
-    : `A ${kind.toLowerCase()} draws with ${allowed.join(' or ')}.`;
+  const model = named === undefined ? first : fitting.find(({ name }) => name === named);
+  if (model !== undefined) return { model };
+  const drawsKind = models.some(({ name, avatarKinds }) => name === named && avatarKinds.includes(kind));
+  const message = drawsKind
+    ? `The preset ${preset} draws with ${first.name}.`
+    : `A ${kind.toLowerCase()} draws with ${fitting.map(({ name }) => name).join(' or ')}.`;
   return { issue: { path: `settings.${named}`, message } };
 }
 
@@ -85,18 +85,19 @@ export function promptIssues(prompt: string, finalPrompt: string): InputIssue[] 
   ];
 }
 
-/** What ULTRA holds to whatever the model could do: one picture, as JPEG. */
-export function ultraIssues(drawing: { numImages: number; outputFormat: 'jpeg' | 'png' }): InputIssue[] {
-  return [
-    ...(drawing.numImages === 1 ? [] : [{ path: 'numImages', message: 'ULTRA draws one picture.' }]),
-    ...(drawing.outputFormat === 'jpeg' ? [] : [{ path: 'outputFormat', message: 'ULTRA draws a JPEG.' }]),
-  ];
+/** What a preset allows one value of, whatever the model could do: ULTRA draws one picture, as JPEG. */
+export function onlyIssues(model: DrawingModel, preset: GenerationPreset | null, common: CommonSettings): InputIssue[] {
+  const only = (preset !== null && model.presets[preset]?.only) || {};
+  return (['numImages', 'outputFormat'] as const).flatMap((path) => {
+    const allowed = only[path];
+    return allowed === undefined || allowed.value === common[path] ? [] : [{ path, message: allowed.message }];
+  });
 }
 
-/** GraphQL's Int ends there as well. */
+/** The largest of GraphQL's Int. */
 const maxSeed = 2 ** 31 - 1;
 
 export function seedIssues(seed: number | null): InputIssue[] {
-  const isTaken = seed === null || (seed >= 0 && seed <= maxSeed);
-  return isTaken ? [] : [{ path: 'seed', message: `Takes 0 to ${maxSeed}.` }];
+  const isValid = seed === null || (seed >= 0 && seed <= maxSeed);
+  return isValid ? [] : [{ path: 'seed', message: `Takes 0 to ${maxSeed}.` }];
 }

@@ -1,17 +1,16 @@
 /** What the runner does for a generation: fal's answer becomes images of our own, one at the least. */
 import { z } from 'zod';
 import type { Job } from '../../prisma/generated/client/client.ts';
-import { endpoints } from '../fal/endpoints.ts';
 import { FalError } from '../fal/errors.ts';
+import { artefactField, imagesOutput } from '../fal/model.ts';
+import { fieldName, writeAt } from '../fal/settings.ts';
 import { type ImageInfo, inspectImage } from '../image/inspect-image.ts';
 import type { Task } from '../job/task.ts';
 import { lookAt } from '../remote-file/check-content.ts';
 import type { WrittenFile } from '../storage/temporary-folder.ts';
 import { retryGeneration, type StartParts } from './commands.ts';
 import { type LoraParts, loraUrl } from './lora.ts';
-import { fieldName } from './settings/names.ts';
-import { endpointOf, modelOf } from './settings/settings.ts';
-import { readSettings, withLora } from './settings/wire.ts';
+import { modelOf, readSettings } from './settings.ts';
 
 /** The largest PNG that fal draws, four megapixels, has about 12 MB. */
 const maxImageBytes = 25 * 1024 * 1024;
@@ -38,12 +37,15 @@ export function generationTask(parts: LoraParts & StartParts): Task<KeptImages> 
     return { ...file, ...picture, hasNsfwConcepts };
   }
 
-  async function assertReferenceImage(job: Job, signal: AbortSignal): Promise<void> {
-    const settings = readSettings(job.endpoint, job.input);
-    const url = 'referenceImageUrl' in settings ? settings.referenceImageUrl : null;
-    if (url === null) return;
-    const problem = await lookAt(url, 'PICTURE', { allowLoopback: parts.allowLoopback, signal });
-    if (problem !== undefined) throw new FalError('INVALID_INPUT', problem, { field: 'image_url' });
+  /** Looks at the pictures that the caller's settings send fal to. Throws FalError INVALID_INPUT. */
+  async function assertPictureUrls(job: Job, signal: AbortSignal): Promise<void> {
+    const settings: Record<string, unknown> = readSettings(job.endpoint, job.input);
+    for (const [name, { kind, fal: field }] of Object.entries(modelOf(job.endpoint).fields)) {
+      const url = settings[name];
+      if (kind !== 'URL' || typeof url !== 'string') continue;
+      const problem = await lookAt(url, 'PICTURE', { allowLoopback: parts.allowLoopback, signal });
+      if (problem !== undefined) throw new FalError('INVALID_INPUT', problem, { field });
+    }
   }
 
   return {
@@ -51,19 +53,18 @@ export function generationTask(parts: LoraParts & StartParts): Task<KeptImages> 
 
     async prepare(job, signal) {
       const input = z.record(z.string(), z.json()).parse(job.input);
-      if (modelOf(job.endpoint) !== 'fluxLora') {
-        await assertReferenceImage(job, signal);
-        return { input };
-      }
+      await assertPictureUrls(job, signal);
+      const { artefact } = modelOf(job.endpoint);
+      if (artefact !== 'LORA') return { input };
       const avatar = await parts.prisma.avatar.findUniqueOrThrow({ where: { id: job.avatarId } });
       const url = await loraUrl(parts, avatar, signal);
-      const current = url === null ? input : withLora(input, url);
-      return { input: current, columns: { input: current } };
+      if (url !== null) writeAt(input, artefactField[artefact], url);
+      return { input, columns: { input } };
     },
 
-    totalSteps(job) {
-      const settings = readSettings(job.endpoint, job.input);
-      return 'numInferenceSteps' in settings ? settings.numInferenceSteps : undefined;
+    totalSteps({ endpoint, input }) {
+      const { steps, input: schema } = modelOf(endpoint);
+      return steps && Number(schema.parse(input)[steps.fal]);
     },
 
     async copy(job, result, signal) {
@@ -113,8 +114,7 @@ type DrawnImage = { url: string; hasNsfwConcepts: boolean };
 
 /** At most as many images as were asked for, and one at the least, each with its safety flag. Throws FalError CONTENT_BLOCKED, RESULT_LOST. */
 function readAnswer(job: Job, result: unknown): { drawn: DrawnImage[]; seed: string | undefined } {
-  const { output } = endpoints[endpointOf[modelOf(job.endpoint)]];
-  const answer = output.safeParse(result);
+  const answer = imagesOutput.safeParse(result);
   if (!answer.success) {
     throw new FalError('RESULT_LOST', 'fal’s answer holds no pictures that can be read.', { cause: answer.error });
   }

@@ -1,9 +1,10 @@
 /** What a training has made: read from fal's answer, copied into our storage and looked at before it is believed. */
 import { buffer } from 'node:stream/consumers';
+import type { z } from 'zod';
 import type { Prisma } from '../../prisma/generated/client/client.ts';
 import type { App } from '../app/app.ts';
-import { type EndpointOutput, endpoints } from '../fal/endpoints.ts';
 import { FalError } from '../fal/errors.ts';
+import { type Artefact, type Trainer, trainingOutputs } from '../fal/model.ts';
 import type { Fal } from '../fal/port.ts';
 import type { KeptFiles } from '../job/task.ts';
 import { maxLoraBytes } from '../remote-file/check-content.ts';
@@ -14,7 +15,7 @@ const maxConfigBytes = 1024 ** 2;
 /** What is recorded when the training succeeds. */
 export type KeptModel = KeptFiles & {
   /** fal's answer. */
-  output: EndpointOutput<'fal-ai/flux-lora-portrait-trainer'> | EndpointOutput<'fal-ai/flux-pro-trainer'>;
+  output: z.output<Trainer['output']>;
   /** The avatar's columns of its model. */
   columns: Pick<Prisma.AvatarUncheckedUpdateInput, ModelColumn>;
 };
@@ -27,13 +28,25 @@ type ModelColumn =
   | 'loraSeenAt'
   | 'finetuneId';
 
-/** A portrait's weights and their config. Throws FalError, RESULT_LOST when they are not what they should be. */
-export async function copyLora(
-  { files, fal }: Pick<App, 'files'> & { fal: Fal },
+type Copy = (
+  parts: Pick<App, 'files'> & { fal: Fal },
+  result: unknown,
+  signal: AbortSignal,
+) => Promise<KeptModel> | KeptModel;
+
+/** What the trainer made, read from fal's answer. Throws FalError, RESULT_LOST when it is not what it should be. */
+export async function copyArtefact(
+  parts: Parameters<Copy>[0],
+  { artefact }: Trainer,
   result: unknown,
   signal: AbortSignal,
 ): Promise<KeptModel> {
-  const output = endpoints['fal-ai/flux-lora-portrait-trainer'].output.safeParse(result);
+  return await copies[artefact](parts, result, signal);
+}
+
+/** LoRA weights and their config, as files in our storage. */
+const copyLora: Copy = async ({ files, fal }, result, signal) => {
+  const output = trainingOutputs.LORA.safeParse(result);
   if (!output.success) throw lost('fal’s answer names no LoRA file and config file.');
   const { diffusers_lora_file, config_file } = output.data;
   const config = await buffer(await fal.download(config_file.url, { maxBytes: maxConfigBytes, signal }));
@@ -55,18 +68,20 @@ export async function copyLora(
       { ...kept, contentType: 'application/json' },
     ],
   };
-}
+};
 
 async function assertSafetensors(path: string): Promise<void> {
   if (!(await isSafetensors(path))) throw lost('The LoRA file that fal made is not a safetensors file.');
 }
 
-/** A style's finetune, which stays with fal. Throws FalError RESULT_LOST. */
-export function readFinetune(result: unknown): KeptModel {
-  const output = endpoints['fal-ai/flux-pro-trainer'].output.safeParse(result);
+/** The id of a finetune, which stays at fal. */
+const readFinetune: Copy = (_parts, result) => {
+  const output = trainingOutputs.FINETUNE.safeParse(result);
   if (!output.success) throw lost('fal’s answer names no finetune id.');
   return { output: output.data, columns: { finetuneId: output.data.finetune_id }, files: [] };
-}
+};
+
+const copies: Record<Artefact, Copy> = { LORA: copyLora, FINETUNE: readFinetune };
 
 const lost = (message: string) => new FalError('RESULT_LOST', message);
 

@@ -1,4 +1,4 @@
-/** Starts, plans and retries trainings. The avatar's kind decides the trainer. */
+/** Starts, plans and retries trainings. The avatar's kind and the settings decide the trainer. */
 import type { z } from 'zod';
 import type { Avatar, Job, TrainingPreset } from '../../prisma/generated/client/client.ts';
 import type { Viewer } from '../access/session.ts';
@@ -16,11 +16,9 @@ import {
   startJob,
 } from '../job/commands/start-job.ts';
 import { isEnded } from '../job/state.ts';
-import { InvalidInputError, parseInput } from '../refusal/refusal.ts';
-import { assertDatasetReady, type Overrides, startTrainingInput, trainerIssues } from './rules.ts';
-import { checkedInput } from './settings/names.ts';
-import { endpointOf, presetSettings, type Trainer, trainerOf } from './settings/settings.ts';
-import { inputOf, type TrainingInput, trainerOfEndpoint } from './settings/wire.ts';
+import { parseInput } from '../refusal/refusal.ts';
+import { planRetry, planSettings, type TrainingPlan } from './plan.ts';
+import { assertDatasetReady, startTrainingInput } from './rules.ts';
 
 /** What starting a training needs of the app. */
 export type StartParts = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'falMode' | 'now' | 'metering'>;
@@ -58,7 +56,7 @@ function newTraining(app: StartParts, viewer: Viewer, { avatar: key, ...input }:
     plan: (db, avatar) =>
       planOf(db, avatar, {
         preset: training.preset,
-        input: inputFor(avatar, training.preset, training.settings ?? {}),
+        ...planSettings(avatar, training.preset, training.settings ?? {}),
         datasetUrl: training.datasetUrl ?? null,
       }),
     record: markTraining,
@@ -76,7 +74,7 @@ function repeatedTraining(viewer: Viewer, job: Job): JobRequest<Avatar> {
     async plan(db, avatar): Promise<NewJob> {
       const training = await planOf(db, avatar, {
         preset: job.trainingPreset,
-        input: inputOf[trainerOfEndpoint(job.endpoint)].parse(job.input),
+        ...planRetry(job),
         // With no photos the archive was the caller's own. Else this server packed it, and packs the photos of now.
         datasetUrl: job.photoCount === 0 ? job.datasetUrl : null,
       });
@@ -91,10 +89,11 @@ const avatarOf = (viewer: Viewer, key: AvatarKey): Pick<JobRequest<Avatar>, 'loc
   find: (db) => findAvatar(db, viewer, key),
 });
 
-type TrainingRequest = { preset: TrainingPreset | null; input: TrainingInput; datasetUrl: string | null };
+type TrainingRequest = TrainingPlan & { preset: TrainingPreset | null; datasetUrl: string | null };
 
 /** Checks the rules, reads only. Throws JobActiveError, DatasetNotReadyError. */
-async function planOf(db: Tx, avatar: Avatar, { preset, input, datasetUrl }: TrainingRequest): Promise<NewJob> {
+async function planOf(db: Tx, avatar: Avatar, request: TrainingRequest): Promise<NewJob> {
+  const { endpoint, input, preset, datasetUrl } = request;
   const active = await db.job.findFirst({ where: { avatarId: avatar.id, kind: 'TRAINING', finishedAt: null } });
   if (active !== null) {
     throw new JobActiveError(
@@ -107,7 +106,7 @@ async function planOf(db: Tx, avatar: Avatar, { preset, input, datasetUrl }: Tra
   return {
     avatarId: avatar.id,
     kind: 'TRAINING',
-    endpoint: endpointOf[trainerOf[avatar.kind]],
+    endpoint,
     input,
     units: 1,
     trainingPreset: preset,
@@ -118,27 +117,4 @@ async function planOf(db: Tx, avatar: Avatar, { preset, input, datasetUrl }: Tra
 
 async function markTraining(tx: Tx, { id, status }: Avatar): Promise<void> {
   if (status !== 'READY') await tx.avatar.update({ where: { id }, data: { status: 'TRAINING' } });
-}
-
-/** fal's input: the preset, then what follows from the avatar, then the caller's settings. Throws InvalidInputError. */
-function inputFor(avatar: Avatar, preset: TrainingPreset, overrides: Overrides): TrainingInput {
-  const [named] = (['fluxLoraPortraitTrainer', 'fluxProTrainer'] as const).filter((trainer) => overrides[trainer]);
-  const misnamed = trainerIssues(avatar.kind, named);
-  if (misnamed.length > 0) throw new InvalidInputError(misnamed);
-  const trainer = trainerOf[avatar.kind];
-  const settings = { ...presetSettings(trainer, preset), ...fromAvatar(avatar), ...given(overrides, trainer) };
-  const checked = checkedInput(settings);
-  if ('issues' in checked) throw new InvalidInputError(checked.issues);
-  return checked.input;
-}
-
-function fromAvatar({ kind, name, triggerPhrase, triggerWord }: Avatar) {
-  return kind === 'PORTRAIT' ? { triggerPhrase: triggerPhrase ?? triggerWord } : { triggerWord, comment: name };
-}
-
-/** A null counts as absent: the preset decides. */
-function given(overrides: Overrides, trainer: Trainer) {
-  return Object.fromEntries(
-    Object.entries(overrides[trainer] ?? {}).filter(([, value]) => value !== null && value !== undefined),
-  );
 }

@@ -1,13 +1,13 @@
 /** GraphQL: what a training would be and cost, before it is started. */
 import { avatarKey } from '../avatar/key.ts';
-import { endpoints } from '../fal/endpoints.ts';
 import { builder } from '../graphql/builder.ts';
 import type { JobPlan } from '../job/commands/start-job.ts';
 import { typicalMs } from '../job/typical-duration.ts';
 import { Price } from '../ledger/price.graphql.ts';
 import { planTraining } from './commands.ts';
-import { readSettings } from './settings/wire.ts';
+import { trainingWarnings } from './plan.ts';
 import { TrainingSettings } from './settings.graphql.ts';
+import { readSettings } from './settings.ts';
 import { StartTrainingInput, whyNoTraining } from './training-mutations.graphql.ts';
 
 const TrainingPlan = builder.objectRef<JobPlan>('TrainingPlan').implement({
@@ -42,10 +42,7 @@ const TrainingPlan = builder.objectRef<JobPlan>('TrainingPlan').implement({
     }),
     warnings: t.stringList({
       description: 'What may not come out as meant, in sentences for people. Nothing of it keeps the start from going.',
-      resolve: ({ job }) =>
-        endpoints[job.endpoint].isDeprecated
-          ? ['fal calls this model no longer supported: it may be gone any day.']
-          : [],
+      resolve: ({ job }) => trainingWarnings(job, job.trainingPreset ?? null),
     }),
   }),
 });

@@ -2,8 +2,8 @@
 import type { TrainingPreset as PresetName } from '../../prisma/generated/client/client.ts';
 import { builder } from '../graphql/builder.ts';
 import { presetDescriptions, presetNames } from './presets.ts';
-import { presetSettings, trainers } from './settings/settings.ts';
 import { TrainingSettings } from './settings.graphql.ts';
+import { presetSettings, trainers } from './settings.ts';
 
 export const TrainingPreset = builder.enumType('TrainingPreset', {
   description: 'Numbers that go together; `trainingPresets` tells them.',

@@ -1,12 +1,13 @@
 /** Pure: what may be trained, and with what. */
 import { z } from 'zod';
 import type { AvatarKind } from '../../prisma/generated/client/client.ts';
-import { line } from '../avatar/rules.ts';
+import type { Trainer } from '../fal/model.ts';
+import { givenSchema } from '../fal/settings.ts';
 import { type FalMode, urlForFal } from '../fal/url.ts';
 import { photoLimits as ofPhotos } from '../photo/rules.ts';
 import { type InputIssue, Refusal } from '../refusal/refusal.ts';
 import { presetNames } from './presets.ts';
-import { type Trainer, trainerOf } from './settings/settings.ts';
+import { type SettingsInput, trainers, trainersOf } from './settings.ts';
 
 /** Photos that an avatar needs to be trained, and the most that it may have. */
 export const photoLimits = { min: 10, max: ofPhotos.maxPhotos };
@@ -47,47 +48,33 @@ export function assertDatasetReady(photoCount: number): void {
   if (!readiness.ready) throw new DatasetNotReadyError(readiness);
 }
 
-/** Settings name their trainer, and the avatar's kind has its own. */
-export function trainerIssues(kind: AvatarKind, named: Trainer | undefined): InputIssue[] {
-  if (named === undefined || named === trainerOf[kind]) return [];
-  return [{ path: `settings.${named}`, message: `A ${kind.toLowerCase()} is trained by ${trainerOf[kind]}.` }];
+/** The trainer: the one that the caller's settings name, else the first for the avatar's kind. Or why it does not train. */
+export function routeTraining(
+  kind: AvatarKind,
+  named: string | undefined,
+): { trainer: Trainer } | { issue: InputIssue } {
+  const fitting = trainersOf(kind);
+  const trainer = named === undefined ? fitting[0] : fitting.find(({ name }) => name === named);
+  if (trainer !== undefined) return { trainer };
+  const message = `A ${kind.toLowerCase()} is trained by ${fitting.map(({ name }) => name).join(' or ')}.`;
+  return { issue: { path: `settings.${named}`, message } };
 }
 
-/** Ranges are the endpoint's and checked with the preset filled in; see names.ts. */
-const portraitOverrides = z.object({
-  steps: z.int().nullish(),
-  learningRate: z.number().nullish(),
-  multiresolutionTraining: z.boolean().nullish(),
-  subjectCrop: z.boolean().nullish(),
-  createMasks: z.boolean().nullish(),
-});
-
-const styleOverrides = z.object({
-  mode: z.enum(['character', 'product', 'style', 'general']).nullish(),
-  iterations: z.int().nullish(),
-  learningRate: z.number().nullish(),
-  priority: z.enum(['speed', 'quality', 'high_res_only']).nullish(),
-  captioning: z.boolean().nullish(),
-  loraRank: z.int().nullish(),
-  finetuneType: z.enum(['full', 'lora']).nullish(),
-  comment: line('A comment', 1, 200).nullish(),
-});
-
-export type Overrides = {
-  fluxLoraPortraitTrainer?: z.output<typeof portraitOverrides> | null | undefined;
-  fluxProTrainer?: z.output<typeof styleOverrides> | null | undefined;
-};
-
+/** Ranges are not checked here: they are fal's, and are checked once the preset is filled in. */
 export function startTrainingInput(mode: FalMode) {
+  const given = ({ fields }: Trainer) =>
+    z.object(mapValues(fields, (field, name) => givenSchema(name, field, mode).nullish()));
+  const settings = Object.fromEntries(trainers.map((trainer) => [trainer.name, given(trainer).nullish()]));
   return z.object({
     preset: z
       .enum(presetNames)
       .nullish()
       .transform((preset) => preset ?? 'BALANCED'),
-    settings: z
-      .object({ fluxLoraPortraitTrainer: portraitOverrides.nullish(), fluxProTrainer: styleOverrides.nullish() })
-      .nullish(),
+    settings: (z.object(settings) as unknown as z.ZodType<SettingsInput, SettingsInput>).nullish(),
     datasetUrl: urlForFal(mode).nullish(),
     idempotencyKey: z.string().nullish(),
   });
 }
+
+const mapValues = <From, To>(from: Readonly<Record<string, From>>, map: (value: From, name: string) => To) =>
+  Object.fromEntries(Object.entries(from).map(([name, value]) => [name, map(value, name)]));

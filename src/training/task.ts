@@ -2,13 +2,13 @@
 import type { Job } from '../../prisma/generated/client/client.ts';
 import { FalError } from '../fal/errors.ts';
 import type { Fal } from '../fal/port.ts';
+import { fieldName } from '../fal/settings.ts';
 import type { Task } from '../job/task.ts';
 import { lookAt } from '../remote-file/check-content.ts';
-import { copyLora, type KeptModel, readFinetune } from './artefact.ts';
+import { copyArtefact, type KeptModel } from './artefact.ts';
 import { retryTraining, type StartParts } from './commands.ts';
 import { packDataset } from './dataset.ts';
-import { fieldName } from './settings/names.ts';
-import { archiveField, inputOf, readSettings, trainerOfEndpoint } from './settings/wire.ts';
+import { trainerOf } from './settings.ts';
 
 export type TrainingParts = StartParts & {
   fal: Fal;
@@ -21,23 +21,22 @@ export function trainingTask(parts: TrainingParts): Task<KeptModel> {
     kind: 'TRAINING',
 
     async prepare(job, signal) {
-      const trainer = trainerOfEndpoint(job.endpoint);
+      const trainer = trainerOf(job.endpoint);
       if (job.photoCount === 0) await assertDataset(job, signal);
       const datasetUrl = job.datasetUrl ?? (await uploadPhotos(job, signal));
       return {
-        input: { ...inputOf[trainer].parse(job.input), [archiveField[trainer]]: datasetUrl },
+        input: { ...trainer.settingsInput.parse(job.input), [trainer.archiveField]: datasetUrl },
         columns: { datasetUrl },
       };
     },
 
-    totalSteps(job) {
-      const settings = readSettings(job.endpoint, job.input);
-      return settings.trainer === 'fluxProTrainer' ? settings.iterations : settings.steps;
+    totalSteps({ endpoint, input }) {
+      const { steps, settingsInput } = trainerOf(endpoint);
+      return steps && Number(settingsInput.parse(input)[steps.fal]);
     },
 
     async copy(job, result, signal) {
-      const trainer = trainerOfEndpoint(job.endpoint);
-      return trainer === 'fluxProTrainer' ? readFinetune(result) : await copyLora(parts, result, signal);
+      return await copyArtefact(parts, trainerOf(job.endpoint), result, signal);
     },
 
     // A retrained avatar has its new model from here on; the old one's file goes with the next sweep.
@@ -55,8 +54,11 @@ export function trainingTask(parts: TrainingParts): Task<KeptModel> {
 
     retry: (job) => retryTraining(parts, { id: job.ownerId }, job),
 
-    fieldName: (job, falField) =>
-      fieldName(trainerOfEndpoint(job.endpoint), falField, job.photoCount === 0 ? 'datasetUrl' : 'photos'),
+    fieldName(job, falField) {
+      const trainer = trainerOf(job.endpoint);
+      if (falField !== trainer.archiveField) return fieldName(trainer, falField);
+      return job.photoCount === 0 ? 'datasetUrl' : 'photos';
+    },
   };
 
   /** The caller's own archive. */
@@ -64,7 +66,7 @@ export function trainingTask(parts: TrainingParts): Task<KeptModel> {
     if (datasetUrl === null) return;
     const problem = await lookAt(datasetUrl, 'ZIP', { allowLoopback: parts.allowLoopback, signal });
     if (problem === undefined) return;
-    throw new FalError('INVALID_INPUT', problem, { field: archiveField[trainerOfEndpoint(endpoint)] });
+    throw new FalError('INVALID_INPUT', problem, { field: trainerOf(endpoint).archiveField });
   }
 
   async function uploadPhotos(job: Job, signal: AbortSignal): Promise<string> {

@@ -13,7 +13,7 @@ import { startTraining } from './commands.ts';
 import { TrainingPreset } from './preset.graphql.ts';
 import { TrainingReadiness } from './readiness.graphql.ts';
 import { DatasetNotReadyError } from './rules.ts';
-import { TrainingSettingsInput } from './settings-input.graphql.ts';
+import { TrainingSettingsInput } from './settings.graphql.ts';
 
 builder.objectType(DatasetNotReadyError, {
   name: 'DatasetNotReadyError',

@@ -4,8 +4,8 @@ import { builder } from '../graphql/builder.ts';
 import { Training } from '../job/job.graphql.ts';
 import { jobsOf, pageOfSelected } from '../job/job-page.graphql.ts';
 import { TrainingPreset } from './preset.graphql.ts';
-import { readSettings } from './settings/wire.ts';
 import { TrainingSettings } from './settings.graphql.ts';
+import { readSettings } from './settings.ts';
 
 builder.prismaObjectFields(Training, (t) => ({
   avatar: t.relation('avatar', { type: Avatar, description: 'Whom or what it learns.' }),

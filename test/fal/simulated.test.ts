@@ -3,7 +3,8 @@ import { buffer } from 'node:stream/consumers';
 import { fileTypeFromBuffer } from 'file-type';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { createFal } from '../../src/fal/client.ts';
-import { type EndpointId, endpoints } from '../../src/fal/endpoints.ts';
+import type { EndpointId } from '../../src/fal/endpoints.ts';
+import { imagesOutput, trainingOutputs } from '../../src/fal/model.ts';
 import type { Fal, RequestStatus } from '../../src/fal/port.ts';
 import { rejection } from '../support/adapter.ts';
 import { photoArchive, simulate } from '../support/simulator.ts';
@@ -29,12 +30,12 @@ it('trains a face from an uploaded archive and draws it', async () => {
   const url = await fal.upload(archive, { fileName: 'photos.zip' });
   const trainer = 'fal-ai/flux-lora-portrait-trainer';
   const trained = await run(trainer, { images_data_url: url, trigger_phrase: 'TOK_1', steps: 100 });
-  const { diffusers_lora_file, config_file } = endpoints[trainer].output.parse(await trained.result);
+  const { diffusers_lora_file, config_file } = trainingOutputs.LORA.parse(await trained.result);
   expect(await buffer(await fal.download(config_file.url, { maxBytes: 100_000 }))).not.toHaveLength(0);
 
   const loras = [{ path: diffusers_lora_file.url, scale: 1 }];
   const drawn = await run('fal-ai/flux-lora', { prompt: 'TOK_1 at sea', loras, num_images: 2, image_size: 'square' });
-  const { images } = endpoints['fal-ai/flux-lora'].output.parse(await drawn.result);
+  const { images } = imagesOutput.parse(await drawn.result);
   expect(images).toHaveLength(2);
   for (const image of images) {
     const bytes = await buffer(await fal.download(image.url, { maxBytes: 10_000_000 }));

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Avatar, GenerationPreset } from '../../prisma/generated/client/client.ts';
 import type { FalMode } from '../../src/fal/url.ts';
-import { type GenerationInput, planDrawing } from '../../src/generation/plan.ts';
-import { readSettings } from '../../src/generation/settings/wire.ts';
+import { type GenerationInput, generationWarnings, planDrawing, typicalSeconds } from '../../src/generation/plan.ts';
+import { presetDescriptions } from '../../src/generation/presets.ts';
+import { readSettings } from '../../src/generation/settings.ts';
 import { InvalidInputError } from '../../src/refusal/refusal.ts';
 
 const path = 'https://v3.fal.media/files/ada.safetensors';
@@ -45,6 +46,7 @@ describe('planDrawing', () => {
       prompt: 'a knight',
       finalPrompt: 'TOK_ada a knight',
       generationPreset: preset,
+      units: 1,
       input: {
         ...drawing,
         prompt: 'TOK_ada a knight',
@@ -66,6 +68,7 @@ describe('planDrawing', () => {
       prompt: 'a knight',
       finalPrompt: 'TOK_ink a knight',
       generationPreset: preset,
+      units: 1,
       input: {
         ...drawing,
         prompt: 'TOK_ink a knight',
@@ -364,6 +367,75 @@ describe('planDrawing refuses', () => {
   it('http only while fal is live', () => {
     const asked = ultra({ referenceImageUrl: new URL('http://127.0.0.1:4010/a.png') });
     expect(plan(style, asked, 'SIMULATED').input).toMatchObject({ image_url: 'http://127.0.0.1:4010/a.png' });
+  });
+});
+
+type Given = NonNullable<GenerationInput['settings']>;
+const lora = (fluxLora: NonNullable<Given['fluxLora']>) => ({ fluxLora });
+const finetuned = (fluxProFinetuned: NonNullable<Given['fluxProFinetuned']>) => ({ fluxProFinetuned });
+
+describe('typicalSeconds', () => {
+  const cases: [Avatar, GenerationPreset | null, Given | undefined, number, number][] = [
+    [portrait, null, undefined, 25, 35],
+    [style, null, undefined, 60, 90],
+    [style, 'ULTRA', undefined, 60, 90],
+    // No preset, and a model that then draws with the numbers of BALANCED.
+    [style, null, finetuned({}), 25, 35],
+    [style, null, finetuned({ numInferenceSteps: 50 }), 40, 60],
+    ...([portrait, style] as const).flatMap((avatar): [Avatar, GenerationPreset, undefined, number, number][] => [
+      [avatar, 'FAST', undefined, 15, 25],
+      [avatar, 'BALANCED', undefined, 25, 35],
+      [avatar, 'QUALITY', undefined, 40, 60],
+      [avatar, 'PORTRAIT', undefined, 30, 45],
+      [avatar, 'LANDSCAPE', undefined, 25, 40],
+      [avatar, 'ARTISTIC', undefined, 30, 45],
+      [avatar, 'PHOTOREALISTIC', undefined, 35, 50],
+    ]),
+    [portrait, 'QUALITY', lora({ numInferenceSteps: 1 }), 15, 25],
+    [portrait, 'FAST', lora({ numInferenceSteps: 49 }), 40, 60],
+    // As near to the 20 steps of FAST as to the 28 of BALANCED.
+    [portrait, 'FAST', lora({ numInferenceSteps: 24 }), 25, 35],
+  ];
+  it.each(cases)('%#: of $kind with %s', (avatar, preset, settings, min, max) => {
+    const { endpoint, input } = plan(avatar, { preset, settings });
+    expect(typicalSeconds(readSettings(endpoint, input))).toEqual({ min, max });
+  });
+});
+
+describe('generationWarnings', () => {
+  const off = 'The safety checker is off: every picture is shown and paid, whatever it shows.';
+  const presets = Object.keys(presetDescriptions) as GenerationPreset[];
+  const cases: [Avatar, GenerationPreset | null, Given | undefined, string[]][] = [
+    [portrait, null, undefined, []],
+    [style, null, undefined, []],
+    // No preset warns about its own numbers.
+    ...presets
+      .filter((preset) => preset !== 'ULTRA')
+      .map((preset): (typeof cases)[number] => [portrait, preset, undefined, []]),
+    ...presets.map((preset): (typeof cases)[number] => [style, preset, undefined, []]),
+    [portrait, 'ARTISTIC', lora({ loraScale: 1.3 }), []],
+    [portrait, 'ARTISTIC', lora({ loraScale: 1.4 }), ['loraScale 1.4 is over 1.2: the picture may be overdrawn.']],
+    [portrait, null, lora({ loraScale: 1.3 }), ['loraScale 1.3 is over 1.2: the picture may be overdrawn.']],
+    [portrait, null, lora({ loraScale: 0.7 }), ['loraScale 0.7 is under 0.8: the avatar may hardly show.']],
+    [portrait, null, lora({ loraScale: 0.8 }), []],
+    [portrait, null, lora({ loraScale: 1.2 }), []],
+    [
+      style,
+      null,
+      finetuned({ finetuneStrength: 0.9 }),
+      ['finetuneStrength 0.9 is under 1: the avatar may hardly show.'],
+    ],
+    [
+      style,
+      null,
+      { fluxProUltraFinetuned: { finetuneStrength: 1.6 } },
+      ['finetuneStrength 1.6 is over 1.5: the picture may be overdrawn.'],
+    ],
+    [portrait, null, lora({ enableSafetyChecker: false }), [off]],
+  ];
+  it.each(cases)('%#', (avatar, preset, settings, warnings) => {
+    const { endpoint, input } = plan(avatar, { preset, settings });
+    expect(generationWarnings(readSettings(endpoint, input), preset)).toEqual(warnings);
   });
 });
 

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { Avatar, AvatarKind, GenerationPreset } from '../../prisma/generated/client/client.ts';
+import { fluxProUltraFinetuned } from '../../src/generation/models/flux-pro-ultra-finetuned.ts';
 import {
   AvatarNotReadyError,
   AvatarRuleError,
   assertMayGenerate,
-  modelsOfPreset,
+  onlyIssues,
   promptIssues,
   routeGeneration,
   seedIssues,
-  ultraIssues,
 } from '../../src/generation/rules.ts';
-import type { Model } from '../../src/generation/settings/settings.ts';
+import { type ModelName, modelsOfPreset } from '../../src/generation/settings.ts';
 
 const portrait: Avatar = {
   id: '00000000-0000-4000-8000-000000000001',
@@ -91,7 +91,7 @@ describe('routeGeneration', () => {
     'ARTISTIC',
     'PHOTOREALISTIC',
   ];
-  const taken: [AvatarKind, GenerationPreset | null, Model | undefined, Model][] = [
+  const taken: [AvatarKind, GenerationPreset | null, ModelName | undefined, ModelName][] = [
     ['PORTRAIT', null, undefined, 'fluxLora'],
     ['PORTRAIT', null, 'fluxLora', 'fluxLora'],
     ['STYLE', null, undefined, 'fluxProUltraFinetuned'],
@@ -99,7 +99,7 @@ describe('routeGeneration', () => {
     ['STYLE', null, 'fluxProFinetuned', 'fluxProFinetuned'],
     ['STYLE', 'ULTRA', undefined, 'fluxProUltraFinetuned'],
     ['STYLE', 'ULTRA', 'fluxProUltraFinetuned', 'fluxProUltraFinetuned'],
-    ...stepped.flatMap((preset): [AvatarKind, GenerationPreset, Model | undefined, Model][] => [
+    ...stepped.flatMap((preset): [AvatarKind, GenerationPreset, ModelName | undefined, ModelName][] => [
       ['PORTRAIT', preset, undefined, 'fluxLora'],
       ['PORTRAIT', preset, 'fluxLora', 'fluxLora'],
       ['STYLE', preset, undefined, 'fluxProFinetuned'],
@@ -107,10 +107,10 @@ describe('routeGeneration', () => {
     ]),
   ];
   it.each(taken)('%s with %s and settings of %s draws with %s', (kind, preset, named, model) => {
-    expect(routeGeneration(kind, preset, named)).toEqual({ model });
+    expect(routeGeneration(kind, preset, named)).toMatchObject({ model: { name: model } });
   });
 
-  const refused: [AvatarKind, GenerationPreset | null, Model | undefined, string][] = [
+  const refused: [AvatarKind, GenerationPreset | null, ModelName | undefined, string][] = [
     ['PORTRAIT', 'ULTRA', undefined, 'preset'],
     ['PORTRAIT', 'ULTRA', 'fluxLora', 'preset'],
     ['PORTRAIT', 'ULTRA', 'fluxProUltraFinetuned', 'preset'],
@@ -136,7 +136,11 @@ describe('routeGeneration', () => {
   });
 
   it('has every model for no preset', () => {
-    expect(modelsOfPreset(null)).toEqual(['fluxLora', 'fluxProFinetuned', 'fluxProUltraFinetuned']);
+    expect(modelsOfPreset(null).map(({ name }) => name)).toEqual([
+      'fluxLora',
+      'fluxProUltraFinetuned',
+      'fluxProFinetuned',
+    ]);
   });
 });
 
@@ -162,14 +166,16 @@ describe('promptIssues', () => {
   });
 });
 
-describe('ultraIssues', () => {
+describe('onlyIssues of ULTRA', () => {
   it.each([
     [1, 'jpeg', []],
     [2, 'jpeg', ['numImages']],
     [1, 'png', ['outputFormat']],
     [4, 'png', ['numImages', 'outputFormat']],
   ] as const)('of %s as %s', (numImages, outputFormat, paths) => {
-    expect(ultraIssues({ numImages, outputFormat }).map(({ path }) => path)).toEqual(paths);
+    const common = { numImages, outputFormat, seed: null };
+    expect(onlyIssues(fluxProUltraFinetuned, 'ULTRA', common).map(({ path }) => path)).toEqual(paths);
+    expect(onlyIssues(fluxProUltraFinetuned, null, common)).toEqual([]);
   });
 });
 

@@ -72,7 +72,10 @@ function write(request: FalRequest): Line[] {
 
   function generation(): Draft[] {
     return [
-      { at: 0, message: request.endpoint === 'fal-ai/flux-lora' ? 'Loading LoRA weights...' : 'Loading finetune...' },
+      {
+        at: 0,
+        message: endpoints[request.endpoint].artefact === 'LORA' ? 'Loading LoRA weights...' : 'Loading finetune...',
+      },
       ...counts('Fetching 3 files', 3, 0.02, 0.1),
       { at: 0.12, message: 'Encoding prompt...' },
       ...bar('', 0.15, 0.93),

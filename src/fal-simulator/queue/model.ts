@@ -1,5 +1,5 @@
 /** Finds the trained model that a generation names. Only models that the simulator trained exist; others fail as at fal. */
-import type { EndpointId } from '../../fal/endpoints.ts';
+import { type EndpointId, endpoints } from '../../fal/endpoints.ts';
 import { fileIdOf, type Storage } from '../storage/files.ts';
 import type { Store } from '../storage/store.ts';
 import { fieldFailure } from './input.ts';
@@ -7,21 +7,20 @@ import { type Avatar, type Failure, textOf } from './request.ts';
 
 export type FoundAvatar = { avatar?: Avatar | undefined; failure?: Failure | undefined };
 
-/** Undefined for an endpoint without a model, and for an input that names none. */
+/** Undefined for an endpoint that trains, and for an input that names none. */
 export function findAvatar(
   endpoint: EndpointId,
   input: unknown,
   store: Store,
   storage: Storage,
 ): FoundAvatar | undefined {
-  if (endpoint === 'fal-ai/flux-lora') return findLora(input, store, storage);
-  if (endpoint === 'fal-ai/flux-pro/finetuned' || endpoint === 'fal-ai/flux-pro/v1.1-ultra-finetuned') {
-    const id = textOf(input, 'finetune_id');
-    const avatar = store.avatar('finetune', id);
-    const msg = `Finetune ${id} was not found.`;
-    return avatar === undefined ? { failure: fieldFailure(['finetune_id'], 'value_error', msg, id) } : { avatar };
-  }
-  return undefined;
+  const { kind, artefact } = endpoints[endpoint];
+  if (kind === 'TRAINING') return undefined;
+  if (artefact === 'LORA') return findLora(input, store, storage);
+  const id = textOf(input, 'finetune_id');
+  const avatar = store.avatar('finetune', id);
+  const msg = `Finetune ${id} was not found.`;
+  return avatar === undefined ? { failure: fieldFailure(['finetune_id'], 'value_error', msg, id) } : { avatar };
 }
 
 /** All LoRA files must be known by their content. The picture follows from the first. */

@@ -1,6 +1,7 @@
 /** The result of a successful request, in its endpoint's shape. */
 import { createHash } from 'node:crypto';
-import { aspectRatios, endpoints, imageSizes } from '../../fal/endpoints.ts';
+import { z } from 'zod';
+import { endpoints, imageSizes } from '../../fal/endpoints.ts';
 import type { Picture } from '../pictures/picture.ts';
 import { filePath } from '../storage/files.ts';
 import { isNsfw } from './prompt-commands.ts';
@@ -15,18 +16,12 @@ export function resultOf(request: FalRequest, baseUrl: string): { json: string; 
       file_name: made.name,
       file_size: made.size,
     };
-  switch (request.endpoint) {
-    case 'fal-ai/flux-lora-portrait-trainer': {
-      const { lora, config } = request.trained ?? {};
-      return { json: JSON.stringify({ diffusers_lora_file: file(lora), config_file: file(config) }), billableUnits: 1 };
-    }
-    case 'fal-ai/flux-pro-trainer':
-      return { json: JSON.stringify({ finetune_id: request.trained?.finetuneId }), billableUnits: 1 };
-    case 'fal-ai/flux-lora':
-    case 'fal-ai/flux-pro/finetuned':
-    case 'fal-ai/flux-pro/v1.1-ultra-finetuned':
-      return images(request, baseUrl);
-  }
+  const { kind, artefact } = endpoints[request.endpoint];
+  if (kind === 'GENERATION') return images(request, baseUrl);
+  const { lora, config, finetuneId } = request.trained ?? {};
+  const output =
+    artefact === 'LORA' ? { diffusers_lora_file: file(lora), config_file: file(config) } : { finetune_id: finetuneId };
+  return { json: JSON.stringify(output), billableUnits: 1 };
 }
 
 function images(request: FalRequest, baseUrl: string): { json: string; billableUnits: number } {
@@ -47,51 +42,52 @@ function images(request: FalRequest, baseUrl: string): { json: string; billableU
   return { json: `${JSON.stringify(output).slice(0, -1)},"seed":${first?.seed ?? 0}}`, billableUnits: megapixels };
 }
 
+/** The fields of drawing endpoints that a picture follows from. Each endpoint has some of them. */
+const drawingInput = z.looseObject({
+  prompt: z.string(),
+  seed: z.int().optional(),
+  num_images: z.int(),
+  output_format: z.enum(['jpeg', 'png']),
+  image_size: z
+    .union([
+      z.enum(Object.keys(imageSizes) as (keyof typeof imageSizes)[]),
+      z.object({ width: z.int(), height: z.int() }),
+    ])
+    .optional(),
+  aspect_ratio: z.string().default('1:1'),
+  enable_safety_checker: z.boolean().default(true),
+  num_inference_steps: z.int().optional(),
+  guidance_scale: z.number().optional(),
+  loras: z.array(z.object({ scale: z.number() })).default([]),
+  finetune_strength: z.number().optional(),
+  acceleration: z.string().optional(),
+  raw: z.boolean().default(false),
+});
+
 /** The pictures of the request. Throws for invalid input and for trainers. */
 export function picturesOf(request: FalRequest): Picture[] {
   const { avatar, endpoint } = request;
-  switch (endpoint) {
-    case 'fal-ai/flux-lora': {
-      const input = endpoints[endpoint].input.parse(request.input);
-      const { num_inference_steps: steps, guidance_scale: guidance, loras, acceleration } = input;
-      const settings = { steps, guidance, ...(loras[0] && { scale: loras[0].scale }), acceleration };
-      return several({ ...input, ...sizeOf(input.image_size), safe: input.enable_safety_checker }, settings);
-    }
-    case 'fal-ai/flux-pro/finetuned': {
-      const input = endpoints[endpoint].input.parse(request.input);
-      const { num_inference_steps: steps, guidance_scale: guidance, finetune_strength: strength } = input;
-      return several({ ...input, ...sizeOf(input.image_size), safe: true }, { steps, guidance, strength });
-    }
-    case 'fal-ai/flux-pro/v1.1-ultra-finetuned': {
-      const input = endpoints[endpoint].input.parse(request.input);
-      const { finetune_strength: strength, raw } = input;
-      const size = ultraSize(input.aspect_ratio);
-      return several({ ...input, ...size, safe: input.enable_safety_checker }, { strength, ...(raw && { raw: 1 }) });
-    }
-    case 'fal-ai/flux-lora-portrait-trainer':
-    case 'fal-ai/flux-pro-trainer':
-      throw new Error(`${endpoint} draws nothing`);
-  }
-
-  function several(
-    input: {
-      prompt: string;
-      seed?: number | undefined;
-      num_images: number;
-      output_format: 'jpeg' | 'png';
-      width: number;
-      height: number;
-      safe: boolean;
-    },
-    settings: Record<string, number | string>,
-  ): Picture[] {
-    const { prompt, width, height, output_format: format } = input;
-    const seed = input.seed === undefined ? seedOf(request.id) : String(input.seed);
-    return Array.from({ length: input.num_images }, (_, index) => {
-      const blank = input.safe && isNsfw(prompt, index + 1);
-      return { endpoint, prompt, seed, index, width, height, format, avatar, settings, blank };
-    });
-  }
+  const { kind, input: schema } = endpoints[endpoint];
+  if (kind === 'TRAINING') throw new Error(`${endpoint} draws nothing`);
+  const input = drawingInput.parse(schema.parse(request.input));
+  const { prompt, output_format: format, image_size: size, enable_safety_checker: isChecked } = input;
+  const { width, height } = size === undefined ? ultraSize(input.aspect_ratio) : sizeOf(size);
+  const settings = {
+    steps: input.num_inference_steps,
+    guidance: input.guidance_scale,
+    scale: input.loras[0]?.scale,
+    strength: input.finetune_strength,
+    acceleration: input.acceleration,
+    raw: input.raw ? 1 : undefined,
+  };
+  const shown = Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+  const seed = input.seed === undefined ? seedOf(request.id) : String(input.seed);
+  return Array.from({ length: input.num_images }, (_, index) => {
+    const blank = isChecked && isNsfw(prompt, index + 1);
+    return { endpoint, prompt, seed, index, width, height, format, avatar, settings: shown, blank };
+  });
 }
 
 /** fal's choice when the request has no seed: up to 63 bits, which a JavaScript number cannot hold. */
@@ -104,7 +100,7 @@ function sizeOf(size: keyof typeof imageSizes | { width: number; height: number 
 }
 
 /** Real ultra pictures have about four megapixels; here the longer side is 2048, and both are multiples of 16. */
-export function ultraSize(ratio: (typeof aspectRatios)[number]): { width: number; height: number } {
+export function ultraSize(ratio: string): { width: number; height: number } {
   const [across = 1, down = 1] = ratio.split(':').map(Number);
   const longest = 2048;
   const scale = longest / Math.max(across, down);

@@ -8,15 +8,14 @@ import type { Timings } from './timeline.ts';
 const second = 1000;
 const day = 24 * 60 * 60 * second;
 
-/** Speed `real`: milliseconds per step for endpoints with steps, else per request. */
-const real = {
-  'fal-ai/flux-lora': { stepMs: second },
-  'fal-ai/flux-pro/finetuned': { stepMs: second },
-  'fal-ai/flux-pro/v1.1-ultra-finetuned': { wholeMs: 70 * second },
-  // 2,500 steps and 300 iterations, fal's defaults, are ten minutes each.
-  'fal-ai/flux-lora-portrait-trainer': { stepMs: 240 },
-  'fal-ai/flux-pro-trainer': { stepMs: 2 * second },
-} as const;
+/** How long a run takes at speed `real`: by its steps where it counts some. */
+function runMsOf(request: FalRequest): number {
+  const { kind, steps } = endpoints[request.endpoint];
+  if (steps === undefined) return 70 * second;
+  // A second a step of a drawing; ten minutes for as many steps of a training as fal takes when none are given.
+  const stepMs = kind === 'GENERATION' ? second : (10 * 60 * second) / steps.default;
+  return stepMs * (stepsOf(request) ?? 1);
+}
 
 export function timingsOf(request: FalRequest): Timings {
   const timings = undisturbedTimingsOf(request);
@@ -36,8 +35,7 @@ export function undisturbedTimingsOf(request: FalRequest): Timings {
     const runMs = (isTraining ? 4.1 : 1.3) * second * jitter;
     return cutShort({ queueMs: 0.7 * second * jitter, runMs, queuePosition, failureMs: 300, stopMs: 250 });
   }
-  const pace = real[request.endpoint];
-  const runMs = ('stepMs' in pace ? pace.stepMs * (stepsOf(request) ?? 1) : pace.wholeMs) * jitter;
+  const runMs = runMsOf(request) * jitter;
   const queueMs = (1 + 2 * queuePosition) * second * jitter;
   return cutShort({ queueMs, runMs, queuePosition, failureMs: 2 * second, stopMs: second });
 
@@ -49,8 +47,7 @@ export function undisturbedTimingsOf(request: FalRequest): Timings {
 
 /** The steps of its progress bar; undefined for an endpoint without steps or an invalid input. */
 export function stepsOf(request: FalRequest): number | undefined {
-  const parsed = endpoints[request.endpoint].input.safeParse(request.input);
-  if (!parsed.success) return undefined;
-  const input = parsed.data as { steps?: number; iterations?: number; num_inference_steps?: number };
-  return input.steps ?? input.iterations ?? input.num_inference_steps;
+  const { input, steps } = endpoints[request.endpoint];
+  const parsed = input.safeParse(request.input);
+  return parsed.success && steps !== undefined ? Number(parsed.data[steps.fal]) : undefined;
 }

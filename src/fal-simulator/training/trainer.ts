@@ -4,57 +4,53 @@
  */
 import { createHash } from 'node:crypto';
 import { endpoints } from '../../fal/endpoints.ts';
-import type { FalRequest, TrainingOutcome } from '../queue/request.ts';
+import { type FalRequest, type TrainingOutcome, textOf } from '../queue/request.ts';
 import type { Storage } from '../storage/files.ts';
 import type { Store } from '../storage/store.ts';
-import { readDataset } from './dataset.ts';
+import { type Dataset, readDataset } from './dataset.ts';
 import { safetensors } from './safetensors.ts';
 
-export type Trainer = (request: FalRequest) => Promise<Omit<TrainingOutcome, 'at'>>;
+type Made = Omit<TrainingOutcome, 'at'>;
+export type Trainer = (request: FalRequest) => Promise<Made>;
+/** A training's input, and the archive that it names. */
+type Training = { settings: object; trigger: string; steps: string; dataset: Dataset };
 
 /** Stops reading when the signal aborts. */
 export function openTrainer(store: Store, storage: Storage, signal: AbortSignal): Trainer {
   return async (request) => {
-    switch (request.endpoint) {
-      case 'fal-ai/flux-lora-portrait-trainer':
-        return await trainPortrait(request);
-      case 'fal-ai/flux-pro-trainer':
-        return await trainFinetune(request);
-      case 'fal-ai/flux-lora':
-      case 'fal-ai/flux-pro/finetuned':
-      case 'fal-ai/flux-pro/v1.1-ultra-finetuned':
-        throw new Error(`${request.endpoint} is not a trainer`);
-    }
+    const endpoint = endpoints[request.endpoint];
+    if (endpoint.kind !== 'TRAINING') throw new Error(`${request.endpoint} is not a trainer`);
+    const { [endpoint.archiveField]: _archive, ...settings } = endpoint.input.parse(request.input);
+    const dataset = await readDataset(endpoint.archiveField, textOf(request.input, endpoint.archiveField), {
+      storage,
+      signal,
+    });
+    if ('detail' in dataset) return { failure: dataset };
+    const trigger = textOf(settings, endpoint.triggerField ?? '');
+    const training = { settings, trigger, steps: JSON.stringify(settings[endpoint.steps?.fal ?? ''] ?? null), dataset };
+    return endpoint.artefact === 'LORA' ? await makeLora(request, training) : await makeFinetune(request, training);
   };
 
-  async function trainPortrait(request: FalRequest): Promise<Omit<TrainingOutcome, 'at'>> {
-    const input = endpoints['fal-ai/flux-lora-portrait-trainer'].input.parse(request.input);
-    const dataset = await readDataset('images_data_url', input.images_data_url, { storage, signal });
-    if ('detail' in dataset) return { failure: dataset };
-    const { images_data_url: _, ...settings } = input;
-    const trigger = input.trigger_phrase ?? '';
+  async function makeLora({ id }: FalRequest, { settings, trigger, steps, dataset }: Training): Promise<Made> {
     const lora = await storage.put(
-      [safetensors(request.id, { trigger, steps: String(input.steps), base_model: 'flux', made_by: 'simulated fal' })],
+      [safetensors(id, { trigger, steps, base_model: 'flux', made_by: 'simulated fal' })],
       {
-        id: idFrom(request.id, 'lora'),
+        id: idFrom(id, 'lora'),
         name: 'pytorch_lora_weights.safetensors',
         contentType: 'application/octet-stream',
       },
     );
     const config = await storage.put(
       [Buffer.from(JSON.stringify({ instance_prompt: trigger, image_count: dataset.images, ...settings }, null, 2))],
-      { id: idFrom(request.id, 'config'), name: 'config.json', contentType: 'application/json' },
+      { id: idFrom(id, 'config'), name: 'config.json', contentType: 'application/json' },
     );
     await store.putAvatar({ kind: 'lora', id: lora.sha256, trigger, colours: dataset.colours });
     return { images: dataset.images, lora, config };
   }
 
-  async function trainFinetune(request: FalRequest): Promise<Omit<TrainingOutcome, 'at'>> {
-    const input = endpoints['fal-ai/flux-pro-trainer'].input.parse(request.input);
-    const dataset = await readDataset('data_url', input.data_url, { storage, signal });
-    if ('detail' in dataset) return { failure: dataset };
-    const finetuneId = idFrom(request.id, 'finetune');
-    await store.putAvatar({ kind: 'finetune', id: finetuneId, trigger: input.trigger_word, colours: dataset.colours });
+  async function makeFinetune({ id }: FalRequest, { trigger, dataset }: Training): Promise<Made> {
+    const finetuneId = idFrom(id, 'finetune');
+    await store.putAvatar({ kind: 'finetune', id: finetuneId, trigger, colours: dataset.colours });
     return { images: dataset.images, finetuneId };
   }
 }

@@ -1,11 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { range } from '../../src/fal/range.ts';
-import { fieldName, rangeOf } from '../../src/generation/settings/names.ts';
-import { type Model, modelOf } from '../../src/generation/settings/settings.ts';
+import { fieldName } from '../../src/fal/settings.ts';
+import { drawingModels } from '../../src/generation/models/models.ts';
+import { modelOf } from '../../src/generation/settings.ts';
+import { trainers } from '../../src/training/models/models.ts';
+
+type Name = (typeof drawingModels | typeof trainers)[number]['name'];
+const modelNamed = (name: Name) => {
+  const model = [...drawingModels, ...trainers].find((each) => each.name === name);
+  if (model === undefined) throw new Error(name);
+  return model;
+};
 
 describe('fieldName', () => {
-  const names: [Model, string, string][] = [
+  const names: [Name, string, string][] = [
     ['fluxLora', 'prompt', 'prompt'],
     ['fluxLora', 'num_images', 'numImages'],
     ['fluxLora', 'seed', 'seed'],
@@ -23,20 +32,14 @@ describe('fieldName', () => {
     ['fluxProUltraFinetuned', 'image_prompt_strength', 'settings.fluxProUltraFinetuned.referenceImageStrength'],
     ['fluxProUltraFinetuned', 'enable_safety_checker', 'enable_safety_checker'],
     ['fluxLora', 'something_new.0', 'something_new.0'],
+    ['fluxLoraPortraitTrainer', 'learning_rate', 'settings.fluxLoraPortraitTrainer.learningRate'],
+    ['fluxProTrainer', 'finetune_comment', 'settings.fluxProTrainer.comment'],
+    ['fluxProTrainer', 'trigger_word', 'triggerWord'],
+    ['fluxLoraPortraitTrainer', 'trigger_phrase', 'triggerPhrase'],
+    ['fluxProTrainer', 'something_new', 'something_new'],
   ];
   it.each(names)('of %s: %s is %s', (model, falField, name) => {
-    expect(fieldName(model, falField)).toBe(name);
-  });
-});
-
-describe('rangeOf', () => {
-  it('tells a range', () => {
-    expect(rangeOf('fluxLora', 'loraScale')).toBe('0 to 4');
-    expect(rangeOf('fluxProFinetuned', 'safetyTolerance')).toBe('1 to 6');
-  });
-
-  it('knows no setting of another model', () => {
-    expect(() => rangeOf('fluxLora', 'aspectRatio')).toThrow('fluxLora has no aspectRatio.');
+    expect(fieldName(modelNamed(model), falField)).toBe(name);
   });
 });
 
@@ -45,10 +48,14 @@ describe('range', () => {
     list: z.array(z.number().min(1).max(2)),
     word: z.enum(['a', 'b']).optional(),
     text: z.string(),
+    numerals: z.enum(['1', '2', '3']).default('1'),
+    literals: z.union([z.literal(16), z.literal(32)]).default(32),
   });
   it.each([
     ['list.0', '1 to 2'],
     ['word', 'a, b'],
+    ['numerals', '1 to 3'],
+    ['literals', '16 or 32'],
     ['text', 'another value'],
     ['nothing', 'another value'],
   ])('at %s', (path, expected) => {

@@ -1,0 +1,53 @@
+/** What a generation is drawn with, in this API's words: the settings of one of the drawing models. */
+import type { GenerationPreset } from '../../prisma/generated/client/client.ts';
+import type { InputsOf, ValuesOf } from '../fal/fields.ts';
+import type { CommonSettings, DrawingModel } from '../fal/model.ts';
+import { decodeSettings, defaultSettings } from '../fal/settings.ts';
+import { drawingModels } from './models/models.ts';
+
+type KnownModel = (typeof drawingModels)[number];
+export type ModelName = KnownModel['name'];
+
+type SettingsOf<Model extends KnownModel> = Model extends KnownModel
+  ? { model: Model['name'] } & CommonSettings & ValuesOf<Model['fields']> & ValuesOf<Model['readOnlyFields']>
+  : never;
+
+/** Of whichever model draws; `model` is its name. */
+export type GenerationSettings = SettingsOf<KnownModel>;
+
+/** Settings as a caller gives them: those of one model, by its name. */
+export type SettingsInput = {
+  [Name in ModelName]?: InputsOf<Extract<KnownModel, { name: Name }>['fields']> | null | undefined;
+};
+
+export const models: readonly DrawingModel[] = drawingModels;
+
+/** The model of an endpoint that draws. Throws for any other. */
+export function modelOf(endpoint: string): DrawingModel {
+  const model = models.find((each) => each.endpoint === endpoint);
+  if (model === undefined) throw new TypeError(`${endpoint} draws no pictures.`);
+  return model;
+}
+
+/** The models that have numbers for a preset; without a preset, all. */
+export function modelsOfPreset(preset: GenerationPreset | null): readonly DrawingModel[] {
+  return preset === null ? models : models.filter(({ presets }) => presets[preset] !== undefined);
+}
+
+/** How long a preset takes as a rule, with the fastest and the slowest of its models. */
+export function presetSeconds(preset: GenerationPreset): { min: number; max: number } {
+  const ranges = models.flatMap(({ presets }) => presets[preset]?.typicalSeconds ?? []);
+  return { min: Math.min(...ranges.map(({ min }) => min)), max: Math.max(...ranges.map(({ max }) => max)) };
+}
+
+/** What the model draws with when the caller gives nothing but a preset, or not even that. */
+export function presetSettings(model: DrawingModel, preset: GenerationPreset | null): GenerationSettings {
+  const numbers = model.presets[preset ?? model.defaultPreset]?.settings;
+  return { model: model.name, ...defaultSettings(model), ...numbers } as GenerationSettings;
+}
+
+/** The settings in a job's input, as its row stores it. Throws when it is no input of that endpoint. */
+export function readSettings(endpoint: string, input: unknown): GenerationSettings {
+  const model = modelOf(endpoint);
+  return { model: model.name, ...decodeSettings(model, model.input.parse(input)) } as GenerationSettings;
+}
