@@ -5,7 +5,7 @@ import type { Database } from '../database/client.ts';
 import type { Events } from '../events/events.ts';
 import type { EndpointId } from '../fal/endpoints.ts';
 import type { FalLimits } from '../fal/limits.ts';
-import type { Steps } from '../job/runner/steps.ts';
+import type { StepQueue } from '../job/runner/step-queue.ts';
 import type { Task } from '../job/task.ts';
 import type { Metering } from '../ledger/account.ts';
 import type { Limits } from '../server/limits/limits.ts';
@@ -16,7 +16,7 @@ export type App = {
   prisma: Database;
   files: FileStore;
   urls: SignedUrls;
-  steps: Steps;
+  steps: StepQueue;
   events: Events;
   tasks: Record<JobKind, Task>;
   falMode: 'LIVE' | 'SIMULATED';

@@ -7,8 +7,8 @@ import { installationId } from '../database/installation-secret.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { Events } from '../events/events.ts';
 import { Nudges } from '../events/nudges.ts';
-import { StatusReads } from '../job/capacity/status-read-budget.ts';
-import { openStepQueue } from '../job/runner/boss.ts';
+import { StatusReadBudget } from '../job/capacity/status-read-budget.ts';
+import { openStepQueue } from '../job/runner/pg-boss.ts';
 import type { StepDependencies } from '../job/runner/step-dependencies.ts';
 import { Worker, type WorkerOptions } from '../job/runner/worker.ts';
 import { createMetrics } from '../metrics/metrics.ts';
@@ -63,7 +63,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     await failpoint('boot.migrated');
     await prisma.user.createMany({ data: [localViewer], skipDuplicates: true });
 
-    const reads = new StatusReads({ prisma, perMinute: settings.FAL_STATUS_READS_PER_MINUTE, now });
+    const reads = new StatusReadBudget({ prisma, perMinute: settings.FAL_STATUS_READS_PER_MINUTE, now });
     const acquireRead = (signal: AbortSignal) => reads.take(signal);
     const fal = parts.add(await openFal(settings, { dataDir, log, acquireRead, onCall: metrics.onCall }));
     const redis = parts.add(settings.REDIS_URL === undefined ? undefined : openRedis(settings.REDIS_URL, log));

@@ -1,20 +1,21 @@
 /**
- * Brings a database to this version at start-up, without the Prisma CLI: the migrations in order, each in a
- * transaction of its own under an advisory lock, recorded as the CLI records them, so that `prisma migrate status`
- * and `deploy` agree with what was done here.
+ * Brings a database to this version at start-up, without the Prisma CLI: first the migrations in order, each in a
+ * transaction of its own, recorded as the CLI records them, so that `prisma migrate status` and `deploy` agree; then the
+ * functions, all in one transaction. Every transaction holds the same advisory lock.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failpoint } from '../runtime/failpoint.ts';
 
-/** One connection: what it is told, it is told in order. `run` takes several statements; `query` takes one, with values. */
+/** One connection, which runs its statements in order. `run` takes several statements; `query` takes one, with values. */
 export type SqlSession = {
   run(sql: string): Promise<void>;
   query(sql: string, values: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
 };
 
 export const migrationsFolder = join(import.meta.dirname, '../../prisma/migrations');
+export const functionsFolder = join(import.meta.dirname, '../../prisma/functions');
 
 /** Any number that every version of Likeness agrees on, and nothing else in the database uses. */
 const advisoryLock = 7_305_822_514;
@@ -31,16 +32,23 @@ const bookkeeping = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
   applied_steps_count INTEGER NOT NULL DEFAULT 0
 )`;
 
-/** Applies what is missing and returns the names of what it applied. Running it again applies nothing. */
-export async function migrate(session: SqlSession, folder: string = migrationsFolder): Promise<string[]> {
+/**
+ * Applies the missing migrations and returns their names; running it again applies none. Then replaces every function with
+ * its file: one that was changed there takes effect at the next start. While servers of two versions run, both call the
+ * newer body, so a function whose parameters or result change gets a new name, and the old one stays for the older servers.
+ */
+export async function migrate(
+  session: SqlSession,
+  folders: { migrations: string; functions?: string } = { migrations: migrationsFolder, functions: functionsFolder },
+): Promise<string[]> {
   const applied: string[] = [];
-  const names = readdirSync(folder, { withFileTypes: true })
+  const names = readdirSync(folders.migrations, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)
     .sort();
   await transaction(session, () => session.run(bookkeeping));
   for (const name of names) {
-    const sql = readFileSync(join(folder, name, 'migration.sql'), 'utf8');
+    const sql = readFileSync(join(folders.migrations, name, 'migration.sql'), 'utf8');
     const checksum = createHash('sha256').update(sql).digest('hex');
     await transaction(session, async () => {
       const { rows } = await session.query(
@@ -64,8 +72,19 @@ export async function migrate(session: SqlSession, folder: string = migrationsFo
       applied.push(name);
     });
   }
+  if (folders.functions !== undefined) {
+    const functions = readFunctions(folders.functions);
+    await transaction(session, () => session.run(functions));
+  }
   return applied;
 }
+
+/** Each file is one CREATE OR REPLACE FUNCTION. */
+const readFunctions = (folder: string) =>
+  readdirSync(folder)
+    .sort()
+    .map((name) => readFileSync(join(folder, name), 'utf8'))
+    .join('\n');
 
 async function transaction(session: SqlSession, work: () => Promise<void>): Promise<void> {
   await session.run(`BEGIN; SELECT pg_advisory_xact_lock(${advisoryLock})`);

@@ -1,73 +1,69 @@
 /**
- * The log of a job: what happened to it, numbered 1, 2, 3 …, never changed. It is the truth that clients are shown;
- * whatever is sent live is read from here first.
+ * The log of a job: what happened to it, numbered 1, 2, 3 …, never changed. Clients see what the log has: an event is sent
+ * to them only after it is committed here.
  */
 import { createHash } from 'node:crypto';
 import { type JobEvent, type JobStatus, Prisma } from '../../prisma/generated/client/client.ts';
 import type { Database, Tx } from '../database/client.ts';
 import type { NewEvent } from './payload.ts';
 
-/** A job's row as its writer knows it; null stands for any. */
-export type Held = { id: string; status: JobStatus | null; token: string | null };
+/** The row that a write expects to find; null stands for any status or token. */
+export type ExpectedRow = { id: string; status: JobStatus | null; token: string | null };
 
-/** What a write came to: the newest event's number, and the events that it added, the oldest first. */
-export type Added = { lastSequence: number; events: JobEvent[] };
+/** The newest event's number, and the events that a write appended, the oldest first. */
+export type AppendedEvents = { lastSequence: number; events: JobEvent[] };
 
 /**
- * Writes columns of a job's row and adds the events that tell of it, in one statement; undefined, and nothing written,
- * when the row is no longer as it is held. Alone, or in the transaction of what else belongs to the change: the numbers
- * are given under the job row's lock, so that they have no gap and a reader never sees a later one before an earlier.
+ * Writes columns of a job's row and appends the events that report the change, in one statement. Undefined, and nothing
+ * written, when the row is not as expected. It may be a transaction of its own, or part of the caller's. Events are numbered
+ * under the lock of the job's row: the numbers have no gap, and a reader never sees a later one before an earlier.
  *
- * A LOGGED event that the log already has is left out: fal tells its lines again and again, and a line is what it is by
- * its time and text, never by its place.
+ * A LOGGED event that the log already has is left out: fal repeats its lines, and a line is identified by its time and text.
  */
 export async function writeJob(
   tx: Tx,
-  { id, status, token }: Held,
+  { id, status, token }: ExpectedRow,
   columns: object,
   events: NewEvent[],
-): Promise<Added | undefined> {
+): Promise<AppendedEvents | undefined> {
   const rows = events.map((event) => ({ ...event, logKey: event.type === 'LOGGED' ? logKeyOf(event.payload) : null }));
   const [written] = await tx.$queryRaw<{ last: number; numbers: number[]; writtenAt: Date }[]>(Prisma.sql`
     SELECT last, numbers, written_at AS "writtenAt" FROM write_job(${id}::uuid, ${status}::"JobStatus", ${token}::uuid,
       ${JSON.stringify(columns)}::jsonb, ${JSON.stringify(rows)}::jsonb)`);
   if (written === undefined) return undefined;
   const { last, numbers, writtenAt } = written;
-  const added = rows.flatMap((row, n) => {
+  const appended = rows.flatMap((row, n) => {
     const sequence = numbers[n] ?? 0;
     return sequence > 0 ? [{ ...row, jobId: id, sequence, occurredAt: writtenAt }] : [];
   });
-  return { lastSequence: last, events: added };
+  return { lastSequence: last, events: appended };
 }
 
-/**
- * Adds events to a job's log. To be called in the transaction of the change that they tell. Returns the newest sequence
- * number.
- */
+/** Appends events to a job's log, in the transaction of the change that they report. Returns the newest sequence number. */
 export async function appendEvents(tx: Tx, jobId: string, events: NewEvent[]): Promise<number> {
-  const added = await writeJob(tx, { id: jobId, status: null, token: null }, {}, events);
-  if (added === undefined) throw new Error(`No job ${jobId} to append events to.`);
-  return added.lastSequence;
+  const appended = await writeJob(tx, { id: jobId, status: null, token: null }, {}, events);
+  if (appended === undefined) throw new Error(`No job ${jobId} to append events to.`);
+  return appended.lastSequence;
 }
 
-/** An event that is no LOGGED one, and whose it is. */
+/** An event of any type but LOGGED, and its job. */
 export type EventOfJob = { jobId: string; event: Exclude<NewEvent, { type: 'LOGGED' }> };
 
-/** As appendEvents, one event for each of many jobs. A job that is gone is left out. */
+/** Appends one event to each of many jobs' logs. A job that is gone is left out. */
 export async function appendEventEach(tx: Tx, events: EventOfJob[]) {
   if (events.length === 0) return [];
   const rows = events.map(({ jobId, event }) => ({ jobId, ...event }));
   return await tx.$queryRaw<{ id: string; ownerId: string; lastSequence: number }[]>(Prisma.sql`
-    WITH counted AS (
+    WITH numbered AS (
       UPDATE "Job" SET "lastSequence" = "lastSequence" + 1
-      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS given("jobId" uuid, "type" text, "payload" jsonb)
-      WHERE "Job"."id" = given."jobId"
-      RETURNING "Job"."id", "Job"."ownerId", "Job"."lastSequence", given."type", given."payload"
-    ), added AS (
+      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS event("jobId" uuid, "type" text, "payload" jsonb)
+      WHERE "Job"."id" = event."jobId"
+      RETURNING "Job"."id", "Job"."ownerId", "Job"."lastSequence", event."type", event."payload"
+    ), appended AS (
       INSERT INTO "JobEvent" ("jobId", "sequence", "type", "payload")
-      SELECT "id", "lastSequence", "type"::"JobEventType", "payload" FROM counted
+      SELECT "id", "lastSequence", "type"::"JobEventType", "payload" FROM numbered
     )
-    SELECT "id", "ownerId", "lastSequence" FROM counted ORDER BY "id"`);
+    SELECT "id", "ownerId", "lastSequence" FROM numbered ORDER BY "id"`);
 }
 
 /** The events after a sequence number, oldest first, at most `limit`. */

@@ -1,5 +1,5 @@
 /** The log of what happens to jobs, and how to follow it. It knows no feature. */
-import type { Job, JobEvent, JobStatus } from '../../prisma/generated/client/client.ts';
+import type { Job, JobEvent } from '../../prisma/generated/client/client.ts';
 import type { Database, Tx } from '../database/client.ts';
 import { realTimers, type Timers } from '../runtime/timers.ts';
 import { appendEventEach, appendEvents, type EventOfJob, readEvents } from './event-log.ts';
@@ -7,7 +7,7 @@ import { JobSubscription, type Place } from './job-subscription.ts';
 import { JobTail } from './job-tail.ts';
 import type { Nudges } from './nudges.ts';
 import { OwnerTail } from './owner-tail.ts';
-import type { NewEvent } from './payload.ts';
+import { isTerminal, type NewEvent } from './payload.ts';
 
 /** A lost nudge delays what it told by this much at most. */
 const rereadMs = 2_000;
@@ -57,7 +57,7 @@ export class Events {
    * Hands what this process added to a job's log to those who follow it here, after the commit: nobody reads it back. Tells
    * everybody else to look.
    */
-  handOn(job: Pick<Job, 'id' | 'ownerId' | 'lastSequence'>, added: JobEvent[]): void {
+  publish(job: Pick<Job, 'id' | 'ownerId' | 'lastSequence'>, added: JobEvent[]): void {
     this.#feeds.get(job.id)?.add(added);
     this.nudge(job);
   }
@@ -79,13 +79,13 @@ export class Events {
   }
 
   /** Tells the step that follows the job that fal has news of it. Lost, the step finds out a little later. */
-  tellNews(jobId: string): void {
+  notifyWebhook(jobId: string): void {
     this.#nudges.send(`news:${jobId}`);
   }
 
   /** Listens for news of the job at fal, until the returned function is called. */
-  onNews(jobId: string, onNews: () => void): () => void {
-    return this.#nudges.listen(`news:${jobId}`, onNews);
+  onWebhook(jobId: string, onWebhook: () => void): () => void {
+    return this.#nudges.listen(`news:${jobId}`, onWebhook);
   }
 
   /** Replays a job's log after a sequence number, then goes on live; ends after the terminal event. */
@@ -192,8 +192,3 @@ export class Events {
 
 /** By the database's clock and this machine's: none, rather than less than none, when they differ. */
 const lagOf = ({ occurredAt }: JobEvent, now: Date) => Math.max(0, now.getTime() - occurredAt.getTime());
-
-/** By name, and not from job/state.ts: the log knows what ends a stream, and no more of a job's life. */
-function isTerminal(status: JobStatus): boolean {
-  return status === 'SUCCEEDED' || status === 'FAILED' || status === 'CANCELLED';
-}

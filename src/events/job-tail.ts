@@ -4,7 +4,7 @@
  * here reads the log itself, at its own pace.
  */
 import type { JobEvent } from '../../prisma/generated/client/client.ts';
-import { isTerminalEvent } from './payload.ts';
+import { isTerminal } from './payload.ts';
 import { PullIterator } from './pull-iterator.ts';
 
 /** As many events are held as a follower can be behind before it reads the log on its own. */
@@ -58,7 +58,7 @@ export class JobTail {
         if (event !== undefined) {
           place = event.sequence;
           this.#taken = Math.max(this.#taken, place);
-          hasEnded = isTerminalEvent(event.type);
+          hasEnded = isTerminal(event.type);
           return event;
         }
         if (place < this.#head) {

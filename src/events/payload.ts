@@ -1,6 +1,6 @@
 /** What each type of event carries, as it is written to the log and parsed from it. */
 import { z } from 'zod';
-import { JobErrorCode } from '../../prisma/generated/client/enums.ts';
+import { JobErrorCode, type JobStatus } from '../../prisma/generated/client/enums.ts';
 
 const progress = z.object({
   percent: z.int().min(0).max(100).nullable(),
@@ -27,10 +27,10 @@ export type EventType = keyof typeof payloads;
 /** An event as it is appended. */
 export type NewEvent = { [Type in EventType]: { type: Type; payload: z.input<(typeof payloads)[Type]> } }[EventType];
 
-const terminal: ReadonlySet<EventType> = new Set<EventType>(['SUCCEEDED', 'FAILED', 'CANCELLED']);
+const terminal: ReadonlySet<string> = new Set(['SUCCEEDED', 'FAILED', 'CANCELLED'] satisfies EventType[]);
 
-/** Whether the event is its job's last. */
-export function isTerminalEvent(type: EventType): boolean {
+/** Whether the event is its job's last. A job that has ended has the status of that event's name. */
+export function isTerminal(type: EventType | JobStatus): boolean {
   return terminal.has(type);
 }
 

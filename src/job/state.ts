@@ -1,11 +1,12 @@
 /** The life of a job, pure: QUEUED → IN_QUEUE → IN_PROGRESS → FINALIZING → SUCCEEDED | FAILED | CANCELLED. */
 import type { JobErrorCode, JobStatus } from '../../prisma/generated/client/client.ts';
+import { isTerminal } from '../events/payload.ts';
 
-/** Where a job may go from each state. The database's trigger holds the same table. */
+/** The states that may follow each state. The trigger function job_moves in prisma/functions/ holds the same table. */
 export const moves: Record<JobStatus, readonly JobStatus[]> = {
   QUEUED: ['IN_QUEUE', 'FAILED', 'CANCELLED'],
   IN_QUEUE: ['IN_PROGRESS', 'FINALIZING', 'FAILED', 'CANCELLED'],
-  // Back into the queue: fal runs a request again, by itself, when its runner was lost.
+  // Back into the queue: fal runs a request again by itself when its runner was lost.
   IN_PROGRESS: ['IN_QUEUE', 'FINALIZING', 'FAILED', 'CANCELLED'],
   FINALIZING: ['SUCCEEDED', 'FAILED', 'CANCELLED'],
   SUCCEEDED: [],
@@ -13,11 +14,12 @@ export const moves: Record<JobStatus, readonly JobStatus[]> = {
   CANCELLED: [],
 };
 
-export const unfinished = ['QUEUED', 'IN_QUEUE', 'IN_PROGRESS', 'FINALIZING'] as const satisfies JobStatus[];
-
+/** Whether the job is SUCCEEDED, FAILED or CANCELLED. In SQL that is `"finishedAt" IS NOT NULL`, which a CHECK holds to it. */
 export function isEnded(status: JobStatus): boolean {
-  return moves[status].length === 0;
+  return isTerminal(status);
 }
+
+export const unfinishedStatuses = (Object.keys(moves) as JobStatus[]).filter((status) => !isEnded(status));
 
 /**
  * Whether a new job with the same input may fare better: what is wrong with the input, or with the account that pays,
@@ -38,12 +40,3 @@ export const isRetryable: Record<JobErrorCode, boolean> = {
   FAL_UNAVAILABLE: true,
   INTERNAL: true,
 };
-
-const firstPauseMs = 500;
-const longestPauseMs = 30_000;
-
-/** The pause after so many failures in a row (1 is the first): doubling, at most half a minute, up to a quarter longer by chance. */
-export function pauseMs(failures: number, random: number): number {
-  const pause = Math.min(firstPauseMs * 2 ** (Math.max(failures, 1) - 1), longestPauseMs);
-  return Math.round(pause * (1 + random / 4));
-}

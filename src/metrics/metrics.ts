@@ -6,8 +6,8 @@ import { Counter, Gauge, type GaugeConfiguration, Histogram, Registry } from 'pr
 import type { App } from '../app/app.ts';
 import { endpoints, isEndpointId } from '../fal/endpoints.ts';
 import { type CallMetrics, callNames, callOutcomes } from '../fal/http/metrics-hooks.ts';
-import type { StepSeen } from '../job/runner/worker.ts';
-import { unfinished } from '../job/state.ts';
+import type { StepMetrics } from '../job/runner/worker.ts';
+import { unfinishedStatuses } from '../job/state.ts';
 import { limitNames, type ServerMetrics } from '../server/http/metrics-hooks.ts';
 import { cachedRead } from './cached-read.ts';
 import { countJobs, sumLedger } from './database-counts.ts';
@@ -26,7 +26,7 @@ const long = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 300];
 const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 
 export type Metrics = {
-  onStep: (seen: StepSeen) => void;
+  onStep: (seen: StepMetrics) => void;
   onCall: (seen: CallMetrics) => void;
   onHanded: (lagMs: number) => void;
   server: ServerMetrics;
@@ -174,7 +174,7 @@ function gaugeTheDatabase(registers: Registry[], { prisma, now, log }: Sources):
       this.reset();
       if (counts === undefined) return;
       for (const [endpoint, { kind }] of Object.entries(endpoints)) {
-        for (const status of unfinished) this.set({ kind, endpoint, status }, 0);
+        for (const status of unfinishedStatuses) this.set({ kind, endpoint, status }, 0);
       }
       for (const { kind, endpoint, status, count } of counts) {
         if (isEndpointId(endpoint)) this.set({ kind, endpoint, status }, count);

@@ -10,7 +10,7 @@ import type { App } from '../../src/app/app.ts';
 import { createAvatar, deleteAvatar, setDefaultAvatar } from '../../src/avatar/commands.ts';
 import { Events } from '../../src/events/events.ts';
 import { Nudges } from '../../src/events/nudges.ts';
-import { Steps } from '../../src/job/runner/steps.ts';
+import { StepQueue } from '../../src/job/runner/step-queue.ts';
 import { issueCredits } from '../../src/ledger/commands.ts';
 import { Refusal } from '../../src/refusal/refusal.ts';
 import { startTraining } from '../../src/training/commands.ts';
@@ -32,7 +32,7 @@ describe.runIf(isReachable)('on PostgreSQL', () => {
     const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: database.url, max: 16 }) });
     const boss = new PgBoss({ connectionString: database.url, schedule: false, supervise: false });
     await boss.start();
-    const steps = new Steps(boss);
+    const steps = new StepQueue(boss);
     await steps.open();
     const events = new Events(prisma, new Nudges());
     const store = openTestFiles(prisma);

@@ -125,7 +125,7 @@ describe('following a job', () => {
     const added = (await writeJob(database.prisma, held, {}, logs(1, 2)))?.events ?? [];
     statements = 0;
     isNudgeLost = true;
-    events.handOn({ ...job, lastSequence: 3 }, added);
+    events.publish({ ...job, lastSequence: 3 }, added);
     expect([(await waiting).value, (await live.next()).value]).toEqual(added);
     expect(statements).toBe(0);
     expect(added).toEqual(await readEvents(database.prisma, job.id, 1, 10));
@@ -139,7 +139,7 @@ describe('following a job', () => {
     await append(logs(1, 1), { nudge: false });
     const held = { id: job.id, status: null, token: null };
     const written = await writeJob(database.prisma, held, {}, logs(2, 1));
-    events.handOn({ ...job, lastSequence: 3 }, written?.events ?? []);
+    events.publish({ ...job, lastSequence: 3 }, written?.events ?? []);
     expect([(await live.next()).value, (await live.next()).value]).toMatchObject([{ sequence: 2 }, { sequence: 3 }]);
     await live.return?.();
   });

@@ -5,10 +5,10 @@ import type { App } from '../../src/app/app.ts';
 import { deleteAvatar, importAvatar } from '../../src/avatar/commands.ts';
 import type { Database } from '../../src/database/client.ts';
 import { startGeneration } from '../../src/generation/commands.ts';
-import { admitWaiting, tellPositions } from '../../src/job/capacity/waiting-line.ts';
+import { admitWaiting, publishPositions } from '../../src/job/capacity/waiting-line.ts';
 import { cancelJob } from '../../src/job/commands/cancel-job.ts';
 import { retryJob } from '../../src/job/commands/retry-job.ts';
-import { type Claim, write } from '../../src/job/runner/commit-step.ts';
+import { type Claim, commitStep } from '../../src/job/runner/commit-step.ts';
 import { end } from '../../src/job/runner/end.ts';
 import { finalize } from '../../src/job/runner/finalize.ts';
 import type { StepDependencies } from '../../src/job/runner/step-dependencies.ts';
@@ -86,7 +86,7 @@ export async function actOf(
       return { work: (app) => admitWaiting(app) };
     case 'tell':
       clock.ms += 1_000;
-      return { work: (app) => tellPositions(app) };
+      return { work: (app) => publishPositions(app) };
     case 'wait':
       clock.ms += (amount % 13) * 60 * 60_000;
       return undefined;
@@ -116,7 +116,7 @@ async function actOnJob(
   if (claim === undefined) return undefined;
   // What a step writes between a job's start and its end: the row, and an event, under the row's lock alone.
   const moved = { data: { failures: delivered }, events: [{ type: 'QUEUE_MOVED' as const, payload: { position: 0 } }] };
-  if (what === 'note') return { work: (parts) => write(parts, claim, moved) };
+  if (what === 'note') return { work: (parts) => commitStep(parts, claim, moved) };
   return { work: (parts) => endOf(parts, claim, what, delivered) };
 }
 

@@ -10,7 +10,7 @@ import { Events } from '../../src/events/events.ts';
 import { Nudges } from '../../src/events/nudges.ts';
 import { generationTask } from '../../src/generation/task.ts';
 import type { StepDependencies } from '../../src/job/runner/step-dependencies.ts';
-import { Steps } from '../../src/job/runner/steps.ts';
+import { StepQueue } from '../../src/job/runner/step-queue.ts';
 import type { Task } from '../../src/job/task.ts';
 import { trainingTask } from '../../src/training/task.ts';
 import { openTestDatabase } from '../support/database.ts';
@@ -58,7 +58,7 @@ export async function onPostgres(): Promise<Opened> {
 
 async function open({ prisma, boss, close, ...base }: Base): Promise<Opened> {
   await boss.start();
-  const steps = new Steps(boss);
+  const steps = new StepQueue(boss);
   await steps.open();
   const events = new Events(prisma, new Nudges());
   const clock = { ms: Date.UTC(2026, 0, 1) };

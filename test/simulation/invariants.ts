@@ -1,6 +1,6 @@
 /** What holds after every schedule, whatever happened in it: reliability's invariants, one by one. */
 import type { Database } from '../../src/database/client.ts';
-import { isTerminalEvent } from '../../src/events/payload.ts';
+import { isTerminal } from '../../src/events/payload.ts';
 import { moves } from '../../src/job/state.ts';
 import { priceTenths } from '../../src/ledger/prices.ts';
 import { hashOf, picturesOf } from './task.ts';
@@ -22,7 +22,7 @@ export async function broken(world: World, plan: Plan, prisma: Database): Promis
   for (const { id, status, ownerId, prompt, events, images, errorCode, lastSequence, requestId } of jobs) {
     const told = `${prompt} (${status} ${errorCode ?? ''})`;
     if (moves[status].length > 0) wrong.push(`I1: ${told} has not ended`);
-    if (events.filter(({ type }) => isTerminalEvent(type)).length !== 1) wrong.push(`I1: ${told} has not one end`);
+    if (events.filter(({ type }) => isTerminal(type)).length !== 1) wrong.push(`I1: ${told} has not one end`);
     if (events.at(-1)?.type !== status) wrong.push(`I1: ${told} ends with ${events.at(-1)?.type}`);
     if (errorCode === 'INTERNAL') wrong.push(`I1: ${told} failed by a fault of ours`);
     const own = world.fal.requests.filter(({ tag }) => tag === prompt);

@@ -4,10 +4,10 @@ import { pino } from 'pino';
 import type { Database, Tx } from '../../src/database/client.ts';
 import { Events } from '../../src/events/events.ts';
 import { Nudges } from '../../src/events/nudges.ts';
-import { admitWaiting, tellPositions } from '../../src/job/capacity/waiting-line.ts';
+import { admitWaiting, publishPositions } from '../../src/job/capacity/waiting-line.ts';
 import { runStep } from '../../src/job/runner/run-step.ts';
 import type { StepDependencies } from '../../src/job/runner/step-dependencies.ts';
-import type { Step } from '../../src/job/runner/steps.ts';
+import type { Step } from '../../src/job/runner/step-queue.ts';
 import { Worker } from '../../src/job/runner/worker.ts';
 import { handleWebhook, type NoticeParts } from '../../src/job/webhook/handle-webhook.ts';
 import { realTimers } from '../../src/runtime/timers.ts';
@@ -72,7 +72,7 @@ export class SimulatedProcess {
   };
 
   async advance(step: Step): Promise<void> {
-    await runStep(this.runner, step, this.#signal, { course: { entered: () => undefined, mayEnter: () => true } });
+    await runStep(this.runner, step, this.#signal, { policy: { entered: () => undefined, mayEnter: () => true } });
   }
 
   async notice(token: string, requestId: string): Promise<void> {
@@ -83,7 +83,7 @@ export class SimulatedProcess {
   /** What a worker does of itself: turns, places, and steps for whatever has none. */
   async upkeep(): Promise<void> {
     await admitWaiting(this.runner);
-    await tellPositions(this.runner);
+    await publishPositions(this.runner);
     await new Worker(this.runner).sweep();
   }
 

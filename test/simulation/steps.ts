@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Tx } from '../../src/database/client.ts';
-import type { Step, Steps } from '../../src/job/runner/steps.ts';
+import type { Step, StepQueue } from '../../src/job/runner/step-queue.ts';
 
 type Held = { step: Step; dueAt: number; holder: object | undefined };
 
@@ -21,8 +21,8 @@ export class SimulatedSteps {
   }
 
   /** As the core knows it. */
-  get port(): Steps {
-    return this as unknown as Steps;
+  get port(): StepQueue {
+    return this as unknown as StepQueue;
   }
 
   async enqueue(tx: Tx, jobId: string, { afterMs = 0 } = {}): Promise<void> {

@@ -7,7 +7,7 @@ import { vi } from 'vitest';
 import type { Database } from '../../src/database/client.ts';
 import { cancelJob, JobFinishedError } from '../../src/job/commands/cancel-job.ts';
 import { startJob } from '../../src/job/commands/start-job.ts';
-import type { Step } from '../../src/job/runner/steps.ts';
+import type { Step } from '../../src/job/runner/step-queue.ts';
 import { issue } from '../../src/ledger/account.ts';
 import { addAvatar, addUser } from '../support/rows.ts';
 import { type JobPlan, SimulatedFal, type SimulatedRequest } from './fal.ts';

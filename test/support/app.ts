@@ -11,7 +11,7 @@ import { Events } from '../../src/events/events.ts';
 import { Nudges } from '../../src/events/nudges.ts';
 import type { Fal } from '../../src/fal/port.ts';
 import { generationTask } from '../../src/generation/task.ts';
-import { Steps } from '../../src/job/runner/steps.ts';
+import { StepQueue } from '../../src/job/runner/step-queue.ts';
 import { defaultLimits } from '../../src/server/limits/limits.ts';
 import { openSignedUrls } from '../../src/storage/signed-urls.ts';
 import { trainingTask } from '../../src/training/task.ts';
@@ -30,7 +30,7 @@ export async function openTestApp(options: {
   const { prisma, pglite } = database;
   const boss = new PgBoss({ db: fromPglite(pglite), schedule: false, supervise: false });
   await boss.start();
-  const steps = new Steps(boss);
+  const steps = new StepQueue(boss);
   await steps.open();
   const events = new Events(prisma, new Nudges());
   const store = openTestFiles(prisma, options.free);

@@ -11,7 +11,7 @@ const windowMs = 10_000;
 /** A handful is this part of a window's reads: so much at most is taken and not spent. */
 const handfulsPerWindow = 20;
 
-export class StatusReads {
+export class StatusReadBudget {
   readonly #prisma: Database;
   readonly #perWindow: number;
   readonly #now: () => Date;

@@ -1,29 +1,30 @@
-/** The submits that fal is sent a minute, over all processes: their instants stand in the budget's row, whose lock each takes. */
+/**
+ * The budget of submits per minute, for all processes together: the instants of the recent submits are in the budget's row,
+ * which every submit locks.
+ */
 import { Prisma } from '../../../prisma/generated/client/client.ts';
 import type { Tx } from '../../database/client.ts';
 import type { StepDependencies } from '../runner/step-dependencies.ts';
 
 const windowMs = 60_000;
 
-/** No submit may be sent now. The transaction that asked for one is to be undone, and to be tried again after so long. */
+/** No submit may be sent for `afterMs`. The transaction that asked for one must be rolled back. */
 export class SubmitsSpent extends Error {
   override name = 'SubmitsSpent';
   readonly afterMs: number;
 
   constructor(afterMs: number) {
-    super(`The submits of this minute are spent; the next is free in ${afterMs} ms.`);
+    super(`The submits of this minute are spent; the next may be sent in ${afterMs} ms.`);
     this.afterMs = afterMs;
   }
 }
 
-/**
- * The submits of the minute before an instant, the oldest first, of the budget's row. One that seems to lie ahead was
- * written before a clock was set back, and is forgotten.
- */
-export function recentSubmits(at: Date): Prisma.Sql {
-  const since = new Date(at.getTime() - windowMs);
-  return Prisma.sql`ARRAY(SELECT s FROM unnest("submits") s WHERE s > ${since} AND s <= ${at} ORDER BY s)`;
+/** The submits of the minute before an instant, the oldest first. One that lies ahead was written before a clock was set back. */
+function recentSubmits(at: Date): Prisma.Sql {
+  return Prisma.sql`ARRAY(SELECT s FROM unnest("submits") s WHERE s > ${minuteBefore(at)} AND s <= ${at} ORDER BY s)`;
 }
+
+export const minuteBefore = (at: Date) => new Date(at.getTime() - windowMs);
 
 /** Takes one submit, in the transaction of the intent to send it. Throws SubmitsSpent. */
 export async function takeSubmit(
@@ -43,7 +44,7 @@ export async function takeSubmit(
   throw new SubmitsSpent(Math.max(freeAt - at.getTime(), 1));
 }
 
-/** fal had too many: nothing is submitted for so long. In the transaction that takes the intent back. */
+/** Pauses all submits, because fal throttles the key. In the transaction that takes the refused submit's intent back. */
 export async function pauseSubmits(tx: Tx, { now }: Pick<StepDependencies, 'now'>, forMs: number): Promise<void> {
   const until = new Date(now().getTime() + forMs);
   await tx.$executeRaw(Prisma.sql`

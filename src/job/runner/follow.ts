@@ -1,101 +1,96 @@
 /**
- * IN_QUEUE, IN_PROGRESS → FINALIZING: follows fal's status and writes down what it tells, until the request is done or
- * this step has had its time. It holds nothing that the next step would miss.
+ * IN_QUEUE, IN_PROGRESS → FINALIZING: follows fal's status and records it, until the request is done or this step's time is
+ * over. It keeps no state that the next step would miss.
  */
-
 import type { Job } from '../../../prisma/generated/client/client.ts';
 import { FalError, RequestCancelled } from '../../fal/errors.ts';
 import type { RequestStatus } from '../../fal/port.ts';
 import { failureOfStatus } from '../../fal/refusals.ts';
 import { failpoint } from '../../runtime/failpoint.ts';
+import { DeadlinePassed } from '../failure-policy.ts';
 import { typicalMs } from '../typical-duration.ts';
-import { type Claim, lost, write } from './commit-step.ts';
-import { end, type Failure } from './end.ts';
+import { type Claim, ClaimLost, commitStep } from './commit-step.ts';
 import { Recorder } from './recorder.ts';
 import { endpointOf, requestIdOf, type StepDependencies } from './step-dependencies.ts';
 
-/** However late fal is done, there is so much time to copy what it made. */
+/** The least time to copy the results, however late fal finishes. */
 const finalizingMs = 10 * 60_000;
 
-/** fal is said to be done: so long it may take to say so itself. */
-const noticedMs = 3_000;
+/** After a webhook has said that the request is done, fal's status has this long to say the same. */
+const afterWebhookMs = 3_000;
 
-const timedOut: Failure = {
-  code: 'TIMED_OUT',
-  message: 'fal did not finish before the job’s deadline. It was asked to stop.',
-};
-
-export async function follow(runner: StepDependencies, claim: Claim, signal: AbortSignal): Promise<void> {
-  const job = await readAgain(runner, claim);
-  const leftMs = (job.deadlineAt?.getTime() ?? 0) - runner.now().getTime();
+/** Throws DeadlinePassed, and what fal throws or gives as the request's error. */
+export async function follow(deps: StepDependencies, claim: Claim, signal: AbortSignal): Promise<void> {
+  const job = await refresh(deps, claim);
+  const leftMs = (job.deadlineAt?.getTime() ?? 0) - deps.now().getTime();
   const isLate = leftMs <= 0;
-  if (isLate) {
-    // Nobody may have looked for long. Asked to stop, fal also says whether it was first: then its result is taken.
-    const told = await runner.fal.cancel(endpointOf(job), requestIdOf(job));
-    if (told !== 'ALREADY_COMPLETED') return await end(runner, claim, timedOut);
+  // fal is asked to stop. When it answers that it was done first, its result is taken: this server may have been down.
+  if (isLate && (await deps.fal.cancel(endpointOf(job), requestIdOf(job))) !== 'ALREADY_COMPLETED') {
+    throw new DeadlinePassed();
   }
-  const forMs = job.noticedAt === null ? runner.followMs : Math.min(runner.followMs, noticedMs);
-  const last = await watch(runner, claim, isLate ? forMs : Math.min(forMs, leftMs), signal);
-  if (last?.status !== 'COMPLETED') {
-    if (signal.aborted) return;
-    if (isLate) return await end(runner, claim, timedOut);
-    if (job.noticedAt === null) return await write(runner, claim, { next: 'ON' });
-    // A webhook alone suffices: when no status can be read, the result says whether it was right.
-    if (last === undefined && (await hasResult(runner, claim, signal))) return await toFinalizing(runner, claim);
-    return await write(runner, claim, { data: { noticedAt: null }, next: 'ON' });
+  const maxMs = job.noticedAt === null ? deps.followMs : Math.min(deps.followMs, afterWebhookMs);
+  const last = await watch(deps, claim, isLate ? maxMs : Math.min(maxMs, leftMs), signal);
+  if (last?.status === 'COMPLETED') {
+    if (last.error === undefined) return await toFinalizing(deps, claim);
+    const error = await errorOf(deps, job, last, signal);
+    // An earlier step asked fal to stop for the deadline, and did not live to record it.
+    throw isLate && error instanceof RequestCancelled ? new DeadlinePassed() : error;
   }
-  if (last.error !== undefined) return await endWithError(runner, claim, last, isLate, signal);
-  await toFinalizing(runner, claim);
+  if (signal.aborted) return;
+  if (isLate) throw new DeadlinePassed();
+  if (job.noticedAt === null) return await commitStep(deps, claim, { next: 'CONTINUE' });
+  // A webhook alone suffices: when no status can be read, the result shows whether the webhook was right.
+  if (last === undefined && (await hasResult(deps, claim, signal))) return await toFinalizing(deps, claim);
+  await commitStep(deps, claim, { data: { noticedAt: null }, next: 'CONTINUE' });
 }
 
-/** Whether fal gives a result, or says why there will be none. One that it does not find may be one to come. */
-async function hasResult(runner: StepDependencies, { job }: Claim, signal: AbortSignal): Promise<boolean> {
-  const told = await runner.fal.result(endpointOf(job), requestIdOf(job), signal).catch((error: unknown) => error);
-  if (told instanceof FalError) return !told.transient && told.code !== 'RESULT_LOST';
-  return !(told instanceof Error) || told instanceof RequestCancelled;
+/** Whether fal has a result, or a final reason why there is none. A result that it does not find may still come. */
+async function hasResult(deps: StepDependencies, { job }: Claim, signal: AbortSignal): Promise<boolean> {
+  const result = await deps.fal.result(endpointOf(job), requestIdOf(job), signal).catch((error: unknown) => error);
+  if (result instanceof FalError) return !result.transient && result.code !== 'RESULT_LOST';
+  return !(result instanceof Error) || result instanceof RequestCancelled;
 }
 
-async function toFinalizing(runner: StepDependencies, claim: Claim): Promise<void> {
-  const { job } = claim;
-  const copyUntil = runner.now().getTime() + finalizingMs;
-  await write(runner, claim, {
+async function toFinalizing(deps: StepDependencies, claim: Claim): Promise<void> {
+  const copyUntil = deps.now().getTime() + finalizingMs;
+  await commitStep(deps, claim, {
     data: {
       status: 'FINALIZING',
       queuePosition: null,
       failures: 0,
-      deadlineAt: new Date(Math.max(job.deadlineAt?.getTime() ?? 0, copyUntil)),
+      deadlineAt: new Date(Math.max(claim.job.deadlineAt?.getTime() ?? 0, copyUntil)),
     },
     events: [{ type: 'FINALIZING', payload: {} }],
-    next: 'ON',
+    next: 'CONTINUE',
   });
 }
 
-/** Follows for so long at most, and returns the last status. All that was seen is written by then. */
+/** Follows for at most `maxMs` and returns the last status. Everything that fal sent is recorded when it returns. */
 async function watch(
-  runner: StepDependencies,
+  deps: StepDependencies,
   claim: Claim,
-  forMs: number,
+  maxMs: number,
   signal: AbortSignal,
 ): Promise<RequestStatus | undefined> {
   const { job } = claim;
-  const letGo = new AbortController();
-  const abort = () => letGo.abort();
+  const stop = new AbortController();
+  const abort = () => stop.abort();
   const stopListening = [
-    runner.events.onCancelRequest(job.id, () => void askToCancel(runner, claim)),
-    // The next step begins with a read: whatever a silent stream keeps back, that says it.
-    runner.events.onNews(job.id, abort),
+    deps.events.onCancelRequest(job.id, () => void requestCancelAtFal(deps, claim)),
+    // The stream may be silent. The next step begins with a read of the status, which tells.
+    deps.events.onWebhook(job.id, abort),
   ];
   signal.addEventListener('abort', abort);
   if (signal.aborted) abort();
-  const stopTimer = runner.timers.after(forMs, abort);
+  const stopTimer = deps.timers.after(maxMs, abort);
   try {
-    // Read behind the listening: a request to cancel is heard of in one way or the other.
-    if (await isCancelRequested(runner, claim)) await askToCancel(runner, claim);
-    const recorder = new Recorder(runner, claim, () => typicalMs(runner.prisma, endpointOf(job)), abort);
+    // Read after listening has begun, so that no request to cancel falls between the two.
+    if (await isCancelRequested(deps, claim)) await requestCancelAtFal(deps, claim);
+    const recorder = new Recorder(deps, claim, () => typicalMs(deps.prisma, endpointOf(job)), abort);
     let last: RequestStatus | undefined;
     try {
-      for await (const status of runner.fal.follow(endpointOf(job), requestIdOf(job), letGo.signal)) {
-        await recorder.see(status);
+      for await (const status of deps.fal.follow(endpointOf(job), requestIdOf(job), stop.signal)) {
+        await recorder.record(status);
         last = status;
       }
     } finally {
@@ -104,51 +99,41 @@ async function watch(
     return last;
   } finally {
     stopTimer();
-    for (const stop of stopListening) stop();
+    for (const stopOne of stopListening) stopOne();
     signal.removeEventListener('abort', abort);
   }
 }
 
-/** Whether the owner has asked to cancel the job by now. */
-export async function isCancelRequested(runner: StepDependencies, claim: Claim): Promise<boolean> {
-  const { cancelRequestedAt } = await readAgain(runner, claim);
+async function isCancelRequested(deps: StepDependencies, claim: Claim): Promise<boolean> {
+  const { cancelRequestedAt } = await refresh(deps, claim);
   return cancelRequestedAt !== null;
 }
 
-/** What others write of a job that is at fal, as it is by now. Throws ClaimLost. */
-async function readAgain({ prisma }: StepDependencies, claim: Claim): Promise<Job> {
+/** Reads the columns that cancelJob and webhooks write while a step works. Throws ClaimLost. */
+export async function refresh({ prisma }: Pick<StepDependencies, 'prisma'>, claim: Claim): Promise<Job> {
   const row = await prisma.job.findUnique({
     where: { id: claim.job.id },
     select: { cancelRequestedAt: true, noticedAt: true, attemptToken: true },
   });
-  if (row?.attemptToken !== claim.token) throw lost(claim);
+  if (row?.attemptToken !== claim.token) throw new ClaimLost(claim);
   claim.job = { ...claim.job, ...row };
   return claim.job;
 }
 
-/** COMPLETED with an error: the result's own refusal says more than the status, when it says anything. */
-async function endWithError(
-  runner: StepDependencies,
-  claim: Claim,
-  last: RequestStatus,
-  isLate: boolean,
-  signal: AbortSignal,
-): Promise<void> {
-  const { job } = claim;
-  const told = await runner.fal.result(endpointOf(job), requestIdOf(job), signal).catch((error: unknown) => error);
-  const isFinal = told instanceof RequestCancelled || (told instanceof FalError && !told.transient);
-  const reason = isFinal ? told : failureOfStatus(last);
-  // Late, it was this server that asked: in a step that did not live to say so.
-  if (reason instanceof RequestCancelled) return await end(runner, claim, isLate ? timedOut : 'CANCELLED');
-  throw reason ?? new Error(`fal calls request ${job.requestId} failed and gives no reason.`);
+/** The error of a request that is COMPLETED with one: as the result gives it when it does, else as the status did. */
+async function errorOf(deps: StepDependencies, job: Job, last: RequestStatus, signal: AbortSignal): Promise<unknown> {
+  const result = await deps.fal.result(endpointOf(job), requestIdOf(job), signal).catch((error: unknown) => error);
+  const isFinal = result instanceof RequestCancelled || (result instanceof FalError && !result.transient);
+  if (isFinal) return result;
+  return failureOfStatus(last) ?? new Error(`fal calls request ${job.requestId} failed and gives no reason.`);
 }
 
-/** Asks fal to stop. That it was asked is no proof that it did, and that it could not be asked is no reason to stop following. */
-async function askToCancel(runner: StepDependencies, { job }: Claim): Promise<void> {
+/** That fal was asked is no proof that it stops, and a failed call is no reason to stop following. */
+async function requestCancelAtFal(deps: StepDependencies, { job }: Claim): Promise<void> {
   try {
-    await runner.fal.cancel(endpointOf(job), requestIdOf(job));
+    await deps.fal.cancel(endpointOf(job), requestIdOf(job));
     await failpoint('cancel.asked');
   } catch (error) {
-    runner.log.warn({ jobId: job.id, err: error }, 'fal could not be asked to cancel');
+    deps.log.warn({ jobId: job.id, err: error }, 'fal could not be asked to cancel');
   }
 }

@@ -9,7 +9,7 @@ import type { RequestStatus } from '../../fal/port.ts';
 import { advance, estimate, type Progress, readProgress } from '../../fal/progress.ts';
 import { failpoint } from '../../runtime/failpoint.ts';
 import type { Columns } from '../columns.ts';
-import { type Claim, write } from './commit-step.ts';
+import { type Claim, commitStep } from './commit-step.ts';
 import type { StepDependencies } from './step-dependencies.ts';
 
 const progressEveryMs = 250;
@@ -24,7 +24,7 @@ const mostCharacters = 10_000;
 export class Recorder {
   #failure: { error: unknown } | undefined;
   readonly #onFailure: () => void;
-  readonly #runner: StepDependencies;
+  readonly #deps: StepDependencies;
   readonly #claim: Claim;
   readonly #readTypicalMs: () => Promise<number | undefined>;
   #typicalMs: number | undefined;
@@ -44,29 +44,29 @@ export class Recorder {
 
   /** `onFailure` is called when a write failed: following is then over, and `close` throws what went wrong. */
   constructor(
-    runner: StepDependencies,
+    deps: StepDependencies,
     claim: Claim,
     readTypicalMs: () => Promise<number | undefined>,
     onFailure: () => void,
   ) {
     const { job } = claim;
-    this.#runner = runner;
+    this.#deps = deps;
     this.#claim = claim;
     this.#readTypicalMs = readTypicalMs;
-    this.#totalSteps = runner.tasks[job.kind].totalSteps(job);
+    this.#totalSteps = deps.tasks[job.kind].totalSteps(job);
     this.#status = job.status;
     this.#queuePosition = job.queuePosition;
     this.#startedAt = job.startedAt;
     this.#progress = { percent: job.percent, step: job.step, totalSteps: job.totalSteps, source: job.progressSource };
     this.#written = this.#progress;
     // A step that goes on with another's job cannot know when that one last told of progress.
-    if (job.progressSource !== 'UNKNOWN') this.#progressAt = runner.timers.elapsedMs();
+    if (job.progressSource !== 'UNKNOWN') this.#progressAt = deps.timers.elapsedMs();
     this.#onFailure = onFailure;
-    this.#stopEstimating = runner.timers.every(estimateEveryMs, () => this.#estimate());
+    this.#stopEstimating = deps.timers.every(estimateEveryMs, () => this.#estimate());
   }
 
   /** Takes in one status, and writes what is new of it soon. Resolves when there is room for the next. */
-  async see({ status, queuePosition, logs, error }: RequestStatus): Promise<void> {
+  async record({ status, queuePosition, logs, error }: RequestStatus): Promise<void> {
     if (status === 'IN_QUEUE') this.#queued(queuePosition ?? null);
     // A request that ended in an error may never have been worked on: it does not count as started by that.
     else if (error === undefined) this.#started();
@@ -104,18 +104,14 @@ export class Recorder {
     this.#status = 'IN_PROGRESS';
     this.#queuePosition = null;
     if (this.#startedAt !== null) return;
-    this.#startedAt = this.#runner.now();
+    this.#startedAt = this.#deps.now();
     this.#pending.push({ type: 'STARTED', payload: {} });
   }
 
   #estimate(): void {
     if (this.#status !== 'IN_PROGRESS' || this.#startedAt === null) return;
     if (this.#typicalMs === undefined) return void this.#askTypical();
-    this.#progress = estimate(
-      this.#progress,
-      this.#runner.now().getTime() - this.#startedAt.getTime(),
-      this.#typicalMs,
-    );
+    this.#progress = estimate(this.#progress, this.#deps.now().getTime() - this.#startedAt.getTime(), this.#typicalMs);
     this.#writeSoon();
   }
 
@@ -130,7 +126,7 @@ export class Recorder {
     if (this.#writing !== undefined || this.#failure !== undefined || this.#isClosing) return;
     if (this.#hasNews()) this.#startWriting();
     else if (this.#progress !== this.#written && this.#stopLater === undefined) {
-      const { timers } = this.#runner;
+      const { timers } = this.#deps;
       this.#stopLater = timers.after(this.#progressAt + progressEveryMs - timers.elapsedMs(), () => {
         this.#stopLater = undefined;
         this.#writeSoon();
@@ -148,7 +144,7 @@ export class Recorder {
   }
 
   #isProgressDue(): boolean {
-    return this.#runner.timers.elapsedMs() >= this.#progressAt + progressEveryMs;
+    return this.#deps.timers.elapsedMs() >= this.#progressAt + progressEveryMs;
   }
 
   #startWriting(): void {
@@ -181,8 +177,8 @@ export class Recorder {
       Object.assign(data, { percent, step, totalSteps, progressSource: source });
       if (isTold) events.push({ type: 'PROGRESSED', payload: { percent, step, totalSteps, source } });
     }
-    await write(this.#runner, this.#claim, { data, events });
+    await commitStep(this.#deps, this.#claim, { data, events });
     // Counted from when it was written, so that a slow write does not bring two together.
-    if (isTold) this.#progressAt = this.#runner.timers.elapsedMs();
+    if (isTold) this.#progressAt = this.#deps.timers.elapsedMs();
   }
 }

@@ -1,43 +1,36 @@
-/** One step of a job: takes the row, does what its state asks for, and says what a fault of it means. */
+/** Runs one step of a job: claims the row, does what its status asks for, and carries out the policy when that fails. */
 import { randomUUID } from 'node:crypto';
 import type { Job, JobStatus } from '../../../prisma/generated/client/client.ts';
-import { FalError } from '../../fal/errors.ts';
-import { StorageUnavailable } from '../../storage/blob-store.ts';
-import { DiskFull } from '../../storage/disk-space.ts';
+import { FalError, RequestCancelled, SubmitUnconfirmed } from '../../fal/errors.ts';
 import { inJobSpan } from '../../tracing/trace.ts';
-import { isEnded, pauseMs, unfinished } from '../state.ts';
-import { type Change, type Claim, ClaimLost, write } from './commit-step.ts';
-import { end, type Failure } from './end.ts';
+import { SubmitsSpent } from '../capacity/submit-budget.ts';
+import { CancelRequested, DeadlinePassed, type Decision, decideAfterFailure } from '../failure-policy.ts';
+import { isEnded } from '../state.ts';
+import { type Claim, ClaimLost, commitStep } from './commit-step.ts';
+import { end } from './end.ts';
 import { finalize } from './finalize.ts';
-import { follow, isCancelRequested } from './follow.ts';
-import { deadlineOf, endpointOf, type StepDependencies } from './step-dependencies.ts';
-import type { Step } from './steps.ts';
+import { follow, refresh } from './follow.ts';
+import { endpointOf, type StepDependencies } from './step-dependencies.ts';
+import type { Step } from './step-queue.ts';
 import { submit } from './submit.ts';
 
-/** Faults that are nobody's to foresee are tried again this often in a row before they end the job. */
-const unforeseenAtMost = 10;
-
-const internal: Failure = {
-  code: 'INTERNAL',
-  message: 'This server could not go on with the job. Its log says why.',
-};
-
-/** What a step was for, by the state in which it found its job; `none` when there was nothing to do. */
+/** What a step does, by the status in which it finds its job; `none` when there is nothing to do. */
 export const stepNames = ['submit', 'follow', 'finalize', 'none'] as const;
 export type StepName = (typeof stepNames)[number];
 
 /**
- * What came of a step: the job is further on, has ended, or is tried again after a fault; the step lost its job to another,
- * or was told to stop.
+ * How a step ended: the job has advanced, has ended, or is tried again after a failure; the step lost its claim, or the
+ * server stops; or the database could not be written (`failed`).
  */
 export const stepOutcomes = ['advanced', 'ended', 'retried', 'lost', 'stopped', 'failed'] as const;
 export type StepOutcome = (typeof stepOutcomes)[number];
 
-export type StepDone = { step: StepName; outcome: StepOutcome };
+export type StepResult = { step: StepName; outcome: StepOutcome };
 
-/** How far a step may go. By hand it does one thing; else it goes on with the next, where there is room for that. */
+/** Whether a step that is done goes on with the job's next one by itself. */
 export type StepPolicy = { entered(name: StepName): void; mayEnter(name: StepName): boolean };
 
+/** Each step does one thing: as the tests run them. */
 export const singleStep: StepPolicy = { entered: () => undefined, mayEnter: () => false };
 
 const nameOf: Record<JobStatus, StepName> = {
@@ -51,128 +44,140 @@ const nameOf: Record<JobStatus, StepName> = {
 };
 
 /**
- * Runs one step to its end, and tells of each thing that it did. Running two for one job at once is harmless: the later one's token replaces the earlier's,
- * whose next write is refused. It throws only when the database cannot be written; the step's lease then runs out, and it
- * is run again. Told to stop by the signal, it returns soon, with the step not ended: its lease is the worker's to give back.
+ * Runs one step to its end and reports each thing that it did. Running two for one job at once is harmless: the later one's
+ * token replaces the earlier's, whose next write is refused. Throws only when the database cannot be written; the step's
+ * lease then expires, and it is run again. When the signal aborts it returns soon, with the step unfinished: the worker
+ * gives its lease back.
  */
 export async function runStep(
-  runner: StepDependencies,
+  deps: StepDependencies,
   step: Step,
   signal: AbortSignal,
-  { course = singleStep, onDone = () => undefined }: { course?: StepPolicy; onDone?: (done: StepDone) => void } = {},
+  {
+    policy = singleStep,
+    onDone = () => undefined,
+  }: { policy?: StepPolicy; onDone?: (result: StepResult) => void } = {},
 ): Promise<void> {
   if (signal.aborted) return onDone({ step: 'none', outcome: 'stopped' });
-  const claim = await take(runner, step, (status) => course.mayEnter(nameOf[status]));
+  const claim = await claimJob(deps, step, (status) => policy.mayEnter(nameOf[status]));
   if (claim === undefined) return onDone({ step: 'none', outcome: 'ended' });
   do {
-    claim.goesOn = false;
+    claim.continues = false;
     const { job } = claim;
     const name = nameOf[job.status];
-    course.entered(name);
-    const about = { 'likeness.job.kind': job.kind, 'likeness.job.endpoint': job.endpoint };
-    const outcome = await inJobSpan(`step ${name}`, job, about, () => run(runner, claim, signal), problemOf);
+    policy.entered(name);
+    const attributes = { 'likeness.job.kind': job.kind, 'likeness.job.endpoint': job.endpoint };
+    const outcome = await inJobSpan(`step ${name}`, job, attributes, () => run(deps, claim, signal), problemOf);
     onDone({ step: name, outcome });
-  } while (claim.goesOn && !signal.aborted);
+  } while (claim.continues && !signal.aborted);
 }
 
 const problemOf = (outcome: StepOutcome) => (outcome === 'retried' || outcome === 'lost' ? outcome : undefined);
 
-async function run(runner: StepDependencies, claim: Claim, signal: AbortSignal): Promise<StepOutcome> {
+/** Makes the row this step's. The step of a job that has ended or was deleted is finished. */
+async function claimJob(
+  deps: StepDependencies,
+  step: Step,
+  mayContinue: NonNullable<Claim['mayContinue']>,
+): Promise<Claim | undefined> {
+  const token = randomUUID();
+  const [job]: Job[] = await deps.prisma.job.updateManyAndReturn({
+    where: { id: step.jobId, finishedAt: null },
+    data: { attemptToken: token },
+  });
+  if (job !== undefined) return { step, token, job, mayContinue, continues: false };
+  await deps.prisma.$transaction((tx) => deps.steps.finish(tx, step));
+  return undefined;
+}
+
+async function run(deps: StepDependencies, claim: Claim, signal: AbortSignal): Promise<StepOutcome> {
   try {
-    const isDone = await dispatch(runner, claim, signal).then(
-      () => true,
+    const outcome = await doStep(deps, claim, signal).then(
+      () => 'advanced' as const,
       async (error: unknown) => {
-        claim.goesOn = false;
-        await recover(runner, claim, error, signal);
-        return false;
+        claim.continues = false;
+        return await handleFailure(deps, claim, error, signal);
       },
     );
     if (isEnded(claim.job.status)) return 'ended';
     if (signal.aborted) return 'stopped';
-    return isDone ? 'advanced' : 'retried';
+    return outcome;
   } catch (error) {
-    // The step is another's by now, or finds its job ended when its lease has run out: it is not this one's to end.
+    // Another step has the job, or it has ended. This one is not finished: that is left to its lease.
     if (!(error instanceof ClaimLost)) throw error;
-    runner.log.debug({ jobId: claim.step.jobId }, error.message);
+    deps.log.debug({ jobId: claim.step.jobId }, error.message);
     return 'lost';
   }
 }
 
-/** Makes the row this step's. A step whose job has ended, or gone, is finished with nothing done. */
-async function take(
-  runner: StepDependencies,
-  step: Step,
-  mayGoOn: NonNullable<Claim['mayGoOn']>,
-): Promise<Claim | undefined> {
-  const token = randomUUID();
-  const [job]: Job[] = await runner.prisma.job.updateManyAndReturn({
-    where: { id: step.jobId, status: { in: [...unfinished] } },
-    data: { attemptToken: token },
-  });
-  if (job !== undefined) return { step, token, job, mayGoOn, goesOn: false };
-  await runner.prisma.$transaction((tx) => runner.steps.finish(tx, step));
-  return undefined;
-}
-
-async function dispatch(runner: StepDependencies, claim: Claim, signal: AbortSignal): Promise<void> {
-  switch (claim.job.status) {
-    case 'QUEUED':
-      return await submit(runner, claim, signal);
-    case 'IN_QUEUE':
-    case 'IN_PROGRESS':
-      return await follow(runner, claim, signal);
-    case 'FINALIZING':
-      return await finalize(runner, claim, signal);
-    case 'SUCCEEDED':
-    case 'FAILED':
-    case 'CANCELLED':
-      return await write(runner, claim, { next: 'END' });
+async function doStep(deps: StepDependencies, claim: Claim, signal: AbortSignal): Promise<void> {
+  switch (nameOf[claim.job.status]) {
+    case 'submit':
+      return await submit(deps, claim, signal);
+    case 'follow':
+      return await follow(deps, claim, signal);
+    case 'finalize':
+      return await finalize(deps, claim, signal);
+    case 'none':
+      return await commitStep(deps, claim, { next: 'END' });
   }
 }
 
-/** What fal refused for good ends the job; what may pass is tried again, after a pause, until the deadline. */
-async function recover(runner: StepDependencies, claim: Claim, error: unknown, signal: AbortSignal): Promise<void> {
+/** Carries out what the policy decides. A wait that is no failure has `advanced` the job. Throws ClaimLost, and what cannot be written. */
+async function handleFailure(
+  deps: StepDependencies,
+  claim: Claim,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<'advanced' | 'retried'> {
   if (error instanceof ClaimLost) throw error;
-  // The row is as it was, and the next step begins where this one stood.
-  if (signal.aborted) return;
+  // The server stops: the row is as it was, and the next step begins where this one stood.
+  if (signal.aborted) return 'retried';
+  if (isEnded(claim.job.status)) throw error;
+  // A step whose job was cancelled, or deleted with its avatar, fails for that alone: then the claim is lost.
+  await refresh(deps, claim).catch((failed: unknown) => {
+    if (failed instanceof ClaimLost) throw failed;
+  });
   const { job } = claim;
-  if (isEnded(job.status)) throw error;
-  const failures = job.failures + 1;
-  const about = { jobId: job.id, status: job.status, failures };
-  const askedMs = error instanceof FalError ? (error.retryAfterMs ?? 0) : 0;
-  // As many tries as that takes need an end of their own, also before fal has the job.
-  const isLong = error instanceof FalError || error instanceof StorageUnavailable;
-  const deadlineAt = isLong ? deadlineOf(runner, job) : job.deadlineAt;
-  const afterMs = Math.max(pauseMs(failures, runner.random()), askedMs);
-  const isInTime = deadlineAt === null || runner.now().getTime() + afterMs < deadlineAt.getTime();
-  const again: Change = { data: { failures, deadlineAt }, next: { afterMs } };
-  if (!(error instanceof FalError)) {
-    // Cancelled, or its avatar deleted, while the step worked: what it then missed is no fault.
-    await assertHeld(runner, claim);
-    runner.log.error({ ...about, err: error }, 'a step failed unforeseen');
-    // A full disk is emptied sooner or later, and a bucket comes back: what fal has made is worth the wait.
-    const isStorage = error instanceof DiskFull || error instanceof StorageUnavailable;
-    const mayPass = failures < unforeseenAtMost || (isStorage && isInTime);
-    if (mayPass) return await write(runner, claim, again);
-    // Nobody waits for it any more: what fal need not do is not paid for.
-    if (job.requestId !== null) await runner.fal.cancel(endpointOf(job), job.requestId).catch(() => undefined);
-    return await end(runner, claim, internal);
-  }
-  const { code, message } = error;
-  runner.log.warn({ ...about, code, falStatus: error.status }, 'fal refused a step');
-  // fal never took the request, or it was cancelled in fal's queue and is gone without a trace.
-  const isGone = job.requestId === null || code === 'RESULT_LOST';
-  if (isGone && (await isCancelRequested(runner, claim))) return await end(runner, claim, 'CANCELLED');
-  // A key that fal does not take is the operator's to mend; what already runs at fal is not lost by it.
-  const mayPass = error.transient || (code === 'FAL_UNAUTHORIZED' && job.requestId !== null);
-  if (mayPass && isInTime) return await write(runner, claim, again);
-  const field = error.field === undefined ? undefined : runner.tasks[job.kind].fieldName(job, error.field);
-  await end(runner, claim, { code, message, field });
+  logFailure(deps, job, error);
+  const now = deps.now();
+  const decision = decideAfterFailure({
+    job,
+    error,
+    now,
+    random: deps.random(),
+    deadlineMs: deps.deadlineMs(endpointOf(job)),
+    hasWebhook: deps.webhookUrl !== undefined,
+  });
+  await carryOut(deps, claim, decision, now);
+  return typeof decision === 'object' && 'retryAt' in decision && decision.failures === job.failures
+    ? 'advanced'
+    : 'retried';
 }
 
-/** Throws ClaimLost. A database that fails is the next write's to tell. */
-async function assertHeld(runner: StepDependencies, claim: Claim): Promise<void> {
-  await write(runner, claim, {}).catch((error: unknown) => {
-    if (error instanceof ClaimLost) throw error;
-  });
+async function carryOut(deps: StepDependencies, claim: Claim, decision: Decision, now: Date): Promise<void> {
+  const { job } = claim;
+  if (decision === 'CANCEL') return await end(deps, claim, 'CANCELLED');
+  if ('retryAt' in decision) {
+    const { retryAt, ...data } = decision;
+    return await commitStep(deps, claim, { data, next: { afterMs: retryAt.getTime() - now.getTime() } });
+  }
+  const { failWith, cancelAtFal } = decision;
+  if (cancelAtFal && job.requestId !== null) {
+    await deps.fal.cancel(endpointOf(job), job.requestId).catch(() => undefined);
+  }
+  const field = failWith.field === undefined ? undefined : deps.tasks[job.kind].fieldName(job, failWith.field);
+  await end(deps, claim, { ...failWith, field });
+}
+
+/** Errors that a step throws as a matter of course. */
+const expected = [CancelRequested, RequestCancelled, DeadlinePassed, SubmitUnconfirmed, SubmitsSpent];
+
+function logFailure({ log }: StepDependencies, job: Job, error: unknown): void {
+  const about = { jobId: job.id, status: job.status, failures: job.failures + 1 };
+  if (error instanceof FalError) {
+    log.warn({ ...about, code: error.code, falStatus: error.status }, 'fal refused a step');
+  } else if (!expected.some((type) => error instanceof type)) {
+    log.error({ ...about, err: error }, 'a step failed unforeseen');
+  }
 }

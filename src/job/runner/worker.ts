@@ -5,10 +5,10 @@
 import { setMaxListeners } from 'node:events';
 import { within } from '../../runtime/timers.ts';
 import { outOfTrace } from '../../tracing/trace.ts';
-import { admitWaiting, tellPositions } from '../capacity/waiting-line.ts';
-import { runStep, type StepDone, type StepName, type StepPolicy, singleStep } from './run-step.ts';
+import { admitWaiting, publishPositions } from '../capacity/waiting-line.ts';
+import { runStep, type StepName, type StepPolicy, type StepResult, singleStep } from './run-step.ts';
 import type { StepDependencies } from './step-dependencies.ts';
-import { heartbeatMs, longestStepMs, type Step } from './steps.ts';
+import { heartbeatMs, longestStepMs, type Step } from './step-queue.ts';
 
 export type WorkerOptions = {
   /** Steps at once, but for those that follow fal. */
@@ -24,10 +24,10 @@ export type WorkerOptions = {
   /** What else is swept, at the start and at that pace. */
   alsoSweep?: () => Promise<void>;
   /** Hears of every step, when it is over. */
-  onStep?: ((seen: StepSeen) => void) | undefined;
+  onStep?: ((seen: StepMetrics) => void) | undefined;
 };
 
-export type StepSeen = StepDone & { ms: number };
+export type StepMetrics = StepResult & { ms: number };
 
 /** A step at work here. */
 type Run = { step: Step; sinceMs: number; name: StepName | undefined; done: Promise<void> };
@@ -38,7 +38,7 @@ const goesOnMs = 10 * 60_000;
 const defaults: WorkerOptions = { concurrency: 256, following: 2_048, pollMs: 500, admitMs: 500, sweepMs: 60_000 };
 
 export class Worker {
-  readonly #runner: StepDependencies;
+  readonly #deps: StepDependencies;
   readonly #options: WorkerOptions;
   /** By the step's id. */
   readonly #running = new Map<string, Run>();
@@ -53,8 +53,8 @@ export class Worker {
   #isWoken = false;
   #leasedAtMs: number | undefined;
 
-  constructor(runner: StepDependencies, options: Partial<WorkerOptions> = {}) {
-    this.#runner = runner;
+  constructor(deps: StepDependencies, options: Partial<WorkerOptions> = {}) {
+    this.#deps = deps;
     this.#options = { ...defaults, ...options };
     // As many as there are steps, and no leak.
     setMaxListeners(0, this.#stopping.signal);
@@ -70,12 +70,12 @@ export class Worker {
 
   /** How long ago it last could ask for steps, or was started; undefined when it works by hand. */
   get idleMs(): number | undefined {
-    return this.#leasedAtMs === undefined ? undefined : this.#runner.timers.elapsedMs() - this.#leasedAtMs;
+    return this.#leasedAtMs === undefined ? undefined : this.#deps.timers.elapsedMs() - this.#leasedAtMs;
   }
 
   /** Works until stopped. */
   start(): void {
-    const { timers, steps } = this.#runner;
+    const { timers, steps } = this.#deps;
     this.#leasedAtMs = timers.elapsedMs();
     this.#stopTimers = [
       // Whoever wakes it does so in a trace of their own, and the steps are of other jobs.
@@ -91,11 +91,11 @@ export class Worker {
 
   /** Sends a step for every job under way that has none: whatever was lost, the row was not. The others get their turn. */
   async sweep(): Promise<void> {
-    await admitWaiting(this.#runner);
+    await admitWaiting(this.#deps);
     const where = { finishedAt: null, admittedAt: { not: null } };
-    const jobs = await this.#runner.prisma.job.findMany({ where, select: { id: true }, orderBy: { id: 'asc' } });
-    await this.#runner.steps.enqueueAll(jobs.map(({ id }) => id));
-    this.#runner.steps.wake();
+    const jobs = await this.#deps.prisma.job.findMany({ where, select: { id: true }, orderBy: { id: 'asc' } });
+    await this.#deps.steps.enqueueAll(jobs.map(({ id }) => id));
+    this.#deps.steps.wake();
   }
 
   /**
@@ -108,7 +108,7 @@ export class Worker {
     const released = this.#release();
     if (limitMs === undefined) return await released;
     await within(limitMs, released).catch(() => {
-      this.#runner.log.warn({ steps: this.#running.size }, 'steps still run as the server stops; their leases run out');
+      this.#deps.log.warn({ steps: this.#running.size }, 'steps still run as the server stops; their leases run out');
     });
   }
 
@@ -116,8 +116,8 @@ export class Worker {
     await Promise.all([this.#leasing, this.#admitting, this.#sweeping]);
     const steps = this.#steps();
     await this.#allDone();
-    await this.#runner.steps.release(steps).catch((error: unknown) => {
-      this.#runner.log.error({ err: error }, 'the leases of steps could not be given back; they run out');
+    await this.#deps.steps.release(steps).catch((error: unknown) => {
+      this.#deps.log.error({ err: error }, 'the leases of steps could not be given back; they run out');
     });
   }
 
@@ -138,7 +138,7 @@ export class Worker {
         const room = this.#room();
         if ((await this.#lease()) === room && room > 0) this.#isWoken = true;
       } catch (error) {
-        this.#runner.log.error({ err: error }, 'steps could not be leased');
+        this.#deps.log.error({ err: error }, 'steps could not be leased');
         return;
       }
     }
@@ -156,8 +156,8 @@ export class Worker {
 
   async #lease(): Promise<number> {
     const room = this.#room();
-    const steps = room > 0 ? await this.#runner.steps.lease(room) : [];
-    this.#leasedAtMs = this.#runner.timers.elapsedMs();
+    const steps = room > 0 ? await this.#deps.steps.lease(room) : [];
+    this.#leasedAtMs = this.#deps.timers.elapsedMs();
     for (const step of steps) if (!this.#isAtWork(step)) this.#run(step);
     return steps.length;
   }
@@ -169,22 +169,22 @@ export class Worker {
    */
   #isAtWork({ id }: Step): boolean {
     const run = this.#running.get(id);
-    return run !== undefined && this.#runner.timers.elapsedMs() - run.sinceMs < longestStepMs;
+    return run !== undefined && this.#deps.timers.elapsedMs() - run.sinceMs < longestStepMs;
   }
 
   #run(step: Step): void {
-    const { timers, log } = this.#runner;
+    const { timers, log } = this.#deps;
     const run: Run = { step, sinceMs: timers.elapsedMs(), name: undefined, done: Promise.resolve() };
     this.#running.set(step.id, run);
     let beganMs = run.sinceMs;
-    const onDone = (seen: StepDone) => {
+    const onDone = (seen: StepResult) => {
       const nowMs = timers.elapsedMs();
       this.#options.onStep?.({ ...seen, ms: nowMs - beganMs });
       beganMs = nowMs;
       // Its place at fal may be another's now.
       if (this.#isLeftAlone) this.#admitSoon();
     };
-    run.done = runStep(this.#runner, step, this.#stopping.signal, { course: this.#courseOf(run), onDone })
+    run.done = runStep(this.#deps, step, this.#stopping.signal, { policy: this.#policyOf(run), onDone })
       .catch((error: unknown) => {
         log.error({ jobId: step.jobId, err: error }, 'a step could not be written');
         onDone({ step: 'none', outcome: 'failed' });
@@ -198,12 +198,12 @@ export class Worker {
   }
 
   /** By itself, the worker lets a step go on with whatever it has room for. */
-  #courseOf(run: Run): StepPolicy {
+  #policyOf(run: Run): StepPolicy {
     if (!this.#isLeftAlone) return singleStep;
     return {
       entered: (name) => this.#changeRoom(() => this.#enter(run, name)),
       // Where there is no room left, a step lets go, also of what it is at: whoever waits comes to their turn.
-      mayEnter: (name) => this.#runner.timers.elapsedMs() - run.sinceMs < goesOnMs && this.#roomFor(name) > 0,
+      mayEnter: (name) => this.#deps.timers.elapsedMs() - run.sinceMs < goesOnMs && this.#roomFor(name) > 0,
     };
   }
 
@@ -233,21 +233,21 @@ export class Worker {
   }
 
   #beat(): void {
-    this.#runner.steps.beat(this.#steps()).catch((error: unknown) => {
-      this.#runner.log.error({ err: error }, 'the leases of steps could not be renewed; it is tried again');
+    this.#deps.steps.beat(this.#steps()).catch((error: unknown) => {
+      this.#deps.log.error({ err: error }, 'the leases of steps could not be renewed; it is tried again');
     });
   }
 
   async #admit(): Promise<void> {
-    const isAnyWaiting = await admitWaiting(this.#runner);
-    if (isAnyWaiting && !this.#stopping.signal.aborted) await tellPositions(this.#runner);
+    const isAnyWaiting = await admitWaiting(this.#deps);
+    if (isAnyWaiting && !this.#stopping.signal.aborted) await publishPositions(this.#deps);
   }
 
   /** Unless it is at it. */
   #admitSoon(): void {
     if (this.#stopping.signal.aborted) return;
     this.#admitting ??= this.#admit()
-      .catch((error: unknown) => this.#runner.log.error({ err: error }, 'waiting jobs could not be given their turn'))
+      .catch((error: unknown) => this.#deps.log.error({ err: error }, 'waiting jobs could not be given their turn'))
       .finally(() => {
         this.#admitting = undefined;
       });
@@ -259,7 +259,7 @@ export class Worker {
       await this.sweep();
       if (!this.#stopping.signal.aborted) await this.#options.alsoSweep?.();
     })()
-      .catch((error: unknown) => this.#runner.log.error({ err: error }, 'a sweep failed; it is tried again'))
+      .catch((error: unknown) => this.#deps.log.error({ err: error }, 'a sweep failed; it is tried again'))
       .finally(() => {
         this.#sweeping = undefined;
       });

@@ -38,7 +38,7 @@ export async function handleWebhook(parts: NoticeParts, notice: JobWebhook): Pro
   if (typeof taken === 'string') return taken;
   if (!isEnded(taken.status)) {
     events.nudge(taken);
-    events.tellNews(taken.id);
+    events.notifyWebhook(taken.id);
     steps.wake();
   }
   return 'TAKEN';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { User } from '../../../prisma/generated/client/client.ts';
 import type { FalLimits } from '../../../src/fal/limits.ts';
 import { pauseSubmits, SubmitsSpent, takeSubmit } from '../../../src/job/capacity/submit-budget.ts';
-import { admitAlone, admitWaiting, tellPositions } from '../../../src/job/capacity/waiting-line.ts';
+import { admitIfAlone, admitWaiting, publishPositions } from '../../../src/job/capacity/waiting-line.ts';
 import { type Generations, openGenerations } from '../../support/generations.ts';
 import { addAvatar, addJob, addUser } from '../../support/rows.ts';
 
@@ -77,7 +77,7 @@ describe('a job that waits alone', () => {
   ];
   const alone = async (limits: Partial<FalLimits> = {}) => {
     const job = await world.prisma.job.findFirstOrThrow({ where: { admittedAt: null } });
-    return await admitAlone(parts(limits), job);
+    return await admitIfAlone(parts(limits), job);
   };
 
   test('has the turn that it would have in the line, and its owner’s next is as far off', async () => {
@@ -292,12 +292,12 @@ describe('what a waiting job is told', () => {
     const [a, b] = [await newOwner(), await newOwner()];
     const [first, second, third] = await wait(a, 3);
     const [other] = await wait(b);
-    await tellPositions(parts({}));
+    await publishPositions(parts({}));
     expect([await positions({ id: a.ownerId }), await positions({ id: b.ownerId })]).toEqual([[0, 2, 3], [1]]);
     expect(await serve(1)).toEqual([first]);
     at += 1_000;
-    await tellPositions(parts({}));
-    await tellPositions(parts({}));
+    await publishPositions(parts({}));
+    await publishPositions(parts({}));
     expect(await told(third)).toEqual([
       [1, 'QUEUE_MOVED', { position: 3 }],
       [2, 'QUEUE_MOVED', { position: 2 }],
@@ -313,21 +313,21 @@ describe('what a waiting job is told', () => {
 
   test('far back in a long line, only what is a twentieth of the way', async () => {
     const ids = await wait(await newOwner(), 70);
-    await tellPositions(parts({}));
+    await publishPositions(parts({}));
     await serve(2);
     at += 1_000;
-    await tellPositions(parts({}));
+    await publishPositions(parts({}));
     expect((await told(ids[22])).length).toBe(2);
     expect(await told(ids[69])).toEqual([[1, 'QUEUE_MOVED', { position: 69 }]]);
     await serve(2);
     at += 1_000;
-    await tellPositions(parts({}));
+    await publishPositions(parts({}));
     expect((await told(ids[69])).at(-1)).toEqual([2, 'QUEUE_MOVED', { position: 65 }]);
   });
 
   test('two who tell at once tell each move once', async () => {
     const [id] = await wait(await newOwner());
-    await Promise.all([1, 2, 3].map(() => tellPositions(parts({}))));
+    await Promise.all([1, 2, 3].map(() => publishPositions(parts({}))));
     expect((await told(id)).length).toBe(1);
   });
 });

@@ -1,7 +1,7 @@
 /** Jobs that wait their turn on a whole server, against a scripted fal: what fal sees of the limits, and what the owner does. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { localViewer } from '../../../src/access/session.ts';
-import { StatusReads } from '../../../src/job/capacity/status-read-budget.ts';
+import { StatusReadBudget } from '../../../src/job/capacity/status-read-budget.ts';
 import { openTestDatabase } from '../../support/database.ts';
 import { liveAt, newDataFolder, startLikeness, type TestLikeness } from '../../support/likeness.ts';
 import { addAvatar } from '../../support/rows.ts';
@@ -144,7 +144,7 @@ describe('the reads of statuses', () => {
     let now = Date.UTC(2026, 0, 1);
     let waited = 0;
     const open = () =>
-      new StatusReads({
+      new StatusReadBudget({
         prisma: database.prisma,
         perMinute: 240,
         now: () => new Date(now),

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Job, Prisma } from '../../../prisma/generated/client/client.ts';
-import { type Claim, ClaimLost, write } from '../../../src/job/runner/commit-step.ts';
+import { type Claim, ClaimLost, commitStep } from '../../../src/job/runner/commit-step.ts';
 import { hashOfKey } from '../../../src/job/webhook/fal-account.ts';
 import { handleWebhook, type NoticeParts } from '../../../src/job/webhook/handle-webhook.ts';
 import { type Generations, openGenerations } from '../../support/generations.ts';
@@ -112,7 +112,7 @@ describe('a request whose submit was not answered', () => {
     const claim: Claim = { step: { id: randomUUID(), jobId: job.id }, token: attemptToken, job };
     expect(await take()).toBe('TAKEN');
     const adopted = await look(job);
-    await expect(write(parts, claim, { data: { submittingAt: null, correlationToken: null } })).rejects.toThrow(
+    await expect(commitStep(parts, claim, { data: { submittingAt: null, correlationToken: null } })).rejects.toThrow(
       ClaimLost,
     );
     expect(await look(job)).toEqual(adopted);
@@ -151,7 +151,7 @@ describe('a job that fal has', () => {
     const job = await add({ ...atFal, status });
     const before = await look(job);
     let news = 0;
-    world.app.events.onNews(job.id, () => {
+    world.app.events.onWebhook(job.id, () => {
       news += 1;
     });
     expect(await take()).toBe('TAKEN');

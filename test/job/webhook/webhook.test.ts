@@ -139,7 +139,7 @@ describe('with PUBLIC_URL', () => {
 
   test('nobody tells the step that waits for the answer: it finds out by the answer', async () => {
     await open();
-    vi.spyOn(likeness.app.events, 'tellNews').mockReturnValue();
+    vi.spyOn(likeness.app.events, 'notifyWebhook').mockReturnValue();
     const answer = heldSubmit();
     const id = await generate();
     const path = await webhookOf();

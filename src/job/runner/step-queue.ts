@@ -20,7 +20,7 @@ export const heartbeatMs = 3_000;
 const longestSeconds = 2 * 60 * 60;
 export const longestStepMs = longestSeconds * 1000;
 
-export class Steps {
+export class StepQueue {
   readonly #boss: PgBoss;
   readonly #nudges: Nudges;
   #wake: (() => void) | undefined;

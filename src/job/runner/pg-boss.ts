@@ -2,12 +2,12 @@
 import { type ConstructorOptions, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
 import type { Nudges } from '../../events/nudges.ts';
-import { Steps } from './steps.ts';
+import { StepQueue } from './step-queue.ts';
 
 /** How often pg-boss looks for leases that ran out and for old steps to delete; left to itself, once a minute and once a day. */
 const upkeep = { superviseIntervalSeconds: 3, monitorIntervalSeconds: 1, maintenanceIntervalSeconds: 60 };
 
-export function createBoss(where: ConstructorOptions, log: Logger): PgBoss {
+export function createPgBoss(where: ConstructorOptions, log: Logger): PgBoss {
   const boss = new PgBoss({
     ...where,
     schedule: false,
@@ -23,11 +23,11 @@ export function createBoss(where: ConstructorOptions, log: Logger): PgBoss {
 
 /** Opens the queue of steps. `close` ends polling and heartbeats; the worker has stopped by then. */
 export async function openStepQueue(where: ConstructorOptions, log: Logger, nudges: Nudges): Promise<OpenStepQueue> {
-  const boss = createBoss(where, log);
+  const boss = createPgBoss(where, log);
   const close = () => boss.stop({ graceful: false });
   try {
     await boss.start();
-    const steps = new Steps(boss, nudges);
+    const steps = new StepQueue(boss, nudges);
     await steps.open();
     return { steps, close };
   } catch (error) {
@@ -36,4 +36,4 @@ export async function openStepQueue(where: ConstructorOptions, log: Logger, nudg
   }
 }
 
-export type OpenStepQueue = { steps: Steps; close(): Promise<void> };
+export type OpenStepQueue = { steps: StepQueue; close(): Promise<void> };
