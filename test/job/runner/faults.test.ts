@@ -169,7 +169,7 @@ describe('the database fails', () => {
     const mend = await failWrites(`NEW."requestId" IS NOT NULL`);
     const id = await job.startGeneration();
     const step = job.likeness.worker.tick();
-    await logged('fal’s answer could not be written');
+    await logged('fal’s answer could not be recorded');
     await mend();
     await step;
     expect(await job.look(id)).toMatchObject({ status: 'IN_QUEUE', requestId });
