@@ -130,8 +130,8 @@ describe('migrate', () => {
     for (const file of files) {
       const sql = readFileSync(join(functionsFolder, file), 'utf8');
       const found = before.find(({ name }) => `${String(name)}.sql` === file);
-      expect(sql, file).toMatch(/^-- /);
-      expect(sql, file).toContain(`$$${String(found?.['body'])}$$`);
+      expect(sql).toMatch(/^-- /);
+      expect(sql).toContain(`$$${String(found?.['body'])}$$`);
     }
     // What servers of version 0.1 call, and no file replaces.
     const names = before.map(({ name }) => String(name));
