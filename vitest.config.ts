@@ -31,6 +31,8 @@ function project(name: string, files: Files): TestProjectInlineConfiguration {
     test: {
       name,
       ...files,
+      setupFiles: ['test/support/patience.ts'],
+      expect: { poll: { timeout: 60_000 } },
       restoreMocks: true,
       // Only so that nothing hangs. Tests wait for conditions: on a busy machine they take ten times as long.
       testTimeout: 120_000,

@@ -194,7 +194,7 @@ test('in production every line is JSON, and holds neither the key nor a prompt',
     },
     { authorization: `Bearer ${key}` },
   );
-  await expect.poll(() => server.output(), { timeout: 20_000 }).toContain('job failed');
+  await expect.poll(() => server.output()).toContain('job failed');
   await server.end('SIGTERM');
   const lines = server
     .output()

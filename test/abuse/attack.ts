@@ -103,7 +103,7 @@ export async function openRaw(url: string, headers: Record<string, string> = {})
     async hear(isIt: (message: Message) => boolean): Promise<Message> {
       await vi.waitFor(() => {
         if (!heard.some(isIt)) throw new Error(`Heard only ${JSON.stringify(heard)}`);
-      }, 5_000);
+      });
       const index = heard.findIndex(isIt);
       return heard.splice(0, index + 1).at(-1) as Message;
     },

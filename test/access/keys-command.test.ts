@@ -26,7 +26,7 @@ test('create prints the key and nothing else, list shows it without its secret, 
   expect(await keys('revoke', id)).toEqual({ code: 0, stdout: 'The bot is revoked.\n', stderr: '' });
   expect(await keys('revoke', id)).toMatchObject({ code: 0, stdout: 'The bot is revoked.\n' });
   expect((await keys('list')).stdout).toContain('  revoked  ');
-}, 60_000);
+});
 
 test('a server accepts the created keys, of the operator or of an end user; while a server runs, the command is refused', async () => {
   const admin = (await create()).stdout.trim();
@@ -59,7 +59,7 @@ test('a server accepts the created keys, of the operator or of an end user; whil
     await likeness.close();
   }
   expect((await keys('list')).stdout).toContain('  of Ada\n');
-}, 60_000);
+});
 
 describe('an error is one sentence with exit code 1, and creates no key', () => {
   let before: string;

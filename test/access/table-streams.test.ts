@@ -62,8 +62,7 @@ const transports: Record<string, Open> = {
 const { jobEvents, jobChanged } = subscriptions;
 const known = roles.filter((role) => role !== 'nobody');
 const cases = Object.keys(transports).flatMap((transport) => known.map((role) => [transport, role] as const));
-const following = (count: number) =>
-  vi.waitFor(() => expect(world.app.events.openFeeds).toBe(count), { timeout: 10_000 });
+const following = (count: number) => vi.waitFor(() => expect(world.app.events.openFeeds).toBe(count));
 
 /** The job has one event more, and whoever follows it is told. */
 async function change(job: Job): Promise<void> {

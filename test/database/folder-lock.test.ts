@@ -27,17 +27,15 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 describe('a data folder', () => {
-  it('is refused to a second process within a second, and free as soon as the first was killed', async () => {
+  it('is refused to a second process, and free as soon as the first was killed', async () => {
     const holder = spawn(process.execPath, ['--import', 'tsx', script('open-database.ts'), folder]);
     children.push(holder);
     await once(holder.stdout, 'data');
 
-    const startedAt = performance.now();
     await expect(openEmbeddedDatabase(folder)).rejects.toThrow(
       `The data folder ${folder} is in use by another Likeness server (process ${holder.pid}). ` +
         'Stop that server first, or set DATA_DIR to another folder.',
     );
-    expect(performance.now() - startedAt).toBeLessThan(1000);
 
     await kill(holder);
     const database = await openEmbeddedDatabase(folder);
@@ -45,7 +43,7 @@ describe('a data folder', () => {
     await expect(openEmbeddedDatabase(folder)).rejects.toThrow(DataFolderInUse);
     await database.close();
     await (await openEmbeddedDatabase(folder)).close();
-  }, 60_000);
+  });
 
   it('goes to exactly one of many that come at the same moment, also over a dead one’s lock', async () => {
     const contenders = Array.from({ length: 4 }, () =>
@@ -63,7 +61,7 @@ describe('a data folder', () => {
       expect(told.filter((answer) => answer === 'taken')).toHaveLength(1);
       expect(told.filter((answer) => answer.includes('is in use by another Likeness server'))).toHaveLength(3);
     }
-  }, 60_000);
+  });
 });
 
 const lockOf = (of: string) => join(of, 'server.lock');

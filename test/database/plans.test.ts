@@ -37,7 +37,7 @@ beforeAll(async () => {
   }>('{ generations(first: 50) { edges { cursor node { id avatar { ... on AvatarProfile { id } } } } } }');
   const last = data?.generations.edges.at(-1);
   ids = { avatar: last?.node.avatar.id ?? '', generation: last?.node.id ?? '', cursor: last?.cursor ?? '' };
-}, 120_000);
+});
 afterAll(async () => {
   if (database === undefined) return;
   await client.end();

@@ -58,7 +58,7 @@ function dataFolder(): string {
 const freeUrl = async () => `http://127.0.0.1:${await freePort()}`;
 
 const printed = (demo: Demo, words: string) =>
-  vi.waitFor(() => expect(demo.output()).toContain(words), { timeout: 200_000, interval: 20 });
+  vi.waitFor(() => expect(demo.output()).toContain(words), { interval: 20 });
 
 const isUp = (url: string) =>
   fetch(`${url}/health`).then(

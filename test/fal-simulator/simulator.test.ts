@@ -173,7 +173,7 @@ describe('the status stream', () => {
         clock.advance(20);
         expect(finished).toBe(true);
       },
-      { interval: 5, timeout: 10_000 },
+      { interval: 5 },
     );
     const lines = events.flatMap(({ logs }) => logs.map(({ message, timestamp }) => `${timestamp} ${message}`));
     expect(new Set(lines).size).toBe(lines.length);

@@ -55,7 +55,7 @@ describe('alone', () => {
   const endOf = async (id: string | undefined) => {
     const look = async () =>
       (await likeness.gql<{ node: { error: { code: string } | null } }>(jobDocument, { id })).data?.node.error?.code;
-    await expect.poll(look, { timeout: 25_000 }).toBeDefined();
+    await expect.poll(look).toBeDefined();
     return await look();
   };
   /** The ways that told something, by fal's own record. */

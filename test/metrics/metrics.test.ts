@@ -42,7 +42,7 @@ describe('a training and its pictures', () => {
   };
   /** What a scrape shows once it shows this: what is read from the database may be a second old. */
   const shows = (check: (samples: Sample[]) => void) =>
-    vi.waitFor(async () => check(await scrape(likeness.url)), { timeout: 10_000, interval: 100 });
+    vi.waitFor(async () => check(await scrape(likeness.url)), { interval: 100 });
   const work = async () => {
     const unfinished = () => likeness.app.prisma.job.count({ where: { finishedAt: null } });
     while ((await unfinished()) > 0) steps += await likeness.worker.tick();

@@ -54,7 +54,7 @@ describe.runIf(await isPostgresReachable())('npm run migrate-to-postgres', () =>
     expect(nowhere.stderr).toMatch(/^--to: the database cannot be used/);
     expect(nowhere.stderr).not.toMatch(/secret|\bat .+:\d+/);
     expect((await move({ DATA_DIR: dataDir })).stderr).toContain('--to');
-  }, 60_000);
+  });
 
   test('everything is there, exactly; what was under way goes on; nothing is moved a second time', async () => {
     const old = await startLikeness({ dataDir, env: { METERING: 'on' } });
@@ -128,5 +128,5 @@ describe.runIf(await isPostgresReachable())('npm run migrate-to-postgres', () =>
     const source = await openEmbeddedDatabase(dataDir);
     expect(await source.prisma.job.count()).toBe(3);
     await source.close();
-  }, 120_000);
+  });
 });

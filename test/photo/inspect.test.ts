@@ -81,7 +81,7 @@ test('a pixel bomb is refused by its header, without decoding it', async () => {
   const startedAt = performance.now();
   await inspectPhoto(uploaded(photoPath('bad/pixel-bomb-65536.png')));
   // It takes 2 ms; decoding it would take 17 seconds.
-  expect(performance.now() - startedAt).toBeLessThan(500);
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
 });
 
 test('the dimensions are those after EXIF rotation', async () => {

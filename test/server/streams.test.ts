@@ -53,17 +53,17 @@ describe('a client that leaves', () => {
       );
       const overSse = Array.from({ length: 50 }, () => sse(url, follow));
       const pending = [...overSockets, ...overSse].map((results) => results.next());
-      await vi.waitFor(() => expect(channel.open).toBe(100), 10_000);
+      await vi.waitFor(() => expect(channel.open).toBe(100));
       // Half complete, half vanish.
       await Promise.all(overSockets.slice(0, 25).map(async (results) => results.return?.()));
       clients.slice(5).forEach((client) => client.terminate());
       await Promise.all(overSse.map((subscription) => subscription.close()));
       await Promise.allSettled(pending);
       await Promise.all(clients.map(async (client) => client.dispose()));
-      await vi.waitFor(() => expect(channel.open).toBe(0), 10_000);
+      await vi.waitFor(() => expect(channel.open).toBe(0));
     }
     expect(channel.opened).toBe(1_000);
-    await vi.waitFor(async () => expect(await connections()).toBe(0), 30_000);
+    await vi.waitFor(async () => expect(await connections()).toBe(0));
   });
 });
 
@@ -108,7 +108,7 @@ describe('a client that does not read', () => {
     const { url, endless } = await openWorld({ limits: { stallTimeoutMs: 200, closeTimeoutMs: 200 } });
     await openStalled(url, 'subscription { endless(bytes: 100000) }');
     await vi.waitFor(() => expect(endless.open).toBe(1));
-    await vi.waitFor(() => expect(endless.open).toBe(0), 5_000);
+    await vi.waitFor(() => expect(endless.open).toBe(0));
   });
 
   test('is not pulled from over server-sent events either, and cut off', async () => {
@@ -120,7 +120,7 @@ describe('a client that does not read', () => {
     await settled(() => endless.pulled);
     expect(endless.open).toBe(1);
     expect(endless.pulled).toBeLessThan(400);
-    await vi.waitFor(() => expect(endless.open).toBe(0), 5_000);
+    await vi.waitFor(() => expect(endless.open).toBe(0));
     leave();
   });
 
@@ -129,7 +129,7 @@ describe('a client that does not read', () => {
     const { pause } = converse(url, 'GET /graphql?query={bytes(count:20000000)} HTTP/1.1\r\nHost: localhost\r\n\r\n');
     pause();
     await vi.waitFor(async () => expect(await connections()).toBe(1));
-    await vi.waitFor(async () => expect(await connections()).toBe(0), 5_000);
+    await vi.waitFor(async () => expect(await connections()).toBe(0));
   });
 
   test('cannot fill the server by asking: pings and queries of a socket that is not read wait', async () => {
@@ -146,7 +146,7 @@ describe('a client that does not read', () => {
         socket.send(query.replace('"q"', `"${Math.random()}"`));
       }
     }, 1);
-    await vi.waitFor(async () => expect(await connections()).toBe(0), 3_000);
+    await vi.waitFor(async () => expect(await connections()).toBe(0));
     clearInterval(asking);
     const answered = lines.filter((line) => line['msg'] === 'request').length;
     expect(answered).toBeLessThan(300);
@@ -167,7 +167,7 @@ describe('a client that does not read', () => {
     onTestFinished(async () => {
       await Promise.all(clients.map(async (client) => client.dispose()));
     });
-    await vi.waitFor(() => expect(channel.open).toBe(300), 10_000);
+    await vi.waitFor(() => expect(channel.open).toBe(300));
     // Its connection is full before the events come, so that they wait in its own queue, which holds a hundred.
     await openStalled(url, follow, 'subscription { endless(bytes: 100000) }');
     await vi.waitFor(() => expect(channel.open).toBe(301));
@@ -176,12 +176,12 @@ describe('a client that does not read', () => {
     const events = 200;
     for (let number = 1; number <= events; number += 1) {
       channel.put(`${number} ${'x'.repeat(2_000)}`);
-      await vi.waitFor(() => expect(Math.min(...counts)).toBe(number), { timeout: 10_000, interval: 1 });
+      await vi.waitFor(() => expect(Math.min(...counts)).toBe(number), { interval: 1 });
     }
     expect(channel.open).toBe(300);
     expect(new Set(counts)).toEqual(new Set([events]));
     expect((process.memoryUsage.rss() - before) / 1_000_000).toBeLessThan(150);
-    await vi.waitFor(() => expect(endless.open).toBe(0), 5_000);
+    await vi.waitFor(() => expect(endless.open).toBe(0));
   });
 });
 
@@ -195,6 +195,6 @@ async function settled(read: () => number): Promise<void> {
       last = now;
       expect(isSame).toBe(true);
     },
-    { interval: 100, timeout: 5_000 },
+    { interval: 100 },
   );
 }

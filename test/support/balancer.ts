@@ -1,10 +1,11 @@
 /**
- * A load balancer as there is one before several processes: it asks each how it is, takes a request to the next that is
- * ready, to another one when the connection is refused, and connects WebSockets through.
+ * A load balancer before several processes. It asks each whether it is ready, sends a request to the next one that is, or
+ * to another when the connection is refused, and connects WebSockets through.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as send } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 
 export type Balancer = { url: string; close(): Promise<void> };
 
@@ -38,18 +39,20 @@ export async function openBalancer(backends: () => string[]): Promise<Balancer> 
     void (async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
-      for (const to of inTurn()) {
-        try {
-          const answer = await pass(request, Buffer.concat(chunks), to);
-          response.writeHead(answer.statusCode ?? 502, answer.headers);
-          answer.pipe(response);
-          answer.once('error', () => response.destroy());
-          return;
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error;
+      // Until a server takes the request: on a busy machine none may be ready for a while.
+      for (; !request.socket.destroyed; await pause(50)) {
+        for (const to of inTurn()) {
+          try {
+            const answer = await pass(request, Buffer.concat(chunks), to);
+            response.writeHead(answer.statusCode ?? 502, answer.headers);
+            answer.pipe(response);
+            answer.once('error', () => response.destroy());
+            return;
+          } catch (error) {
+            if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error;
+          }
         }
       }
-      response.writeHead(502).end();
     })().catch(() => response.destroy());
   });
   server.on('upgrade', (request, socket, head) => {

@@ -168,9 +168,8 @@ test('a collector that is gone is complained of, and keeps nothing from working 
   fal.script(routes.submit, json(422, { detail: 'no' }));
   await start();
   await work();
-  const before = performance.now();
   await likeness.close();
-  expect(performance.now() - before).toBeLessThan(10_000);
+  expect(likeness.logged.join('')).not.toContain('could not be closed');
 });
 
 test('over kill -9: the steps of the next process are in the same trace', async () => {

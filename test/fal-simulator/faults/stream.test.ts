@@ -31,7 +31,7 @@ async function stream(fault: object, { stepMs = 20 } = {}) {
         clock.advance(stepMs);
         expect(isDone).toBe(true);
       };
-      await vi.waitFor(step, { interval: 5, timeout: 10_000 });
+      await vi.waitFor(step, { interval: 5 });
       return await heard;
     },
   };

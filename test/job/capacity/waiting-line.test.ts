@@ -46,7 +46,7 @@ describe('the line', () => {
   const look = async (id: string) => (await likeness.gql<{ node: Told }>(jobDocument, { id })).data?.node as Told;
   const told = async (id: string) =>
     (await look(id)).events.edges.map(({ node: { __typename, position } }) => __typename.slice(3) + (position ?? ''));
-  const until = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 50 });
+  const until = (check: () => Promise<void>) => vi.waitFor(check, { interval: 50 });
 
   test('past the jobs at once, a job is QUEUED with its place, and goes when one is done', async () => {
     const startGeneration = await open({ FAL_JOBS_AT_ONCE: '1' });

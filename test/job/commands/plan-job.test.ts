@@ -23,7 +23,7 @@ beforeAll(async () => {
   const url = 'https://v3.fal.media/files/lora.safetensors';
   const avatar = await addAvatar(server.app.prisma, localViewer.id, { diffusersLoraFileUrl: url });
   avatarId = Buffer.from(`PortraitAvatar:${avatar.id}`).toString('base64');
-}, 60_000);
+});
 afterAll(async () => {
   if (database === undefined) return;
   await other.end();

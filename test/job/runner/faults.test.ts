@@ -20,8 +20,7 @@ async function failWrites(when: string): Promise<() => Promise<void>> {
   );
   return async () => void (await prisma.$executeRawUnsafe('DROP FUNCTION fail CASCADE'));
 }
-const logged = (line: string) =>
-  vi.waitUntil(() => job.likeness.logged.some((logged) => logged.includes(line)), { timeout: 10_000 });
+const logged = (line: string) => vi.waitUntil(() => job.likeness.logged.some((logged) => logged.includes(line)));
 const passDeadline = () => job.likeness.app.prisma.job.updateMany({ data: { deadlineAt: new Date() } });
 const submits = () => job.fal.at(routes.submit).length;
 
@@ -149,7 +148,7 @@ describe('cancelled', () => {
     await step;
     await job.toTheEnd(id);
     expect(await job.look(id)).toMatchObject({ status: 'CANCELLED', error: null });
-  }, 40_000);
+  });
 
   test('while its pictures are copied: fal was first', async () => {
     job.fal.script(routes.submit, says.accepted);

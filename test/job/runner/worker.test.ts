@@ -36,7 +36,7 @@ describe('the worker', () => {
   const loseLeases = () =>
     likeness.app.prisma
       .$executeRaw`UPDATE pgboss.job SET heartbeat_on = now() - interval '1 hour' WHERE state = 'active'`;
-  const waitFor = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 50 });
+  const waitFor = (check: () => Promise<void>) => vi.waitFor(check, { interval: 50 });
 
   test('a lease that ran out comes back to the step that is still at work: the submit under way keeps its answer', async () => {
     const answer = held(says.accepted);

@@ -66,7 +66,7 @@ describe('with PUBLIC_URL', () => {
     return { ...job, told: events.edges.map(({ node }) => node.__typename.slice(3)) };
   };
   const reaches = async (id: string, status: string) => {
-    await expect.poll(async () => (await look(id)).status, { timeout: 5_000, interval: 20 }).toBe(status);
+    await expect.poll(async () => (await look(id)).status, { interval: 20 }).toBe(status);
   };
   /** The path that the n-th submit, from 1, told fal to call. */
   const webhookOf = async (n = 1) => {
@@ -256,7 +256,7 @@ test('the simulated fal’s webhooks are taken', async () => {
     await gql(likeness.url, startDocument, { input: { avatarId, prompt: 'at sea' } });
     const sent = () =>
       likeness.logged.filter((line) => line.includes('"attempt":')).map((line) => JSON.parse(line).status);
-    await expect.poll(sent, { timeout: 5_000 }).toEqual([200]);
+    await expect.poll(sent).toEqual([200]);
     expect(await likeness.app.prisma.falAccount.count()).toBe(1);
   } finally {
     await likeness.close();

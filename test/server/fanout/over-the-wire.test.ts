@@ -109,7 +109,7 @@ test('each sees exactly what follows its place, once and in order, whatever it a
     for (const { seen, ended, from } of [...followers, revoked]) expect([seen.length, ended]).toEqual([5 - from, {}]);
     for (const { seen } of bobs) expect(seen).toHaveLength(1);
     for (const { ended } of strangers) expect(ended.how).toContain('NOT_FOUND');
-  }, 20_000);
+  });
 
   let last = 5;
   const leavers = followers.filter(({ n }) => n % 5 === 4);
@@ -121,14 +121,14 @@ test('each sees exactly what follows its place, once and in order, whatever it a
     leavers[round]?.leave();
     await tell(bob.job, [line('bob')]);
   }
-  await vi.waitFor(() => expect(revoked.ended.how).toBe(4403), 20_000);
+  await vi.waitFor(() => expect(revoked.ended.how).toBe(4403));
   const late = join(3);
   await tell(ada.job, [line('ada'), { type: 'CANCELLED', payload: {} }]);
   last += 2;
   await tell(bob.job, [{ type: 'CANCELLED', payload: {} }]);
   await vi.waitFor(() => {
     for (const { ended } of [...followers, ...bobs, late]) expect(ended.how).toBe('complete');
-  }, 20_000);
+  });
 
   const history = await likeness.app.prisma.jobEvent.findMany({
     where: { jobId: ada.job.id },
@@ -151,7 +151,7 @@ test('each sees exactly what follows its place, once and in order, whatever it a
   }
   expect(strangers.flatMap(({ seen }) => seen)).toEqual([]);
   expect(likeness.app.events.openFeeds).toBe(0);
-}, 60_000);
+});
 
 test('an event is resolved once for all who ask the same, and once more for each who asks otherwise', async () => {
   const ada = await owner();
@@ -167,11 +167,11 @@ test('an event is resolved once for all who ask the same, and once more for each
     ...Array.from({ length: 2 }, () => follow(clientOf(writer.key), documents[0] as string, variables)),
   ];
   await tell(ada.job, [line('ada')]);
-  await vi.waitFor(() => followers.forEach(({ seen }) => expect(seen).toHaveLength(1)), 10_000);
+  await vi.waitFor(() => followers.forEach(({ seen }) => expect(seen).toHaveLength(1)));
 
   const before = counted();
   await tell(ada.job, [line('ada')]);
-  await vi.waitFor(() => followers.forEach(({ seen }) => expect(seen).toHaveLength(2)), 10_000);
+  await vi.waitFor(() => followers.forEach(({ seen }) => expect(seen).toHaveLength(2)));
   expect(counted() - before).toBe(4);
 });
 
@@ -193,15 +193,15 @@ test('one of those who are answered together stalls: it alone is cut off, and it
   const cut = once(stalled, 'close');
   stalled.send(JSON.stringify({ type: 'subscribe', id: '1', payload: { query, variables: { jobId: ada.jobId } } }));
   await tell(ada.job, [line('ada', 5_000)]);
-  await vi.waitFor(() => expect(read).toEqual([1]), 10_000);
+  await vi.waitFor(() => expect(read).toEqual([1]));
   stalled.pause();
   for (let batch = 0; batch < 30; batch += 1)
     await tell(
       ada.job,
       Array.from({ length: 10 }, () => line('ada', 5_000)),
     );
-  await vi.waitFor(() => others.forEach(({ seen }) => expect(numbersOf(seen)).toEqual(upTo(301))), 20_000);
-  await vi.waitFor(() => expect(likeness.logged.join('')).toContain('a client does not read'), 20_000);
+  await vi.waitFor(() => others.forEach(({ seen }) => expect(numbersOf(seen)).toEqual(upTo(301))));
+  await vi.waitFor(() => expect(likeness.logged.join('')).toContain('a client does not read'));
   // What waits for it is one message of 100 kB and the batch that it was sent in, of 30 MB that the others have read.
   const waiting = likeness.logged.flatMap((text) => /"waitingBytes":(\d+)/.exec(text)?.[1] ?? []).map(Number);
   expect(Math.max(...waiting)).toBeLessThan(1_000_000);
@@ -212,9 +212,9 @@ test('one of those who are answered together stalls: it alone is cut off, and it
   expect(read).toEqual(upTo(last));
   expect(last).toBeLessThan(301);
   const resumed = follow(clientOf(ada.key), query, { jobId: ada.jobId, after: last });
-  await vi.waitFor(() => expect(numbersOf(resumed.seen)).toEqual(upTo(301, last)), 10_000);
+  await vi.waitFor(() => expect(numbersOf(resumed.seen)).toEqual(upTo(301, last)));
   others.forEach(({ ended }) => expect(ended).toEqual({}));
-}, 60_000);
+});
 
 test('answered together or alone, an event is the same to the byte, and so is its error', async () => {
   const ada = await owner();
@@ -236,15 +236,15 @@ test('answered together or alone, an event is the same to the byte, and so is it
     const payload = { query: document, variables: { jobId: ada.jobId } };
     socket.send(JSON.stringify({ type: 'subscribe', id: 'é"1', payload }));
   }
-  await vi.waitFor(() => expect(likeness.app.events.openFeeds).toBe(1), 5_000);
+  await vi.waitFor(() => expect(likeness.app.events.openFeeds).toBe(1));
   await tell(ada.job, [line('ünïcödé €, 漢字, \u{1f600}, "quoted"'), { type: 'STARTED', payload: {} }]);
-  await vi.waitFor(() => texts.forEach((heard) => expect(heard).toHaveLength(2)), 10_000);
+  await vi.waitFor(() => texts.forEach((heard) => expect(heard).toHaveLength(2)));
   // What has no position cannot be read.
   await tell(ada.job, [
     { type: 'QUEUE_MOVED', payload: {} as never },
     { type: 'CANCELLED', payload: {} },
   ]);
-  await vi.waitFor(() => texts.forEach((heard) => expect(heard).toHaveLength(5)), 10_000);
+  await vi.waitFor(() => texts.forEach((heard) => expect(heard).toHaveLength(5)));
   expect(texts[0]?.[0]).toContain('{"id":"é\\"1","type":"next","payload":{"data":{"jobEvents":{"occurredAt":');
   expect(texts[0]?.[0]).toContain('漢字');
   expect(texts[0]?.[2]).toContain('"payload":{"data":null,"errors":[{"message":"Unexpected error."');
@@ -259,6 +259,6 @@ test('what would cost too much is refused, as alone', async () => {
   const events = (below: string) => `job { events(first: 100) { edges { node { ${below} } } } }`;
   const query = `subscription($jobId: ID!) { jobEvents(jobId: $jobId) { ${events(events(events('sequence')))} } }`;
   const { ended, seen } = follow(clientOf(ada.key), query, { jobId: ada.jobId });
-  await vi.waitFor(() => expect(ended.how).toContain('DOCUMENT_TOO_COSTLY'), 10_000);
+  await vi.waitFor(() => expect(ended.how).toContain('DOCUMENT_TOO_COSTLY'));
   expect(seen).toEqual([]);
 });

@@ -137,31 +137,31 @@ describe.skipIf(chromium === null)(`in Chromium${chromium === null ? ' (skipped:
     };
     await page.goto(`${likeness.url}/graphql?query=${encodeURIComponent('{ viewer { balance } }')}`);
     await execute(page);
-    await vi.waitFor(async () => expect(await result(page)).toContain('UNAUTHENTICATED'), 10_000);
+    await vi.waitFor(async () => expect(await result(page)).toContain('UNAUTHENTICATED'));
     await enter('{ viewer { balance } }');
     await execute(page);
-    await vi.waitFor(async () => expect(await result(page)).toContain('"balance": 0'), 10_000);
+    await vi.waitFor(async () => expect(await result(page)).toContain('"balance": 0'));
     await enter(`subscription { jobEvents(jobId: "${id}") { __typename sequence } }`);
     await execute(page);
-    await vi.waitFor(async () => expect(await result(page)).toMatch(/Job(Failed|Submitted)/), 10_000);
+    await vi.waitFor(async () => expect(await result(page)).toMatch(/Job(Failed|Submitted)/));
   });
 
   test('runs a query, and a subscription whose events show as they come', async () => {
     const { page, visit, foreign, complaints, channel, requests, url } = await open();
     await visit('{ hello(name: "browser") }');
     await execute(page);
-    await vi.waitFor(async () => expect(await result(page)).toContain('"hello": "hello browser"'), 10_000);
+    await vi.waitFor(async () => expect(await result(page)).toContain('"hello": "hello browser"'));
 
     await visit('subscription { follow }');
     await execute(page);
-    await vi.waitFor(() => expect(channel.open).toBe(1), 10_000);
+    await vi.waitFor(() => expect(channel.open).toBe(1));
     expect(requests).toContain(`${url.replace('http', 'ws')}/graphql`);
     for (const event of ['the first event', 'the second event']) {
       channel.put(event);
-      await vi.waitFor(async () => expect(await result(page)).toContain(`"follow": "${event}"`), 10_000);
+      await vi.waitFor(async () => expect(await result(page)).toContain(`"follow": "${event}"`));
     }
     await page.getByRole('button', { name: /^Stop query/ }).click();
-    await vi.waitFor(() => expect(channel.open).toBe(0), 10_000);
+    await vi.waitFor(() => expect(channel.open).toBe(0));
     expect(complaints).toEqual([]);
     expect(foreign()).toEqual([]);
   });

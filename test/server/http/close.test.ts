@@ -68,7 +68,8 @@ describe('closing', () => {
     socket.pause();
     const startedAt = performance.now();
     await server.close(300);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    // Under the minute that a socket may take to close by itself.
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
     expect(await waiting).toBe('fetch failed');
     socket.terminate();
   });

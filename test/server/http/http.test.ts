@@ -322,7 +322,7 @@ describe('limits', () => {
     const { answer, send, leave } = converse(url, get);
     await vi.waitFor(() => expect(gate.waiting).toBe(1));
     const lettingGo = setTimeout(open, 600);
-    await vi.waitFor(() => expect(answer()).toContain('waited'), 5_000);
+    await vi.waitFor(() => expect(answer()).toContain('waited'));
     clearTimeout(lettingGo);
     send('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await vi.waitFor(() => expect(answer()).toContain('{"status":"ok"}'));

@@ -15,7 +15,7 @@ async function open(options: Parameters<typeof startLikeness>[0] = {}) {
 }
 
 /** The worker has asked for steps once by then. */
-const soon = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 50 });
+const soon = (check: () => Promise<void>) => vi.waitFor(check, { interval: 50 });
 
 const well = { database: true, disk: true, steps: true, storage: true };
 

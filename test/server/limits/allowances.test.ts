@@ -155,7 +155,7 @@ describe('at once', () => {
     expect((await openSocket(likeness.url, me)).code()).toBe(4441);
     expect((await openSocket(likeness.url, as('else'))).code()).toBeUndefined();
     end(first.socket);
-    await expect.poll(async () => (await openSocket(likeness.url, me)).code(), { timeout: 5_000 }).toBeUndefined();
+    await expect.poll(async () => (await openSocket(likeness.url, me)).code()).toBeUndefined();
     expect((await openSocket(likeness.url, me)).code()).toBe(4441);
   });
 
@@ -185,7 +185,7 @@ describe('at once', () => {
       // 400: what is sent here is no operation, and was read.
       expect(await upload('bob')).toBe(400);
       end(begun);
-      await expect.poll(() => upload('ada'), { timeout: 5_000 }).toBe(400);
+      await expect.poll(() => upload('ada')).toBe(400);
       expect(await upload('ada')).toBe(400);
       begun.leave();
     }
