@@ -6,6 +6,8 @@ import { vi } from 'vitest';
 
 const timeout = 60_000;
 
+type Wait = { timeout?: number; interval?: number };
+
 const { waitFor, waitUntil } = vi;
 const isPatient = Symbol.for('likeness.patience');
 
@@ -15,6 +17,6 @@ if (!(isPatient in vi)) {
   vi.waitUntil = (check, options) => waitUntil(check, withTimeout(options));
 }
 
-function withTimeout<Options extends { timeout?: number }>(options: number | Options | undefined) {
+function withTimeout(options: number | Wait | undefined): number | Wait {
   return typeof options === 'number' ? options : { timeout, ...options };
 }
