@@ -118,6 +118,12 @@ describe('arrows point one way', () => {
     ).toEqual([]);
   });
 
+  test('the id of an endpoint stands in the file of its model, and in no other', () => {
+    const others = files.filter(({ path }) => !/^(generation|training)\/models\//.test(path));
+    expect(others.filter(({ text }) => /['"]fal-ai\/[\w./-]+['"]/.test(text)).map(({ path }) => path)).toEqual([]);
+    expect(others.filter(({ text }) => /['"]flux[A-Z]\w+['"]/.test(text)).map(({ path }) => path)).toEqual([]);
+  });
+
   test('no file imports from a higher layer, or from another folder of its own', () => {
     const wrong = arrows(
       () => true,
