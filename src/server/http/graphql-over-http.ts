@@ -84,7 +84,12 @@ export class GraphQLOverHttp {
         sendJson(JSON.stringify(result), response, this.#options.headers);
       } else {
         const run = (given: OperationRequest) => operations.run(given, context, transport);
-        await this.#answerByYoga(request, response, { url, body, session, yogaContext: { result, run } });
+        await this.#answerByYoga(request, response, {
+          url,
+          body,
+          session,
+          yogaContext: { operation: operation ?? body.operations, result, run },
+        });
       }
     } finally {
       stream.close();
@@ -126,11 +131,7 @@ export class GraphQLOverHttp {
       signal: left.signal,
       ...(body.text !== undefined && { body: body.text }),
     });
-    const { operations } = body;
-    const answer = await yoga.handleRequest(fetchRequest, {
-      ...yogaContext,
-      ...(operations !== undefined && { operations }),
-    });
+    const answer = await yoga.handleRequest(fetchRequest, yogaContext);
     await sendAnswer(answer, response, { closing, session });
   }
 

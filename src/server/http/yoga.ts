@@ -12,8 +12,8 @@ export const graphqlPath = '/graphql';
 
 /** What the server hands to Yoga with each request. */
 export type YogaContext = {
-  /** The operation of a multipart request, whose body is on disk by now. */
-  operations?: object;
+  /** The operation, if the server has read it already. Yoga then does not read the request. */
+  operation: object | undefined;
   /** The result, if the operation has run already. */
   result: OperationResult | undefined;
   /** Runs the operation. */
@@ -27,7 +27,7 @@ export function createYogaServer({ schema, maskError }: { schema: GraphQLSchema;
     schema,
     graphqlEndpoint: graphqlPath,
     maskedErrors: { maskError, errorMessage: unexpectedMessage, isDev: false },
-    plugins: [useReceivedOperations(), useOperation(maskError), useEventStreams()],
+    plugins: [useReadOperation(), useOperation(maskError), useEventStreams()],
     parserAndValidationCache: false,
     batching: false,
     cors: false,
@@ -41,11 +41,11 @@ export function createYogaServer({ schema, maskError }: { schema: GraphQLSchema;
   });
 }
 
-function useReceivedOperations(): Plugin<object, YogaContext> {
+function useReadOperation(): Plugin<object, YogaContext> {
   return {
     onRequestParse({ serverContext, setRequestParser }) {
-      const { operations } = serverContext;
-      if (operations !== undefined) setRequestParser(() => operations);
+      const { operation } = serverContext;
+      if (operation !== undefined) setRequestParser(() => operation);
     },
   };
 }

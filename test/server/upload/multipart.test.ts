@@ -216,7 +216,7 @@ describe('what is refused', () => {
     const { url } = await openWorld({ limits: { uploadFiles: 3 } });
     expect((await upload(url, saveAll, nulls(3), files(['', '', '']))).status).toBe(200);
     const four = await upload(url, saveAll, nulls(4), files(['', '', '', '']));
-    expect(four).toMatchObject({ status: 400, errors: [{ message: 'A request may bring 3 files at most.' }] });
+    expect(four).toMatchObject({ status: 400, errors: [{ message: 'A request may have at most 3 files.' }] });
     const unnamed = [1, 2, 3].map((index): Part => [`extra${index}`, '', 'x']);
     expect((await post(url, body([operations, map, ...unnamed, file]))).status).toBe(400);
   });
