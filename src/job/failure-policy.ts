@@ -140,9 +140,9 @@ export function deadlineOf({
   return job.deadlineAt ?? later(now, deadlineMs);
 }
 
-/** The pause after so many failures in a row: from half a second to a minute, half of it by chance. */
+/** The pause after so many failures in a row: 500 to 625 ms after the first, doubling to 30 to 37.5 s. */
 export function pauseMs(failures: number, random: number): number {
-  return backoffMs(failures, { firstMs: 1_000, maxMs: 60_000 }, () => random);
+  return backoffMs(failures, { firstMs: 625, maxMs: 37_500, jitter: 0.2 }, () => random);
 }
 
 /** How long all submits pause after fal refused one: it throttles the key, not the job. Undefined when they need not. */

@@ -141,8 +141,9 @@ test.each([
   [6, 0, 16_000],
   [7, 0, 30_000],
   [1_000, 0, 30_000],
-  [1, 1, 1_000],
-  [1_000, 0.999, 59_970],
+  [1, 1, 625],
+  [7, 1, 37_500],
+  [1_000, 0.5, 33_750],
 ])('the pause after %i failures, with random %f, is %i ms', (failures, random, ms) => {
   expect(pauseMs(failures, random)).toBe(ms);
 });

@@ -8,14 +8,13 @@ export const sleep: Sleep = async (ms, signal) => {
   await delay(ms, undefined, signal ? { signal } : {}).catch(() => undefined);
 };
 
-/** Exponential back-off: doubles from `firstMs` with each failure up to `maxMs`. Jitter takes off up to half of it. */
-export function backoffMs(
-  failures: number,
-  { firstMs, maxMs }: { firstMs: number; maxMs: number },
-  random: () => number,
-): number {
+/** `jitter` is the greatest part of a pause that chance takes off, from 0 to 1. */
+export type Backoff = { firstMs: number; maxMs: number; jitter?: number };
+
+/** Exponential back-off: doubles from `firstMs` with each failure up to `maxMs`, less the jitter. */
+export function backoffMs(failures: number, { firstMs, maxMs, jitter = 0.5 }: Backoff, random: () => number): number {
   const fullMs = Math.min(firstMs * 2 ** Math.max(failures - 1, 0), maxMs);
-  return Math.round(fullMs * (0.5 + random() / 2));
+  return Math.round(fullMs * (1 - jitter + jitter * random()));
 }
 
 /** Reads a Retry-After header: seconds, or an HTTP date. */
