@@ -1,11 +1,11 @@
 /** Several processes that share the work: who dies, stands still or is cut off loses nothing and does nothing twice. */
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { Client } from '../support/client.ts';
 import { databases, tellSkipped } from '../support/databases.ts';
-import { followAnywhere, type Seen } from '../support/follow.ts';
-import { gql } from '../support/http.ts';
+import type { Seen } from '../support/follow.ts';
 import type { ServerProcess } from '../support/process.ts';
 import { hasRedis, tellSkippedRedis } from '../support/redis.ts';
-import { ClusterWorld, generate, look } from './world.ts';
+import { ClusterWorld } from './world.ts';
 
 tellSkipped();
 tellSkippedRedis();
@@ -19,12 +19,14 @@ const expectWhole = (seen: Seen[], end: string) => {
 describe.runIf(databases.length > 1 && hasRedis)('a web process and its workers', () => {
   let world: ClusterWorld;
   let web: ServerProcess;
+  const client = new Client(() => web.url);
+  const generate = (prompt = 'at sea') => client.startGeneration({ avatarId, prompt, numImages: 1 });
   let avatarId: string;
   beforeAll(async () => {
     world = await ClusterWorld.open();
     web = await world.start({ ROLE: 'web' });
     const worker = await world.start({ ROLE: 'worker' });
-    avatarId = await world.learn(web.url);
+    avatarId = await client.trainPortrait();
     await worker.end('SIGTERM');
   });
   afterAll(() => world.close());
@@ -38,14 +40,14 @@ describe.runIf(databases.length > 1 && hasRedis)('a web process and its workers'
   const submits = () => world.gate.count(/^POST \/fal-ai\/flux-lora\b/);
 
   test('a web process works no jobs, and a worker serves none: /health and /ready only', async () => {
-    const id = await generate(web.url, avatarId);
+    const id = await generate();
     const worker = await startWorker();
     for (const path of ['/health', '/ready']) expect((await fetch(worker.url + path)).status).toBe(200);
     for (const path of ['/graphql?query={__typename}', '/', '/files/x', '/webhooks/fal/x']) {
       expect((await fetch(worker.url + path)).status).toBe(404);
     }
-    expectWhole(await followAnywhere(() => web.url, id).whole, 'JobSucceeded');
-    const [image] = (await look(web.url, id)).images ?? [];
+    expectWhole(await client.follow(id).whole, 'JobSucceeded');
+    const [image] = (await client.job(id)).images ?? [];
     expect((await fetch(image?.url ?? '')).status).toBe(200);
   });
 
@@ -53,19 +55,19 @@ describe.runIf(databases.length > 1 && hasRedis)('a web process and its workers'
   const killAt = async (held: RegExp) => {
     const first = await startWorker();
     const hold = world.gate.hold(held, 'AFTER');
-    const id = await generate(web.url, avatarId);
+    const id = await generate();
     await hold.reached;
     await startWorker();
     await first.end('SIGKILL');
     hold.release();
-    return { id, seen: await followAnywhere(() => web.url, id).whole };
+    return { id, seen: await client.follow(id).whole };
   };
 
   test('kill -9 of the one that is sending a job: it is not sent again', async () => {
     const before = submits();
     const { id, seen } = await killAt(/^POST \/fal-ai\/flux-lora\b/);
     expectWhole(seen, 'JobFailed');
-    expect((await look(web.url, id)).error).toEqual({ code: 'SUBMIT_UNCONFIRMED' });
+    expect((await client.job(id)).error).toEqual({ code: 'SUBMIT_UNCONFIRMED' });
     expect(submits() - before).toBe(1);
   });
 
@@ -78,7 +80,7 @@ describe.runIf(databases.length > 1 && hasRedis)('a web process and its workers'
       const before = submits();
       const { id, seen } = await killAt(held);
       expectWhole(seen, 'JobSucceeded');
-      expect((await look(web.url, id)).images).toHaveLength(1);
+      expect((await client.job(id)).images).toHaveLength(1);
       expect(submits() - before).toBe(1);
     },
     90_000,
@@ -92,15 +94,15 @@ describe.runIf(databases.length > 1 && hasRedis)('a web process and its workers'
     async (_state, prompt, type) => {
       const before = submits();
       const first = await startWorker();
-      const id = await generate(web.url, avatarId, `at sea ${prompt}`);
-      const { whole, until } = followAnywhere(() => web.url, id);
+      const id = await generate(`at sea ${prompt}`);
+      const { whole, until } = client.follow(id);
       await until(type);
       await startWorker();
       const asked = () => world.gate.count(/^GET \/fal-ai\/flux-lora\/requests\//);
       await first.end('SIGKILL');
       const askedBefore = asked();
       await vi.waitFor(() => expect(asked()).toBeGreaterThan(askedBefore));
-      await gql(web.url, 'mutation($id: ID!) { cancelJob(jobId: $id) { __typename } }', { id });
+      await client.cancelJob(id);
       expectWhole(await whole, 'JobCancelled');
       expect(submits() - before).toBe(1);
     },
@@ -111,19 +113,19 @@ describe.runIf(databases.length > 1 && hasRedis)('a web process and its workers'
     const before = submits();
     const frozen = await startWorker();
     const hold = world.gate.hold(/^GET \/files\//, 'AFTER');
-    const id = await generate(web.url, avatarId);
-    const { whole } = followAnywhere(() => web.url, id);
+    const id = await generate();
+    const { whole } = client.follow(id);
     await hold.reached;
     process.kill(frozen.pid, 'SIGSTOP');
     const other = await startWorker();
     expectWhole(await whole, 'JobSucceeded');
-    const told = await look(web.url, id);
+    const told = await client.job(id);
     await other.end('SIGTERM');
     // It wakes up with the picture in its hands, and works the next job to its end.
     hold.release();
     process.kill(frozen.pid, 'SIGCONT');
-    expectWhole(await followAnywhere(() => web.url, await generate(web.url, avatarId)).whole, 'JobSucceeded');
-    const { images: _images, ...now } = await look(web.url, id);
+    expectWhole(await client.follow(await generate()).whole, 'JobSucceeded');
+    const { images: _images, ...now } = await client.job(id);
     expect(told).toMatchObject(now);
     expect(now.events.edges.map(({ node }) => node.sequence)).toEqual(now.events.edges.map((_, n) => n + 1));
     expect(submits() - before).toBe(2);
@@ -134,8 +136,8 @@ describe.runIf(databases.length > 1 && hasRedis)('a web process and its workers'
     await Promise.all([startWorker(), startWorker()]);
     const jobs: { whole: Promise<Seen[]> }[] = [];
     const start = async (count: number) => {
-      const ids = await Promise.all(Array.from({ length: count }, () => generate(web.url, avatarId)));
-      for (const id of ids) jobs.push(followAnywhere(() => web.url, id));
+      const ids = await Promise.all(Array.from({ length: count }, () => generate()));
+      for (const id of ids) jobs.push(client.follow(id));
     };
     await start(6);
     await world.redis.stop();

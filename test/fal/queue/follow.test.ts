@@ -22,7 +22,7 @@ const done = { status: 'COMPLETED', logs: [], metrics: { inference_time: 17.8 } 
 let adapter: Adapter;
 let leaving: AbortController;
 beforeEach(async () => {
-  adapter = await openAdapter({ timeouts: { readMs: 300, streamOpenMs: 300, streamSilenceMs: 300 } });
+  adapter = await openAdapter({ timeouts: { readMs: 1_000, streamOpenMs: 1_000, streamSilenceMs: 1_000 } });
   leaving = new AbortController();
 });
 afterEach(async () => adapter.close());
@@ -132,7 +132,7 @@ describe('a stream that fails gives way to polling', () => {
     adapter.server.script(streamRoute, async (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       const startedAt = performance.now();
-      while (performance.now() - startedAt < 700) {
+      while (performance.now() - startedAt < 1_500) {
         await write(response, ': ping\n\n');
         await new Promise((resolve) => setTimeout(resolve, 50));
       }

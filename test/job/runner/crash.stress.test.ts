@@ -2,25 +2,14 @@
  * kill -9 in every state of a job. A client follows all the while and resumes by sequence number; fal is the simulated
  * one, with its clock in this test's hand, behind a gate that can hold any request.
  */
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ManualClock, manualClock } from '../../../src/fal-simulator/clock.ts';
 import { type Simulator, startSimulator } from '../../../src/fal-simulator/server.ts';
+import { Client } from '../../support/client.ts';
 import { databases, type ServerDatabase, tellSkipped } from '../../support/databases.ts';
-import { followAnywhere, type Seen } from '../../support/follow.ts';
+import type { Seen } from '../../support/follow.ts';
 import { type Gate, openGate } from '../../support/gate.ts';
-import { gql, upload } from '../../support/http.ts';
-import { photoNames, photoPath } from '../../support/photos.ts';
 import { freePort, type ServerProcess, startProcess } from '../../support/process.ts';
-
-const createDocument = `mutation { createAvatar(input: { portrait: { name: "Ada" } }) { ... on PortraitAvatar { id } } }`;
-const addDocument = `mutation($input: AddPhotosInput!) { addPhotos(input: $input) { __typename } }`;
-const trainDocument = `mutation($input: StartTrainingInput!) { startTraining(input: $input) { __typename ... on Job { id } ... on Error { message } } }`;
-const generateDocument = `mutation($input: StartGenerationInput!) { startGeneration(input: $input) { __typename ... on Job { id } ... on Error { message } } }`;
-const jobDocument = `query($id: ID!) { node(id: $id) { ... on Job { status error { code } events(first: 100) { edges { node { sequence } } } }
-  ... on Generation { images { id url } } ... on Training { avatar { ... on AvatarProfile { status } } } } }`;
-
-type Told = { status: string; error: { code: string } | null; images?: { url: string }[]; avatar?: { status: string } };
 
 tellSkipped();
 
@@ -57,20 +46,8 @@ describe.each(databases)('kill -9 and start again on %s', (_name, open) => {
     await server.end('SIGKILL');
     server = await startProcess(env);
   };
-  const ask = async <Data>(document: string, variables: Record<string, unknown> = {}) => {
-    const { data, errors } = await gql<Data>(server.url, document, variables);
-    if (data == null) throw new Error(JSON.stringify(errors));
-    return data;
-  };
-  const look = async (id: string) => (await ask<{ node: Told }>(jobDocument, { id })).node;
-  const generate = async () =>
-    (
-      await ask<{ startGeneration: { id: string } }>(generateDocument, {
-        input: { avatarId, prompt: 'at sea', numImages: 2 },
-      })
-    ).startGeneration.id;
-
-  const follow = (jobId: string) => followAnywhere(() => server.url, jobId);
+  const client = new Client(() => server.url);
+  const generate = () => client.startGeneration({ avatarId, numImages: 2 });
 
   /** Moves fal's time on until the job has ended. */
   const letFalWork = async (whole: Promise<Seen[]>) => {
@@ -88,30 +65,24 @@ describe.each(databases)('kill -9 and start again on %s', (_name, open) => {
     expect(seen.at(-1)?.__typename).toBe(end);
   };
   const expectPictures = async (id: string) => {
-    const { status, images = [] } = await look(id);
+    const { status, images = [] } = await client.job(id);
     expect([status, images.length]).toEqual(['SUCCEEDED', 2]);
     for (const { url } of images) expect((await fetch(url)).status).toBe(200);
   };
 
   test('QUEUED, while the photos go up: the training goes on and is sent once', async () => {
-    avatarId = (await ask<{ createAvatar: { id: string } }>(createDocument)).createAvatar.id;
-    const names = photoNames('good').slice(0, 10);
-    const files = names.map((name, n) => ({
-      path: `variables.input.files.${n}`,
-      name,
-      content: readFileSync(photoPath(`good/${name}`)),
-    }));
-    await upload(server.url, addDocument, { input: { avatarId, files: names.map(() => null) } }, files);
+    avatarId = await client.createPortrait();
+    await client.addPhotos(avatarId);
     const held = gate.hold(/storage\/upload/, 'BEFORE');
-    const { startTraining } = await ask<{ startTraining: { id: string } }>(trainDocument, { input: { avatarId } });
+    const trainingId = await client.startTraining(avatarId);
     await held.reached;
-    const { whole } = follow(startTraining.id);
+    const { whole } = client.follow(trainingId);
     await killAndStart();
     held.release();
     await letFalWork(whole);
     expectWhole(await whole, 'JobSucceeded');
     expect(gate.count(/^POST \/fal-ai\/flux-lora-portrait-trainer/)).toBe(1);
-    expect(await look(startTraining.id)).toMatchObject({ avatar: { status: 'READY' } });
+    expect(await client.job(trainingId)).toMatchObject({ avatar: { status: 'READY' } });
   });
 
   test.each([
@@ -122,11 +93,11 @@ describe.each(databases)('kill -9 and start again on %s', (_name, open) => {
     const held = gate.hold(/^POST \/fal-ai\/flux-lora\b/, when);
     const id = await generate();
     await held.reached;
-    const { whole } = follow(id);
+    const { whole } = client.follow(id);
     await killAndStart();
     held.release();
     expectWhole(await whole, 'JobFailed');
-    expect((await look(id)).error).toEqual({ code: 'SUBMIT_UNCONFIRMED' });
+    expect((await client.job(id)).error).toEqual({ code: 'SUBMIT_UNCONFIRMED' });
     expect(gate.count(/^POST \/fal-ai\/flux-lora\b/) - before).toBe(received);
   });
 
@@ -136,7 +107,7 @@ describe.each(databases)('kill -9 and start again on %s', (_name, open) => {
   ])('%s: it is followed again, to its pictures', async (_state, type, laterMs) => {
     const before = gate.count(/^POST \/fal-ai\/flux-lora\b/);
     const id = await generate();
-    const { whole, until } = follow(id);
+    const { whole, until } = client.follow(id);
     await until('JobSubmitted');
     if (laterMs > 0) clock.advance(laterMs);
     await until(type);
@@ -153,7 +124,7 @@ describe.each(databases)('kill -9 and start again on %s', (_name, open) => {
   ])('FINALIZING, %s: every picture is kept, once', async (_name, request) => {
     const held = gate.hold(request, 'AFTER');
     const id = await generate();
-    const { whole } = follow(id);
+    const { whole } = client.follow(id);
     await Promise.race([letFalWork(whole), held.reached]);
     await held.reached;
     await killAndStart();
@@ -161,16 +132,16 @@ describe.each(databases)('kill -9 and start again on %s', (_name, open) => {
     await letFalWork(whole);
     expectWhole(await whole, 'JobSucceeded');
     await expectPictures(id);
-    expect((await look(id)).error).toBeNull();
+    expect((await client.job(id)).error).toBeNull();
   });
 
   test('ended: nothing changes', async () => {
     const id = await generate();
-    const { whole } = follow(id);
+    const { whole } = client.follow(id);
     await letFalWork(whole);
-    const before = await look(id);
+    const before = await client.job(id);
     await killAndStart();
-    expect({ ...(await look(id)), images: [] }).toEqual({ ...before, images: [] });
+    expect({ ...(await client.job(id)), images: [] }).toEqual({ ...before, images: [] });
     await expectPictures(id);
   });
 });
