@@ -1,4 +1,4 @@
-/** What the attacks of this folder share: servers that ask who calls, keys to attack them with, and what came back. */
+/** Shared by the attacks in this folder: servers that require credentials, keys for the attackers, and their responses. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { onTestFinished, vi } from 'vitest';
@@ -9,7 +9,7 @@ import type { Answer } from '../support/http.ts';
 import { newDataFolder, startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
 
-/** With it a server requires keys, as one that is reached from elsewhere. */
+/** The settings of a server that is reachable from outside: it requires keys. */
 export const guarded = { PUBLIC_URL: 'https://likeness.example' };
 
 /** Closed at the end of the test. */
@@ -19,7 +19,7 @@ export async function startGuarded(options: Parameters<typeof startLikeness>[0] 
   return likeness;
 }
 
-/** A guarded server as a process of its own, for attacks that may end it. */
+/** A guarded server in a separate process, for attacks that may crash it. */
 export async function startVictim(env: Record<string, string> = {}): Promise<ServerProcess> {
   const { dataDir, remove } = newDataFolder();
   const victim = await startProcess({ DATA_DIR: dataDir, FAL_SIMULATOR_SPEED: 'instant', ...guarded, ...env });
@@ -30,13 +30,13 @@ export async function startVictim(env: Record<string, string> = {}): Promise<Ser
   return victim;
 }
 
-/** `cpuMs` is what it cost this process, server and client: what others do to the machine is not in it. */
+/** `cpuMs` is the CPU time of this process, server and client. It does not count other load on the machine. */
 export type Outcome = { status: number; headers: Headers; text: string; cpuMs: number } & Pick<
   Answer,
   'data' | 'errors'
 >;
 
-/** Posts a body, or anything as JSON. The JSON of the answer is read, where it is any. */
+/** Posts a string as it is and anything else as JSON. A JSON response is parsed into `data` and `errors`. */
 export async function attack(
   { url, headers = {} }: { url: string; headers?: Record<string, string> },
   body: unknown,
@@ -60,7 +60,7 @@ export async function outcomeOf(response: Response, before = process.cpuUsage())
 
 export const codeOf = ({ errors }: Pick<Outcome, 'errors'>) => errors?.[0]?.extensions?.['code'];
 
-/** A key of a new user's own, and the headers that send it. */
+/** Creates a user with a key. `headers` send the key. */
 export async function newKey(
   { app, url }: TestLikeness,
   scopes: ApiScope[] = ['WRITE'],
@@ -74,21 +74,21 @@ export async function newKey(
 export const revoke = ({ app }: TestLikeness, id: string) =>
   app.prisma.apiKey.update({ where: { id }, data: { revokedAt: new Date() } });
 
-/** What the server itself took for a failure of its own: nothing of an attacker's may be one. */
+/** The errors in the server's log. No attack may cause one. */
 export const failuresOf = ({ logged }: TestLikeness) =>
   logged.map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => (line['level'] as number) >= 50);
 
-/** The server still answers those who may ask. */
+/** Whether the server still responds. */
 export const alive = async ({ url }: { url: string }) => (await fetch(`${url}/health`)).status === 200;
 
 type Message = { type: string; id?: string; payload?: unknown };
 
-/** A socket without a client library. `closed` tells how it ended. */
+/** Opens a WebSocket without a client library. `closed` resolves with the close code and reason. */
 export async function openRaw(url: string, headers: Record<string, string> = {}) {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', { headers });
   onTestFinished(() => socket.terminate());
-  const heard: Message[] = [];
-  socket.on('message', (data: Buffer) => heard.push(JSON.parse(data.toString()) as Message));
+  const received: Message[] = [];
+  socket.on('message', (data: Buffer) => received.push(JSON.parse(data.toString()) as Message));
   socket.on('error', () => undefined);
   const closed = new Promise<{ code: number; reason: string; at: number }>((resolve) => {
     socket.once('close', (code, reason) => resolve({ code, reason: reason.toString(), at: performance.now() }));
@@ -96,25 +96,25 @@ export async function openRaw(url: string, headers: Record<string, string> = {})
   await once(socket, 'open');
   return {
     socket,
-    heard,
+    received,
     closed,
     send: (message: object | string) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
-    /** The next message that is one of these, waited for; those before it are forgotten. */
-    async hear(isIt: (message: Message) => boolean): Promise<Message> {
+    /** Waits for the next message that matches, and drops the ones before it. */
+    async receive(matches: (message: Message) => boolean): Promise<Message> {
       await vi.waitFor(() => {
-        if (!heard.some(isIt)) throw new Error(`Heard only ${JSON.stringify(heard)}`);
+        if (!received.some(matches)) throw new Error(`Received only ${JSON.stringify(received)}`);
       });
-      const index = heard.findIndex(isIt);
-      return heard.splice(0, index + 1).at(-1) as Message;
+      const index = received.findIndex(matches);
+      return received.splice(0, index + 1).at(-1) as Message;
     },
   };
 }
 
-/** One that has said who it is, by connection_init. */
+/** Opens a WebSocket that has authenticated with connection_init. */
 export async function openReady(url: string, authorization: string) {
   const raw = await openRaw(url);
   raw.send({ type: 'connection_init', payload: { authorization } });
-  await raw.hear(({ type }) => type === 'connection_ack');
+  await raw.receive(({ type }) => type === 'connection_ack');
   return raw;
 }
 

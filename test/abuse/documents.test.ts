@@ -1,6 +1,6 @@
 /**
- * Documents that are small to send and much to do. test/server/http/http.test.ts proves the limits of tokens and depth, and
- * that there are no batches, on a schema of its own; here they meet the real one, and a caller who has a key.
+ * Documents that are small to send and expensive to run. test/server/http/http.test.ts tests the limits of tokens and depth
+ * and the rejection of batches on a small schema; here they run against the real schema, with a valid key.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
@@ -12,7 +12,7 @@ let user: Awaited<ReturnType<typeof newKey>>;
 beforeAll(async () => {
   likeness = await startLikeness({ manual: true, env: guarded });
   user = await newKey(likeness);
-  // The first of all pays for what the server makes once.
+  // The first request pays for what the server initializes once.
   await ask('{ viewer { id } }');
 });
 afterAll(() => likeness.close());
@@ -20,7 +20,7 @@ afterAll(() => likeness.close());
 const ask = (query: string, variables: Record<string, unknown> = {}) => attack(user, { query, variables });
 const times = (count: number, write: (index: number) => string) =>
   Array.from({ length: count }, (_, i) => write(i)).join(' ');
-/** A page of avatars, of each a page of generations, of each a page of events. */
+/** A page of avatars, each with a page of generations, each with a page of events. */
 const pages = (args: string, variables = '') =>
   `query ${variables} { avatars${args} { edges { node { ... on AvatarProfile { generations${args} { edges { node {
     id events${args.replace('last', 'first')} { edges { cursor } } } } } } } } } }`;
@@ -28,7 +28,7 @@ const deep = (levels: number) =>
   `{ generations(first: 1) { ${times(levels, () => 'edges { node { avatar { ... on AvatarProfile { generations(first: 1) {')}
     pageInfo { hasNextPage } ${times(levels, () => '} } } } }')} } }`;
 
-describe('is refused before any of it runs', () => {
+describe('the server rejects before execution', () => {
   const tooCostly = 'DOCUMENT_TOO_COSTLY';
   const invalid = 'GRAPHQL_VALIDATION_FAILED';
   const ids = Array.from({ length: 1_900 }, () => 'x');
@@ -47,19 +47,19 @@ describe('is refused before any of it runs', () => {
     ],
     ['31 directives', `{ ${times(31, () => '__typename @include(if: true)')} }`, invalid, /30 directives/],
     ['2,001 tokens', `{ ${times(1_999, () => '__typename')} }`, 'GRAPHQL_PARSE_FAILED', /2000 tokens/],
-    ['pages in pages, by literals', pages('(first: 100)'), tooCostly, /2040301 fields/],
-    ['pages in pages, by a variable', pages('(first: $n)', '($n: Int)'), tooCostly, /2040301 fields/, { n: 100 }],
-    ['pages from the back', pages('(last: 100)'), tooCostly, /2040301 fields/],
+    ['nested pages, sized by literals', pages('(first: 100)'), tooCostly, /2040301 fields/],
+    ['nested pages, sized by a variable', pages('(first: $n)', '($n: Int)'), tooCostly, /2040301 fields/, { n: 100 }],
+    ['nested pages, read with "last"', pages('(last: 100)'), tooCostly, /2040301 fields/],
     [
-      'pages in pages, by 30 aliases',
+      'nested pages under 30 aliases',
       `{ ${times(30, (i) => `a${i}: avatars(first: 100) { edges { node { ... on AvatarProfile { photos { edges { cursor } } } } } }`)} }`,
       tooCostly,
       /fields/,
     ],
-    ['1,900 things with a page each', ofNodes('$ids: [ID!]!'), tooCostly, /381901 fields/, { ids }],
+    ['1,900 nodes with a page each', ofNodes('$ids: [ID!]!'), tooCostly, /381901 fields/, { ids }],
     ['a fragment that spreads itself', '{ ...A } fragment A on Query { ...A }', invalid, /within itself/],
     [
-      'fragments in a circle',
+      'a cycle of fragments',
       '{ ...A } fragment A on Query { ...B } fragment B on Query { ...C } fragment C on Query { ...A }',
       invalid,
       /within itself/,
@@ -71,7 +71,7 @@ describe('is refused before any of it runs', () => {
     expect(found.cpuMs).toBeLessThan(1_000);
   });
 
-  test('and what is just within a limit runs', async () => {
+  test('but not documents just within the limits', async () => {
     for (const query of [
       deep(3),
       `{ ${times(30, (i) => `a${i}: __typename`)} }`,
@@ -83,28 +83,28 @@ describe('is refused before any of it runs', () => {
     }
   });
 
-  test('also on a socket, as an error of that operation', async () => {
-    const { send, hear } = await openReady(likeness.url, user.headers['authorization'] ?? '');
+  test('the same over a WebSocket, as an error of that operation', async () => {
+    const { send, receive } = await openReady(likeness.url, user.headers['authorization'] ?? '');
     send(operation('1', pages('(first: $n)', '($n: Int)'), { n: 100 }));
-    expect(await hear(({ id }) => id === '1')).toMatchObject({
+    expect(await receive(({ id }) => id === '1')).toMatchObject({
       payload: { errors: [{ extensions: { code: tooCostly } }] },
     });
     send(operation('2', `{ ${times(31, (i) => `a${i}: __typename`)} }`));
-    expect(await hear(({ id }) => id === '2')).toMatchObject({
+    expect(await receive(({ id }) => id === '2')).toMatchObject({
       type: 'error',
       payload: [{ extensions: { code: invalid } }],
     });
   });
 
   test.each([
-    ['pages in pages, by the default of a variable', pages('(first: $n)', '($n: Int = 100)')],
-    ['1,900 things, by the default of a variable', ofNodes(`$ids: [ID!]! = ${JSON.stringify(ids)}`)],
+    ['nested pages, sized by the default of a variable', pages('(first: $n)', '($n: Int = 100)')],
+    ['1,900 nodes, by the default of a variable', ofNodes(`$ids: [ID!]! = ${JSON.stringify(ids)}`)],
   ])('%s', async (_what, query) => {
     expect(codeOf(await ask(query))).toBe(tooCostly);
   });
 });
 
-describe('costs less than a second', () => {
+describe('takes less than a second of CPU', () => {
   const last = 120;
   const bombs: [what: string, query: string][] = [
     [
@@ -127,14 +127,11 @@ describe('costs less than a second', () => {
       '30 fragments, each spread by all before it',
       `{ viewer { ...F0 } } ${times(30, (i) => `fragment F${i} on User { id ${times(30 - i, (j) => `...F${i + j + 1}`)} }`)} fragment F30 on User { id }`,
     ],
-    ['a field 480 times, with fields', `{ ${times(480, () => 'viewer { id }')} }`],
+    ['a field with subfields 480 times', `{ ${times(480, () => 'viewer { id }')} }`],
     ['a field 1,990 times', `{ ${times(1_990, () => '__typename')} }`],
-    ['300 fields in conflict', `{ viewer { ${times(30, (i) => `a${i}: id`)} ${times(300, () => 'a0: createdAt')} } }`],
-    ['600 lists in lists', `{ node(id: ${'['.repeat(600)}${']'.repeat(600)}) { id } }`],
-    [
-      '600 variables that are not there',
-      `{ viewer { id @include(if: $a) } ${times(480, (i) => `node(id: $v${i}) { id }`)} }`,
-    ],
+    ['300 conflicting fields', `{ viewer { ${times(30, (i) => `a${i}: id`)} ${times(300, () => 'a0: createdAt')} } }`],
+    ['600 nested lists', `{ node(id: ${'['.repeat(600)}${']'.repeat(600)}) { id } }`],
+    ['480 undefined variables', `{ viewer { id @include(if: $a) } ${times(480, (i) => `node(id: $v${i}) { id }`)} }`],
   ];
   test.each(bombs)('%s', async (_what, query) => {
     const { cpuMs, status, text } = await ask(query);
@@ -155,6 +152,6 @@ describe('costs less than a second', () => {
   });
 });
 
-test('nothing of all this was a failure of the server’s own', () => {
+test('none of these attacks was logged as an error of the server', () => {
   expect(failuresOf(likeness)).toEqual([]);
 });

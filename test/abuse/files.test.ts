@@ -1,7 +1,7 @@
 /**
- * Files that are not what they say, sent with addPhotos. test/photo/inspect.test.ts proves the verdict on each picture of
- * test/photos, test/training/dataset.test.ts that neither EXIF nor GPS reaches fal, test/storage/serve.test.ts the same of
- * renditions. Here: what an attacker makes on purpose, from the form to what a browser is served.
+ * Malicious files, sent with addPhotos, from the upload form to the response that a browser gets. Elsewhere:
+ * test/photo/inspect.test.ts tests the verdict on each picture of test/photos, test/training/dataset.test.ts that fal gets
+ * neither EXIF nor GPS, and test/storage/serve.test.ts the same for renditions.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,13 +23,13 @@ let folders: string[];
 beforeAll(async () => {
   likeness = await startLikeness({ manual: true, env: guarded });
   user = await newKey(likeness);
-  // The first of all pays for what the server makes once.
+  // The first request pays for what the server initializes once.
   await add(jpeg);
   folders = readdirSync(likeness.dataDir);
 });
 afterAll(() => likeness.close());
 
-/** To an avatar of its own: nothing is a duplicate, and no avatar is full. */
+/** Adds the file to a new avatar, so that it is never a duplicate and the avatar never full. */
 async function add(content: Buffer | string, name = 'photo.jpg', disposition?: string) {
   const { id } = await likeness.app.prisma.avatar.create({
     data: { ownerId: user.ownerId, kind: 'PORTRAIT', name: 'Ada', triggerPhrase: 'TOK_1' },
@@ -40,7 +40,7 @@ async function add(content: Buffer | string, name = 'photo.jpg', disposition?: s
     { path: 'variables.input.files.0', name, content: new Uint8Array(Buffer.from(content)) },
   ]);
   const request = new Request(`${user.url}/graphql`, { method: 'POST', headers: user.headers, body: form });
-  // As the form writes it, unless the attacker does.
+  // The form writes the disposition, unless the test gives one.
   const text = Buffer.from(await request.arrayBuffer()).toString('latin1');
   const body = Buffer.from(disposition === undefined ? text : text.replace(/filename="[^"]*"/, disposition), 'latin1');
   const before = process.cpuUsage();
@@ -51,9 +51,9 @@ async function add(content: Buffer | string, name = 'photo.jpg', disposition?: s
   return { ...verdict, cpuMs: found.cpuMs };
 }
 
-/** The server's public name leads here. */
+/** Fetches a signed URL from this server instead of its public host. */
 const serve = (url: string) => fetch(url.replace(guarded.PUBLIC_URL, likeness.url));
-const kept = () =>
+const storedFiles = () =>
   readdirSync(join(likeness.dataDir, 'files'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
@@ -75,7 +75,7 @@ const pngHead = (width: number, height: number) => {
   return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', head)]);
 };
 const end = chunk('IEND', Buffer.alloc(0));
-/** A JPEG whose header names these sides. */
+/** A JPEG whose header declares these dimensions. */
 const jpegOf = (width: number, height: number) => {
   const bytes = Buffer.from(jpeg);
   const frame = bytes.findIndex((byte, index) => byte === 0xff && [0xc0, 0xc2].includes(bytes[index + 1] ?? 0));
@@ -84,7 +84,7 @@ const jpegOf = (width: number, height: number) => {
   return bytes;
 };
 
-describe('is refused, and nothing of it kept', () => {
+describe('the server rejects, and stores nothing of,', () => {
   test.each<[what: string, content: () => Buffer | string, problem: string]>([
     [
       'an SVG with a script',
@@ -98,14 +98,14 @@ describe('is refused, and nothing of it kept', () => {
       'UNSUPPORTED_FORMAT',
     ],
     [
-      'an SVG of a thousand million laughs',
+      'an SVG with a billion-laughs entity',
       () =>
         `<!DOCTYPE svg [<!ENTITY a "ha">${Array.from('bcdefghij', (name, i) => `<!ENTITY ${name} "${`&${'abcdefghij'[i]};`.repeat(10)}">`).join('')}]><svg width="900" height="900">&j;</svg>`,
       'UNSUPPORTED_FORMAT',
     ],
     ['a GIF that is a script', () => `GIF89a=0/*${'\0'.repeat(20)}*/;alert(1)//`, 'UNSUPPORTED_FORMAT'],
     ['a BMP that is a script', () => `BM=0/*${'\0'.repeat(60)}*/;alert(1)//`, 'UNSUPPORTED_FORMAT'],
-    ['a page', () => `<!doctype html>${script}`, 'NOT_AN_IMAGE'],
+    ['an HTML page', () => `<!doctype html>${script}`, 'NOT_AN_IMAGE'],
     [
       'an archive',
       () =>
@@ -115,54 +115,54 @@ describe('is refused, and nothing of it kept', () => {
         ),
       'NOT_AN_IMAGE',
     ],
-    ['a program', () => Buffer.from('7f454c4602010100000000000000000002003e0001', 'hex'), 'NOT_AN_IMAGE'],
+    ['an ELF program', () => Buffer.from('7f454c4602010100000000000000000002003e0001', 'hex'), 'NOT_AN_IMAGE'],
     ['PostScript', () => '%!PS-Adobe-3.0 EPSF-3.0\n(/etc/passwd) (r) file', 'NOT_AN_IMAGE'],
     [
-      'an ImageMagick program',
+      'an ImageMagick MVG script',
       () => 'push graphic-context\nfill url(https://evil.example/)\npop graphic-context',
       'NOT_AN_IMAGE',
     ],
     [
-      'a PNG of 65,535 pixels a side',
+      'a PNG that declares 65,535 × 65,535 pixels',
       () => Buffer.concat([pngHead(65_535, 65_535), chunk('IDAT', deflateSync(Buffer.alloc(1_000_000))), end]),
       'TOO_MANY_PIXELS',
     ],
     [
-      'a PNG of a line',
+      'a PNG one pixel high and 2^31 - 1 wide',
       () => Buffer.concat([pngHead(2 ** 31 - 1, 1), chunk('IDAT', deflateSync(Buffer.alloc(1_000))), end]),
       'CORRUPT',
     ],
-    ['a JPEG of 65,500 pixels a side', () => jpegOf(65_500, 65_500), 'TOO_MANY_PIXELS'],
-    ['a JPEG that says it is larger than it is', () => jpegOf(5_000, 9_000), 'CORRUPT'],
+    ['a JPEG that declares 65,500 × 65,500 pixels', () => jpegOf(65_500, 65_500), 'TOO_MANY_PIXELS'],
+    ['a JPEG that declares more pixels than it has', () => jpegOf(5_000, 9_000), 'CORRUPT'],
     [
       'a PNG whose pixels unpack to 300 MB',
       () => Buffer.concat([pngHead(600, 600), chunk('IDAT', deflateSync(Buffer.alloc(300_000_000, 7))), end]),
       'CORRUPT',
     ],
   ])('%s', async (_what, content, problem) => {
-    const files = kept().length;
+    const files = storedFiles().length;
     const bytes = content();
     const memory = process.memoryUsage.rss();
     const { problems, photo, cpuMs } = await add(Buffer.from(bytes));
     expect([problems, photo]).toEqual([[problem], null]);
     expect(cpuMs).toBeLessThan(2_000);
     expect((process.memoryUsage.rss() - memory) / 1_000_000).toBeLessThan(200);
-    expect(kept().length).toBe(files);
+    expect(storedFiles().length).toBe(files);
     expect(await alive(likeness)).toBe(true);
   });
 });
 
-describe('is a picture wherever it is served, and nothing else', () => {
+describe('the server serves only as an image', () => {
   const comment = (text: string) => Buffer.concat([Buffer.from([0xff, 0xfe, 0, text.length + 2]), Buffer.from(text)]);
   test.each<[what: string, content: () => Promise<Buffer> | Buffer]>([
-    ['a JPEG with a page behind it', () => Buffer.concat([jpeg, Buffer.from(script)])],
+    ['a JPEG followed by an HTML page', () => Buffer.concat([jpeg, Buffer.from(script)])],
     [
-      'a JPEG with a page within it',
+      'a JPEG with an HTML page in a comment',
       () => Buffer.concat([jpeg.subarray(0, 2), comment(`<html>${script}`), jpeg.subarray(2)]),
     ],
-    ['a JPEG with an archive behind it', () => Buffer.concat([jpeg, Buffer.from('PK\x05\x06'), Buffer.alloc(18)])],
+    ['a JPEG followed by a ZIP archive', () => Buffer.concat([jpeg, Buffer.from('PK\x05\x06'), Buffer.alloc(18)])],
     [
-      'a JPEG that carries a script as EXIF',
+      'a JPEG with a script in its EXIF',
       () =>
         sharp(jpeg)
           .withExif({ IFD0: { ImageDescription: script } })
@@ -170,7 +170,7 @@ describe('is a picture wherever it is served, and nothing else', () => {
           .toBuffer(),
     ],
     [
-      'a PNG with a page in a text',
+      'a PNG with an HTML page in a text chunk',
       async () => {
         const png = await sharp({ create: { width: 600, height: 600, channels: 3, background: '#808080' } })
           .png()
@@ -179,7 +179,7 @@ describe('is a picture wherever it is served, and nothing else', () => {
       },
     ],
     [
-      'a PNG with a text that unpacks to 200 MB',
+      'a PNG with a text chunk that unpacks to 200 MB',
       async () => {
         const png = await sharp({ create: { width: 600, height: 600, channels: 3, background: '#707070' } })
           .png()
@@ -202,35 +202,35 @@ describe('is a picture wherever it is served, and nothing else', () => {
         'content-security-policy': "sandbox; default-src 'none'",
       });
       const served = Buffer.from(await response.arrayBuffer());
-      // The original is the user's own, as it was sent; what is drawn of it has nothing but pixels.
-      const hides = served.includes('alert(') || served.includes('PK\x05\x06');
-      expect(url === photo?.small && hides).toBe(false);
+      // The original is served as the user sent it; a rendition contains only pixels.
+      const hasPayload = served.includes('alert(') || served.includes('PK\x05\x06');
+      expect(url === photo?.small && hasPayload).toBe(false);
     }
   });
 });
 
-describe('a file name is only ever shown', () => {
+describe('a file name is shown and never used as a path or header:', () => {
   const names: [what: string, name: string, disposition?: string][] = [
-    ['a path', '../../../../etc/cron.d/evil.jpg'],
-    ['a path of Windows', '..\\..\\windows\\system32\\evil.jpg'],
-    ['a whole path', '/etc/passwd'],
-    ['dots', '..'],
-    ['text from right to left', 'photo\u202Egpj.exe'],
-    ['marks of direction', '\u2066photo\u2069\u200F.jpg'],
+    ['a relative path', '../../../../etc/cron.d/evil.jpg'],
+    ['a Windows path', '..\\..\\windows\\system32\\evil.jpg'],
+    ['an absolute path', '/etc/passwd'],
+    ['two dots', '..'],
+    ['right-to-left text', 'photo\u202Egpj.exe'],
+    ['direction marks', '\u2066photo\u2069\u200F.jpg'],
     ['300 characters', `${'x'.repeat(300)}.jpg`],
     ['300 wide characters', '👩'.repeat(300)],
     ['line breaks', 'photo.jpg\r\nSet-Cookie: evil=1\r\n\r\n<html>'],
     ['quotes', 'photo.jpg"; filename="evil.html'],
-    ['escapes', 'photo%0d%0aSet-Cookie:evil=1%22.html'],
-    ['a stream of Windows', 'photo.jpg::$DATA'],
-    ['a device', 'CON'],
+    ['percent escapes', 'photo%0d%0aSet-Cookie:evil=1%22.html'],
+    ['a Windows data stream', 'photo.jpg::$DATA'],
+    ['a Windows device name', 'CON'],
     ['a script', `${script}.jpg`],
-    ['one of JavaScript', '__proto__'],
-    ['nothing', '', 'filename=""'],
-    ['NUL, in escapes', '', "filename*=UTF-8''photo.jpg%00.html"],
-    ['a path, in escapes', '', "filename*=UTF-8''..%2F..%2Fetc%2Fpasswd"],
-    ['a line break, in escapes', '', "filename*=UTF-8''photo%0D%0ASet-Cookie:evil.jpg"],
-    ['bytes that are no UTF-8', '', 'filename="\xff\xfe\xc0\xaf.jpg"'],
+    ['__proto__', '__proto__'],
+    ['an empty name', '', 'filename=""'],
+    ['an escaped NUL', '', "filename*=UTF-8''photo.jpg%00.html"],
+    ['an escaped path', '', "filename*=UTF-8''..%2F..%2Fetc%2Fpasswd"],
+    ['an escaped line break', '', "filename*=UTF-8''photo%0D%0ASet-Cookie:evil.jpg"],
+    ['invalid UTF-8', '', 'filename="\xff\xfe\xc0\xaf.jpg"'],
     ['two names', '', 'filename="photo.jpg"; filename="evil.html"'],
   ];
   test.each(names)('%s', async (_what, name, disposition) => {
@@ -247,16 +247,16 @@ describe('a file name is only ever shown', () => {
     expect(response.headers.has('set-cookie')).toBe(false);
     await response.body?.cancel();
     const ours = /[/]files[/](\w+[/])*[\da-f]{64}([/][\w-]+\.(jpeg|png))?$/;
-    expect(kept().filter((path) => !ours.test(path))).toEqual([]);
+    expect(storedFiles().filter((path) => !ours.test(path))).toEqual([]);
     expect(readdirSync(likeness.dataDir)).toEqual(folders);
   });
 });
 
-test('a name with NUL as it is makes no form', async () => {
+test('a raw NUL in a file name makes the form malformed', async () => {
   await expect(add(jpeg, 'photo.jpg\0.html')).rejects.toThrow('Malformed part header');
 });
 
-test('nothing of all this was a failure of the server’s own, and no upload is left', async () => {
+test('none of these attacks was logged as an error of the server, and no upload is left', async () => {
   expect(failuresOf(likeness)).toEqual([]);
   await vi.waitFor(() => expect(uploads()).toEqual([]));
 });

@@ -1,22 +1,22 @@
 /**
- * What pages of other sites may do, and what every answer says to browsers. test/server/http/http.test.ts proves which bodies
- * are taken and how large, and that slow headers and bodies are cut off; test/server/upload/multipart.test.ts the same of uploads.
+ * What a page of another site can do, and the security headers of every response. test/server/http/http.test.ts tests which
+ * bodies are accepted, their size limits, and timeouts for slow headers and bodies; test/server/upload/multipart.test.ts does so for uploads.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { multipartForm } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { failuresOf, guarded } from './attack.ts';
 
-const friend = 'https://app.example.com';
+const allowedOrigin = 'https://app.example.com';
 const mutation = 'mutation { createUser(input: { externalId: "attacked" }) { __typename } }';
 
 let likeness: TestLikeness;
 beforeAll(async () => {
-  likeness = await startLikeness({ manual: true, env: { ...guarded, CORS_ORIGINS: friend } });
+  likeness = await startLikeness({ manual: true, env: { ...guarded, CORS_ORIGINS: allowedOrigin } });
 });
 afterAll(() => likeness.close());
 
-describe('a mutation is not run', () => {
+describe('the server rejects a mutation', () => {
   const post = (headers: Record<string, string>, body: BodyInit = JSON.stringify({ query: mutation })) => ({
     method: 'POST',
     headers,
@@ -30,26 +30,42 @@ describe('a mutation is not run', () => {
     ['by PUT', 405, { ...post(json), method: 'PUT' }, search],
     ['by DELETE', 405, { method: 'DELETE' }, search],
     ['by OPTIONS', 405, { method: 'OPTIONS' }, search],
-    ['by GET that says it is a POST', 405, { headers: { 'x-http-method-override': 'POST' } }, search],
-    ['as a text that names JSON too', 415, post({ 'content-type': 'text/plain; application/json' })],
-    ['as a text that says it is JSON', 415, post({ 'content-type': 'text/plain; charset=application/json' })],
-    ['as two types', 415, post({ 'content-type': 'text/plain, application/json' })],
-    ['as a form', 415, post({ 'content-type': 'application/x-www-form-urlencoded' }, search.slice(1))],
-    ['as a page of another site, with a key', 403, post({ ...json, origin: 'https://evil.example' })],
-    ['as a page of no site', 403, post({ ...json, origin: 'null' })],
-    ['as a page of http', 403, post({ ...json, origin: friend.replace('https', 'http') })],
-    ['as a page of a friend’s other port', 403, post({ ...json, origin: `${friend}:8443` })],
-    ['as a page that begins like a friend', 403, post({ ...json, origin: `${friend}.evil.example` })],
-    ['as a page that ends like a friend', 403, post({ ...json, origin: 'https://evilapp.example.com' })],
-    ['as two origins', 403, post({ ...json, origin: `${friend}, https://evil.example` })],
-    ['by a form of another site', 403, post({ origin: 'https://evil.example' }, multipartForm(mutation, {}, []))],
+    ['by GET with x-http-method-override: POST', 405, { headers: { 'x-http-method-override': 'POST' } }, search],
     [
-      'by a form that a browser says is another site’s',
+      'as text/plain with application/json as a parameter',
+      415,
+      post({ 'content-type': 'text/plain; application/json' }),
+    ],
+    [
+      'as text/plain with application/json as its charset',
+      415,
+      post({ 'content-type': 'text/plain; charset=application/json' }),
+    ],
+    ['with two content types', 415, post({ 'content-type': 'text/plain, application/json' })],
+    ['as a URL-encoded form', 415, post({ 'content-type': 'application/x-www-form-urlencoded' }, search.slice(1))],
+    ['from a page of another site, with a key', 403, post({ ...json, origin: 'https://evil.example' })],
+    ['from the origin "null"', 403, post({ ...json, origin: 'null' })],
+    ['from the allowed origin over http', 403, post({ ...json, origin: allowedOrigin.replace('https', 'http') })],
+    ['from another port of the allowed origin', 403, post({ ...json, origin: `${allowedOrigin}:8443` })],
+    [
+      'from an origin that begins like the allowed one',
+      403,
+      post({ ...json, origin: `${allowedOrigin}.evil.example` }),
+    ],
+    ['from an origin that ends like the allowed one', 403, post({ ...json, origin: 'https://evilapp.example.com' })],
+    ['with two origins', 403, post({ ...json, origin: `${allowedOrigin}, https://evil.example` })],
+    [
+      'by a multipart form from another site',
+      403,
+      post({ origin: 'https://evil.example' }, multipartForm(mutation, {}, [])),
+    ],
+    [
+      'by a multipart form with sec-fetch-site: cross-site',
       403,
       post({ 'sec-fetch-site': 'cross-site' }, multipartForm(mutation, {}, [])),
     ],
     ['without a key', 401, post({ ...json, authorization: '' })],
-  ])('%s: %i', async (_what, status, init, parameters = '') => {
+  ])('%s, with status %i', async (_what, status, init, parameters = '') => {
     const headers = { ...likeness.headers, ...(init.headers as Record<string, string>) };
     const response = await fetch(`${likeness.url}/graphql${parameters}`, { ...init, headers });
     expect(response.status).toBe(status);
@@ -57,16 +73,16 @@ describe('a mutation is not run', () => {
     expect(await likeness.app.prisma.user.count({ where: { externalId: 'attacked' } })).toBe(0);
   });
 
-  test('and is, as it ought to be sent, by a page of a friend', async () => {
-    const headers = { ...likeness.headers, ...json, origin: friend };
-    const query = mutation.replace('attacked', 'friendly');
+  test('but runs one that a page of an allowed origin sends as JSON', async () => {
+    const headers = { ...likeness.headers, ...json, origin: allowedOrigin };
+    const query = mutation.replace('attacked', 'allowed');
     const response = await fetch(`${likeness.url}/graphql`, post(headers, JSON.stringify({ query })));
     expect(await response.json()).toEqual({ data: { createUser: { __typename: 'User' } } });
-    expect(response.headers.get('access-control-allow-origin')).toBe(friend);
+    expect(response.headers.get('access-control-allow-origin')).toBe(allowedOrigin);
   });
 });
 
-describe('a page of another site', () => {
+describe('CORS', () => {
   const preflight = (path: string, origin: string) =>
     fetch(likeness.url + path, {
       method: 'OPTIONS',
@@ -79,14 +95,11 @@ describe('a page of another site', () => {
   const corsOf = (response: Response) =>
     [...response.headers].filter(([name]) => name.startsWith('access-control')).map(([name]) => name);
 
-  test.each([
-    '/graphql',
-    '/files/photos/x',
-  ])('is told by the preflight of %s that it may, when it is a friend’s', async (path) => {
-    const response = await preflight(path, friend);
-    expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([204, friend]);
+  test.each(['/graphql', '/files/photos/x'])('the preflight of %s allows an origin of CORS_ORIGINS', async (path) => {
+    const response = await preflight(path, allowedOrigin);
+    expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([204, allowedOrigin]);
     expect(response.headers.get('access-control-allow-headers')).not.toContain('x-evil');
-    // No cookie, and no client certificate, is ever a reason to be let in.
+    // Cookies and client certificates never authenticate.
     expect(response.headers.get('access-control-allow-credentials')).toBe(null);
     expect(response.headers.get('vary')).toBe('origin');
   });
@@ -94,10 +107,10 @@ describe('a page of another site', () => {
   test.each([
     'https://evil.example',
     'null',
-    `${friend}.evil.example`,
-    friend.toUpperCase(),
-    `${friend}/`,
-  ])('is told nothing by any answer, as %s', async (origin) => {
+    `${allowedOrigin}.evil.example`,
+    allowedOrigin.toUpperCase(),
+    `${allowedOrigin}/`,
+  ])('no response has CORS headers for the origin %s', async (origin) => {
     const refused = await fetch(`${likeness.url}/graphql?query={viewer{id}}`, {
       headers: { ...likeness.headers, origin },
     });
@@ -109,7 +122,7 @@ describe('a page of another site', () => {
   });
 });
 
-describe('every answer tells browsers to make nothing of it', () => {
+describe('every response carries the security headers', () => {
   test.each<[path: string, status: number, init?: RequestInit]>([
     ['/health', 200],
     ['/ready', 200],
@@ -133,7 +146,7 @@ describe('every answer tells browsers to make nothing of it', () => {
     ['/files/x', 404],
     ['/webhooks/fal/00000000-0000-4000-8000-000000000001', 401, { method: 'POST', body: '{}' }],
     ['/webhooks/x', 405],
-  ])('%s: %i', async (path, status, { headers, ...init } = {}) => {
+  ])('%s, with status %i', async (path, status, { headers, ...init } = {}) => {
     const given = headers as Record<string, string> | undefined;
     const response = await fetch(likeness.url + path, {
       ...init,
@@ -154,6 +167,6 @@ describe('every answer tells browsers to make nothing of it', () => {
   });
 });
 
-test('nothing of all this was a failure of the server’s own', () => {
+test('none of these attacks was logged as an error of the server', () => {
   expect(failuresOf(likeness)).toEqual([]);
 });

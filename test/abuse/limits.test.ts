@@ -1,4 +1,4 @@
-/** More than one's share: by the minute and at once, of an owner and of an address, whatever a client says of itself. */
+/** Rate and concurrency limits, per owner and per address, which a client cannot evade by lying about itself. */
 import { readdir } from 'node:fs/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createApiKey } from '../../src/apikey/commands.ts';
@@ -10,7 +10,7 @@ const query = '{ viewer { id } }';
 const retryAfter = ({ headers }: { headers: Headers }) => Number(headers.get('retry-after'));
 
 describe('an owner', () => {
-  test('who asks too often is told when to come back, with every key of theirs, and nobody else is', async () => {
+  test('who exceeds operationsPerMinute gets 429 with Retry-After for all their keys, while others are served', async () => {
     const likeness = await startGuarded({ limits: { operationsPerMinute: 3 } });
     const [user, other] = [await newKey(likeness), await newKey(likeness)];
     const second = await createApiKey(likeness.app, user.ownerId, { name: 'second', scopes: ['READ'] });
@@ -25,7 +25,7 @@ describe('an owner', () => {
     expect((await attack(other, { query })).status).toBe(200);
   });
 
-  test('is not spent by what others send for them: wrong keys, or acting for somebody', async () => {
+  test('is not charged for requests with wrong keys, nor for requests on behalf of other users', async () => {
     const likeness = await startGuarded({ limits: { operationsPerMinute: 2 } });
     const app = await newKey(likeness, ['ACT_AS', 'WRITE']);
     const as = (name: string) => ({ url: app.url, headers: { ...app.headers, 'x-likeness-user': name } });
@@ -38,7 +38,7 @@ describe('an owner', () => {
     expect((await attack(app, { query })).status).toBe(200);
   });
 
-  test('has only so many uploads at a time, and gets the place back', async () => {
+  test('can run only uploadsPerOwner uploads at once, and another when one ends', async () => {
     const likeness = await startGuarded({ limits: { uploadsPerOwner: 2 } });
     const user = await newKey(likeness);
     const authorization = user.headers['authorization'] ?? '';
@@ -55,7 +55,7 @@ describe('an owner', () => {
     await vi.waitFor(async () => expect((await more()).status).toBe(200));
   });
 
-  test('has only so many event streams at a time', async () => {
+  test('can hold only socketsPerOwner event streams', async () => {
     const likeness = await startGuarded({ limits: { socketsPerOwner: 2 } });
     const user = await newKey(likeness);
     const leaving = new AbortController();
@@ -77,7 +77,7 @@ describe('an address', () => {
     fetch(`${url}/graphql?query=${query}`, {
       headers: forwarded === undefined ? {} : { 'x-forwarded-for': forwarded },
     });
-  /** The statuses of requests that say they come from these. */
+  /** The statuses of requests with these X-Forwarded-For headers. */
   async function statuses(proxies: number, forwarded: (string | undefined)[]): Promise<number[]> {
     const { url } = await startGuarded({
       env: { TRUSTED_PROXIES: String(proxies) },
@@ -88,7 +88,7 @@ describe('an address', () => {
     return found;
   }
 
-  test('that sends too much is refused before it is asked who it is, and its sockets as well', async () => {
+  test('that exceeds requestsPerAddress gets 429 before authentication, also for WebSocket handshakes', async () => {
     const { url } = await startGuarded({ limits: { requestsPerAddress: 3 } });
     for (let round = 0; round < 3; round += 1) expect((await from(url)).status).toBe(401);
     const refused = await outcomeOf(await from(url));
@@ -102,39 +102,44 @@ describe('an address', () => {
   });
 
   test.each<[what: string, proxies: number, forwarded: (string | undefined)[], last: number]>([
-    ['no proxy is trusted, and the header is made up', 0, ['1.1.1.1', '2.2.2.2', '3.3.3.3', '4.4.4.4'], 429],
+    ['no proxy is trusted, and the header is forged', 0, ['1.1.1.1', '2.2.2.2', '3.3.3.3', '4.4.4.4'], 429],
     [
-      'a proxy is trusted, and what is before its hop is made up',
+      'one proxy is trusted, and the hops before it are forged',
       1,
       ['1.1.1.1, 9.9.9.9', '2.2.2.2,9.9.9.9', ', ,9.9.9.9', 'x,9.9.9.9'],
       429,
     ],
-    ['a proxy is trusted, and the header left out', 1, [undefined, undefined, '', ' , '], 429],
+    ['one proxy is trusted, and the header is missing', 1, [undefined, undefined, '', ' , '], 429],
     [
-      'a proxy is trusted, and a network of IPv6 is one customer',
+      'one proxy is trusted, and one customer uses many addresses of an IPv6 network',
       1,
       ['2001:db8::1', '2001:db8::2', '2001:db8:0:0:ffff::', '2001:db8::1:2:3:4'],
       429,
     ],
-    ['a proxy is trusted, and tells of four addresses', 1, ['1.1.1.1', '2.2.2.2', '3.3.3.3', '4.4.4.4'], 401],
     [
-      'two proxies are trusted, and the third hop is made up',
+      'one proxy is trusted, and reports four different addresses',
+      1,
+      ['1.1.1.1', '2.2.2.2', '3.3.3.3', '4.4.4.4'],
+      401,
+    ],
+    [
+      'two proxies are trusted, and the third hop is forged',
       2,
       ['1.1.1.1,9.9.9.9,8.8.8.8', '2.2.2.2,9.9.9.9,8.8.8.8', '9.9.9.9,7.7.7.7', '3.3.3.3,9.9.9.9,6.6.6.6'],
       429,
     ],
-    ['two proxies are trusted, and one is left out', 2, ['9.9.9.9', '9.9.9.9', '9.9.9.9', '9.9.9.9'], 429],
-  ])('cannot be made up: %s', async (_what, proxies, forwarded, last) => {
+    ['two proxies are trusted, and one hop is missing', 2, ['9.9.9.9', '9.9.9.9', '9.9.9.9', '9.9.9.9'], 429],
+  ])('cannot be forged: %s', async (_what, proxies, forwarded, last) => {
     expect(await statuses(proxies, forwarded)).toEqual([401, 401, 401, last]);
   });
 
-  test('is the same however its IPv6 is written', async () => {
+  test('in IPv6 is the same in every notation', async () => {
     const spelled = ['2001:db8::1', '2001:0DB8::1', '2001:db8:0:0::1', '2001:0db8:0000:0000::1'];
     expect((await statuses(1, spelled)).at(-1)).toBe(429);
   });
 });
 
-test('more connections than there may be are closed, and let in again when others leave', async () => {
+test('connections above the limit are closed, and accepted again when others close', async () => {
   const { url } = await startGuarded({ limits: { connections: 3 } });
   const request = 'GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n';
   const held = Array.from({ length: 3 }, () => converse(url, request));

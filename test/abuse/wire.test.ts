@@ -1,6 +1,6 @@
 /**
- * Requests that no client writes: with another's name, with paths that climb, and with a second request inside.
- * test/storage/serve.test.ts proves signed URLs, test/server/http/webhooks.test.ts what may call a webhook.
+ * Raw requests that no client would send: forged Host headers, path traversal, and request smuggling.
+ * test/storage/serve.test.ts tests signed URLs, test/server/http/webhooks.test.ts who may call a webhook.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => likeness.close());
 
-/** Sends bytes as they are, and waits until the server has closed. */
+/** Sends raw bytes, and waits until the server closes the connection. */
 async function raw(text: string, to = likeness.url): Promise<string> {
   const { answer, closed } = converse(to, text);
   await closed;
@@ -23,7 +23,7 @@ const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1
 const get = (target: string, host = 'localhost', more = '') =>
   raw(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${more}\r\n`);
 
-describe('a Host', () => {
+describe('the Host header', () => {
   const key = () => `Authorization: ${likeness.headers['authorization']}\r\n`;
   const query = '/graphql?query={viewer{id}}';
   test.each([
@@ -38,18 +38,18 @@ describe('a Host', () => {
     ['', 421],
     ['likeness.example/elsewhere?', 404],
     ['likeness.example#', 404],
-  ])('of %j gets %i, and never an answer', async (host, status) => {
+  ])('%j gets %i and no data', async (host, status) => {
     const answer = await get(query, host, key());
     expect(statusOf(answer)).toBe(status);
     expect(answer).not.toContain('"data"');
   });
 
-  test('that comes twice is the first one', async () => {
+  test('sent twice counts by its first value', async () => {
     expect(statusOf(await get(query, 'localhost\r\nHost: evil.example', key()))).toBe(200);
     expect(statusOf(await get(query, 'evil.example\r\nHost: localhost', key()))).toBe(421);
   });
 
-  test('is not where signed URLs lead', async () => {
+  test('does not appear in signed URLs', async () => {
     const answer = await get(
       '/graphql?query={generations{edges{node{images{url}}}}}',
       'localhost',
@@ -59,7 +59,7 @@ describe('a Host', () => {
     expect(likeness.app.urls.sign('/files/photos/x').host).toBe('likeness.example');
   });
 
-  test('has no say in the policy of the page', async () => {
+  test('does not change the content security policy', async () => {
     const answer = await get('/graphql', 'evil.example; script-src *', 'Accept: text/html\r\n');
     expect(/^content-security-policy:.*/im.exec(answer)?.[0] ?? '').not.toContain('evil.example');
   });
@@ -84,43 +84,43 @@ describe('a path', () => {
     ['/graphql%2f', 404],
     ['http://evil.example/files/x', 404],
     ['/\\evil.example', 404],
-  ])('of %s gets %i', async (target, status) => {
+  ])('%s gets %i', async (target, status) => {
     const answer = await get(target);
     expect(statusOf(answer)).toBe(status);
     expect(answer).not.toMatch(/root:|"data"|location:/i);
   });
 });
 
-describe('a request that hides another', () => {
+describe('a smuggled request', () => {
   const head = 'POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
   const hidden = 'GET /hidden HTTP/1.1\r\nHost: localhost\r\n\r\n';
   test.each([
-    ['behind two lengths', `${head}Content-Length: 0\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`],
-    ['behind a length and chunks', `${head}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`],
     [
-      'behind chunks that are not the last coding',
-      `${head}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${hidden}`,
+      'after two Content-Length headers',
+      `${head}Content-Length: 0\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`,
     ],
-    ['behind a coding with a bad name', `${head}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${hidden}`],
-    ['behind a header with a space', `${head}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${hidden}`],
-    ['behind a folded header', `${head}Content-Length: 0\r\n X: y\r\nX\r\n : 1\r\n\r\n${hidden}`],
-    ['behind a length with a sign', `${head}Content-Length: +0\r\n\r\n${hidden}`],
-    ['behind a negative length', `${head}Content-Length: -1\r\n\r\n${hidden}`],
-    ['behind a chunk of a bad size', `${head}Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n${hidden}`],
     [
-      'behind a chunk larger than any number',
-      `${head}Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n${hidden}`,
+      'after Content-Length with Transfer-Encoding',
+      `${head}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`,
     ],
-    ['behind a line that ends early', `${head}X: a\rContent-Length: 0\r\n\r\n${hidden}`],
-    ['behind a header with NUL', `${head}X: a\0b\r\n\r\n${hidden}`],
-    ['behind no Host', `GET /health HTTP/1.1\r\n\r\n${hidden}`],
-    ['behind 20 KB of headers', `GET /health HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n${hidden}`],
-    ['behind a tunnel', `CONNECT localhost:22 HTTP/1.1\r\nHost: localhost\r\n\r\n${hidden}`],
+    ['after chunked as an inner coding', `${head}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${hidden}`],
+    ['after an unknown transfer coding', `${head}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${hidden}`],
+    ['after a header name with a space', `${head}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${hidden}`],
+    ['after a folded header', `${head}Content-Length: 0\r\n X: y\r\nX\r\n : 1\r\n\r\n${hidden}`],
+    ['after a signed Content-Length', `${head}Content-Length: +0\r\n\r\n${hidden}`],
+    ['after a negative Content-Length', `${head}Content-Length: -1\r\n\r\n${hidden}`],
+    ['after a malformed chunk size', `${head}Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n${hidden}`],
+    ['after a chunk size that overflows', `${head}Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n${hidden}`],
+    ['after a header line with a bare CR', `${head}X: a\rContent-Length: 0\r\n\r\n${hidden}`],
+    ['after a header with NUL', `${head}X: a\0b\r\n\r\n${hidden}`],
+    ['after a request without Host', `GET /health HTTP/1.1\r\n\r\n${hidden}`],
+    ['after 20 KB of headers', `GET /health HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n${hidden}`],
+    ['after CONNECT', `CONNECT localhost:22 HTTP/1.1\r\nHost: localhost\r\n\r\n${hidden}`],
     [
-      'behind another protocol',
+      'after an upgrade to another protocol',
       `GET /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n${hidden}`,
     ],
-  ])('%s is not answered, and the connection closed', async (_how, text) => {
+  ])('%s is not answered, and the server closes the connection', async (_how, text) => {
     const answer = await raw(text);
     expect(answer.match(/HTTP\/1\.1 \d+/g) ?? []).toHaveLength(answer === '' ? 0 : 1);
     expect(answer).not.toMatch(/^HTTP\/1\.1 [23]/);
@@ -129,7 +129,7 @@ describe('a request that hides another', () => {
   });
 });
 
-test('headers that come one by one, for ever, are cut off', async () => {
+test('headers that arrive slowly without end are cut off', async () => {
   const { url } = await startGuarded({ limits: { headersTimeoutMs: 300 } });
   const { closed, send, answer } = converse(url, 'GET /health HTTP/1.1\r\nHost: localhost\r\n');
   const dripping = setInterval(() => send('X: 1\r\n'), 20);
@@ -138,6 +138,6 @@ test('headers that come one by one, for ever, are cut off', async () => {
   expect(answer()).not.toContain('200 OK');
 });
 
-test('nothing of all this was a failure of the server’s own', () => {
+test('none of these attacks was logged as an error of the server', () => {
   expect(failuresOf(likeness)).toEqual([]);
 });

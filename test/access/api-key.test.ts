@@ -1,4 +1,4 @@
-/** API keys through the front door: what is kept of one, what each scope opens, and when one is refused. */
+/** API keys over every transport: what the server stores of a key, what each scope allows, and when a key is rejected. */
 import { createHash } from 'node:crypto';
 import { createClient } from 'graphql-ws';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -9,14 +9,14 @@ import { type Answer, gql, multipartForm } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
 
 let likeness: TestLikeness;
-/** The server's clock stands still at it, while there is one. */
-let heldAt: Date | undefined;
+/** While set, the server's clock stands still at this time. */
+let frozenAt: Date | undefined;
 beforeAll(async () => {
   const env = { PUBLIC_URL: 'https://likeness.example' };
-  likeness = await startLikeness({ env, runner: { now: () => heldAt ?? new Date() } });
+  likeness = await startLikeness({ env, runner: { now: () => frozenAt ?? new Date() } });
 });
 afterEach(() => {
-  heldAt = undefined;
+  frozenAt = undefined;
 });
 afterAll(() => likeness.close());
 
@@ -25,7 +25,7 @@ const newKey = async (scopes: string[], expiresAt?: Date) =>
   await createApiKey(likeness.app, localViewer.id, { name: 'bot', scopes, expiresAt });
 const rowOf = async (id: string) => await likeness.app.prisma.apiKey.findUniqueOrThrow({ where: { id } });
 
-/** What came back: `status` is that of HTTP, or the code that a WebSocket was closed with. */
+/** `status` is the HTTP status, or the close code of a WebSocket. */
 type Outcome = Answer & { status: number; challenge?: string | null };
 type Headers = Record<string, string>;
 
@@ -66,7 +66,7 @@ const transports: Record<string, (headers: Headers, query: string) => Promise<Ou
   WebSocket: overSocket,
 };
 
-/** Each is about something that there is none of: whoever may ask is told so. */
+/** Operations on things that do not exist: a caller with the scope gets NOT_FOUND or null, others get FORBIDDEN. */
 const operations = {
   READ: ['{ viewer { id } }', 'subscription { jobEvents(jobId: "none") { sequence } }'],
   WRITE: ['mutation { deleteAvatar(avatarId: "none") { __typename } }'],
@@ -82,8 +82,8 @@ const isForbidden = ({ errors }: Outcome) => {
   return code === 'FORBIDDEN';
 };
 
-describe('what is kept of a key', () => {
-  test('its hash and its last four characters: the key is in no table and no line of the log', async () => {
+describe('the server', () => {
+  test('stores the hash and the last four characters of a key; the key itself is in no table and no log line', async () => {
     const created = await likeness.gql<{ createApiKey: { key: string; apiKey: { hint: string } } }>(
       'mutation { createApiKey(input: { name: "bot", scopes: [READ] }) { ... on CreateApiKeyPayload { key apiKey { hint } } } }',
     );
@@ -97,19 +97,19 @@ describe('what is kept of a key', () => {
       SELECT format('%I.%I', table_schema, table_name) AS name FROM information_schema.tables
       WHERE table_schema NOT IN ('pg_catalog', 'information_schema') AND table_type = 'BASE TABLE'`;
     expect(tables.length).toBeGreaterThan(15);
-    let everything = '';
+    let dump = '';
     for (const { name } of tables) {
       const rows = await prisma.$queryRawUnsafe<{ row: string }[]>(`SELECT t::text AS row FROM ${name} t`);
-      everything += rows.map(({ row }) => row).join('\n');
+      dump += rows.map(({ row }) => row).join('\n');
     }
-    expect(everything).toContain(createHash('sha256').update(key).digest('hex'));
+    expect(dump).toContain(createHash('sha256').update(key).digest('hex'));
     const secret = key.slice(3);
     const spellings = [secret, Buffer.from(secret).toString('hex'), Buffer.from(secret, 'base64url').toString('hex')];
-    for (const spelling of spellings) expect(everything.includes(spelling)).toBe(false);
+    for (const spelling of spellings) expect(dump.includes(spelling)).toBe(false);
     expect(likeness.logged.join('')).not.toContain(secret);
   });
 
-  test('no field of the API tells more than that', async () => {
+  test('shows no more of a key than that in the API', async () => {
     const { data } = await likeness.gql<{ __type: { fields: { name: string }[] } }>(
       '{ __type(name: "ApiKey") { fields { name } } }',
     );
@@ -118,14 +118,14 @@ describe('what is kept of a key', () => {
   });
 });
 
-describe('a scope opens what it says, and nothing else', () => {
+describe('scopes', () => {
   test.each([
     [['READ'], ['READ']],
     [['WRITE'], ['READ', 'WRITE']],
     [['ADMIN'], ['READ', 'WRITE', 'ADMIN']],
     [['ACT_AS'], []],
     [['READ', 'ACT_AS'], ['READ']],
-  ])('%j opens %j', async (scopes, opened) => {
+  ])('%j allow the operations of %j and no others', async (scopes, allowed) => {
     const headers = bearer((await newKey(scopes)).key);
     for (const [transport, send] of Object.entries(transports)) {
       for (const [scope, queries] of Object.entries(operations)) {
@@ -135,15 +135,15 @@ describe('a scope opens what it says, and nothing else', () => {
             transport,
             query,
             200,
-            !opened.includes(scope),
+            !allowed.includes(scope),
           ]);
         }
       }
     }
-    expect(isForbidden(await post(headers, emptyUpload()))).toBe(!opened.includes('WRITE'));
+    expect(isForbidden(await post(headers, emptyUpload()))).toBe(!allowed.includes('WRITE'));
   });
 
-  test('ACT_AS alone names somebody, and may do nothing for them', async () => {
+  test('ACT_AS alone names a user, but allows nothing for that user', async () => {
     const { key } = await newKey(['ACT_AS']);
     const answer = await post(
       { ...json, ...bearer(key), 'x-likeness-user': 'ada' },
@@ -153,16 +153,16 @@ describe('a scope opens what it says, and nothing else', () => {
   });
 });
 
-describe('a key is refused', () => {
-  /** By each transport, whether it was refused as it should be, and with which words. */
+describe('a key is rejected', () => {
+  /** The status and message of the rejection over each transport. */
   const refusals = async (key: string) => {
     const uploading = await post(bearer(key), emptyUpload());
-    const seen = [['upload', uploading.status, uploading.errors?.[0]?.message]];
+    const results = [['upload', uploading.status, uploading.errors?.[0]?.message]];
     for (const [transport, send] of Object.entries(transports)) {
       const { status, errors } = await send(bearer(key), '{ viewer { id } }');
-      seen.push([transport, status, errors?.[0]?.message]);
+      results.push([transport, status, errors?.[0]?.message]);
     }
-    return seen;
+    return results;
   };
   const refused = (why: RegExp) => [
     ['upload', 401, expect.stringMatching(why)],
@@ -171,7 +171,7 @@ describe('a key is refused', () => {
     ['WebSocket', 4403, undefined],
   ];
 
-  test('when there is none such', async () => {
+  test('when it does not exist', async () => {
     const { key } = await newKey(['READ']);
     for (const other of [`lk_${'A'.repeat(43)}`, `${key}=`, key.slice(0, -1), key.toUpperCase().replace('LK', 'lk')]) {
       expect(await refusals(other)).toEqual(refused(/no such/));
@@ -183,7 +183,7 @@ describe('a key is refused', () => {
     expect(errors?.[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED' });
   });
 
-  test('at once when it was revoked, and when it was revoked twice', async () => {
+  test('at once when it is revoked, and revoking it again changes nothing', async () => {
     const { key, apiKey } = await newKey(['ADMIN']);
     expect((await gql(likeness.url, '{ viewer { id } }', {}, bearer(key))).errors).toBeUndefined();
     const revoke = `mutation { revokeApiKey(apiKeyId: "${Buffer.from(`ApiKey:${apiKey.id}`).toString('base64')}") { ... on ApiKey { revokedAt } } }`;
@@ -193,13 +193,13 @@ describe('a key is refused', () => {
     expect(await likeness.gql(revoke)).toEqual(first);
   });
 
-  test('from the moment on at which it expires', async () => {
-    heldAt = new Date();
-    const expiresAt = new Date(heldAt.getTime() + 60_000);
+  test('from the moment when it expires', async () => {
+    frozenAt = new Date();
+    const expiresAt = new Date(frozenAt.getTime() + 60_000);
     const { key } = await newKey(['READ'], expiresAt);
-    heldAt = new Date(expiresAt.getTime() - 1);
+    frozenAt = new Date(expiresAt.getTime() - 1);
     expect((await gql(likeness.url, '{ viewer { id } }', {}, bearer(key))).errors).toBeUndefined();
-    heldAt = expiresAt;
+    frozenAt = expiresAt;
     expect(await refusals(key)).toEqual(refused(/expired/));
   });
 
@@ -209,24 +209,24 @@ describe('a key is refused', () => {
     'Bearer two words',
     'lk_without-a-scheme',
     `Bearer ${'x'.repeat(8193)}`,
-  ])('in an Authorization that is no Bearer: %.30s', async (authorization) => {
+  ])('when the Authorization header is not a Bearer token: %.30s', async (authorization) => {
     const { status, errors } = await post({ ...json, authorization }, JSON.stringify({ query: '{ __typename }' }));
     expect([status, errors?.[0]?.message]).toEqual([401, expect.stringMatching(/must be `Bearer`/)]);
   });
 });
 
-test('its last use is known within a minute, and written once a minute', async () => {
+test('lastUsedAt is written at most once a minute', async () => {
   const start = new Date('2031-03-01T12:00:00.000Z');
-  heldAt = start;
+  frozenAt = start;
   const { key, apiKey } = await newKey(['READ']);
   expect((await rowOf(apiKey.id)).lastUsedAt).toBeNull();
-  const seenAfterUseAt = async (ms: number) => {
-    heldAt = new Date(start.getTime() + ms);
+  const lastUseAfterUseAt = async (ms: number) => {
+    frozenAt = new Date(start.getTime() + ms);
     const uses = Array.from({ length: 5 }, () => gql(likeness.url, '{ viewer { id } }', {}, bearer(key)));
     for (const { errors } of await Promise.all(uses)) expect(errors).toBeUndefined();
     return ((await rowOf(apiKey.id)).lastUsedAt?.getTime() ?? 0) - start.getTime();
   };
-  const seen = [];
-  for (const ms of [0, 30_000, 60_000, 60_001, 100_000, 120_002]) seen.push(await seenAfterUseAt(ms));
-  expect(seen).toEqual([0, 0, 0, 60_001, 60_001, 120_002]);
+  const lastUses = [];
+  for (const ms of [0, 30_000, 60_000, 60_001, 100_000, 120_002]) lastUses.push(await lastUseAfterUseAt(ms));
+  expect(lastUses).toEqual([0, 0, 0, 60_001, 60_001, 120_002]);
 });

@@ -1,4 +1,4 @@
-/** Tokens of an identity provider: whose keys are believed, which claims are asked for, and whom a token speaks for. */
+/** Tokens of an identity provider: which keys are trusted, which claims are required, and which user a token authenticates. */
 import { createServer, validateHeaderValue } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createClient } from 'graphql-ws';
@@ -15,10 +15,10 @@ const issuer = 'https://id.example';
 const audience = 'likeness';
 const claims = { JWT_ISSUER: issuer, JWT_AUDIENCE: audience };
 
-/** The provider: its key set, and how it answers. */
-const provider = { keys: [] as object[], asked: 0, answer: undefined as [status: number, body: string] | undefined };
+/** The provider: its keys, the number of requests for them, and the response, when it is not the key set. */
+const provider = { keys: [] as object[], requests: 0, answer: undefined as [status: number, body: string] | undefined };
 const jwks = createServer((_request, response) => {
-  provider.asked += 1;
+  provider.requests += 1;
   const [status, body] = provider.answer ?? [200, JSON.stringify({ keys: provider.keys })];
   response.writeHead(status, { 'content-type': 'application/json' }).end(body);
 });
@@ -65,8 +65,8 @@ const ask = async (bearer: string, headers: Record<string, string> = {}, { url }
   const { status } = response;
   return { status, viewer: data?.viewer, error: errors?.[0], retryAfter: response.headers.get('retry-after') };
 };
-/** The code that a WebSocket is closed with; 1000 when it was let in. */
-async function codeOf(bearer: string): Promise<number> {
+/** The close code of a WebSocket; 1000 when it was accepted. */
+async function closeCodeOf(bearer: string): Promise<number> {
   const url = `${likeness.url.replace('http', 'ws')}/graphql`;
   const connectionParams = { authorization: `Bearer ${bearer}` };
   const client = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 0, connectionParams });
@@ -79,24 +79,24 @@ async function codeOf(bearer: string): Promise<number> {
     await client.dispose();
   }
 }
-/** What the key set’s cache takes for the time: tokens are judged by the server’s own clock. */
+/** Moves the clock of the key set’s cache. Tokens are checked against the server’s own clock. */
 const later = (ms: number) => {
   const real = Date.now.bind(Date);
   vi.spyOn(Date, 'now').mockImplementation(() => real() + ms);
 };
 
 describe('a token', () => {
-  test('speaks for the user of its `sub`, made on first use and the same again, also at once and over WebSocket', async () => {
+  test('authenticates the user of its `sub`, who is created on first use, also by concurrent requests and over WebSocket', async () => {
     const several = await Promise.all(Array.from({ length: 5 }, async () => ask(await token(first))));
     expect(new Set(several.map(({ viewer }) => viewer?.id)).size).toBe(1);
     expect(several[0]).toMatchObject({ status: 200, viewer: { externalId: 'ada' } });
     const bob = await ask(await token(first, { sub: 'bob' }));
     expect(bob.viewer?.id).not.toBe(several[0]?.viewer?.id);
-    expect(await codeOf(await token(first))).toBe(1000);
+    expect(await closeCodeOf(await token(first))).toBe(1000);
     expect(await likeness.app.prisma.user.count({ where: { realm: `jwt:${issuer}` } })).toBe(2);
   });
 
-  test('may read and write, and never what an admin may; it acts for nobody else', async () => {
+  test('can read and write, but never as an admin nor for another user', async () => {
     const bearer = await token(first, { scope: 'ADMIN', scopes: ['ADMIN'] });
     const code = async (query: string) =>
       (await gql(likeness.url, query, {}, { authorization: `Bearer ${bearer}` })).errors?.[0]?.extensions?.['code'];
@@ -115,34 +115,34 @@ describe('a token', () => {
     ['for another audience', () => token(first, { aud: 'else' }), /not one/],
     ['without a `sub`', () => token(first, { sub: undefined }), /not one/],
     ['without an `exp`', () => token(first, { exp: undefined }), /not one/],
-    ['that is not yet good', () => token(first, { nbf: seconds(60) }), /not one/],
+    ['that is not valid yet', () => token(first, { nbf: seconds(60) }), /not one/],
     ['that has expired', () => token(first, { exp: seconds(-6) }), /expired/],
-    ['signed by somebody else', async () => token(await generateKeyPair('ES256')), /not one/],
-    ['signed by nobody', () => new UnsecuredJWT({ iss: issuer, aud: audience, sub: 'ada' }).encode(), /not one/],
+    ['signed with an unknown key', async () => token(await generateKeyPair('ES256')), /not one/],
+    ['that is not signed', () => new UnsecuredJWT({ iss: issuer, aud: audience, sub: 'ada' }).encode(), /not one/],
     ['signed with the public key as a secret', () => hmac(), /not one/],
     ['whose payload was changed', async () => (await token(first)).replace(/\.[^.]+\./, '.e30.'), /not one/],
-    ['that is none', () => 'a.b.c', /not one/],
-    ['with a name of a key instead', () => 'not-a-token', /not one/],
-  ])('%s is refused', async (_which, make, why) => {
+    ['that is malformed', () => 'a.b.c', /not one/],
+    ['that is no JWT at all', () => 'not-a-token', /not one/],
+  ])('%s is rejected', async (_which, make, why) => {
     const { status, error } = await ask(await make());
     expect([status, error?.extensions?.['code'], error?.message]).toEqual([
       401,
       'UNAUTHENTICATED',
       expect.stringMatching(why),
     ]);
-    expect(await codeOf(await make())).toBe(4403);
+    expect(await closeCodeOf(await make())).toBe(4403);
   });
 
-  test('that expired a moment ago is still taken: clocks differ', async () => {
+  test('that expired a moment ago is still accepted, because clocks differ', async () => {
     expect((await ask(await token(first, { exp: seconds(-3) }))).status).toBe(200);
   });
 
-  // access/jwt.ts says it with a typographic apostrophe, which no header can carry: writeHead throws where the error is
-  // answered, nobody catches that, and the process ends by an unhandled rejection. Any token of the provider's will do.
+  // A message with a typographic apostrophe cannot go into a header: writeHead would throw while the error is answered, and
+  // the unhandled rejection would end the process.
   test.each([
     ['empty', ''],
     ['256 characters long', 'x'.repeat(256)],
-  ])('whose `sub` is %s is refused in words that a header can carry', async (_what, sub) => {
+  ])('whose `sub` is %s is rejected with a message that fits in a header', async (_what, sub) => {
     const publicKey = await exportSPKI(first.publicKey);
     const verify = createJwtVerifier({ keys: { publicKey }, issuer, audience });
     const refused = await verify(await token(first, { sub }), new Date()).catch((error: unknown) => error);
@@ -150,34 +150,34 @@ describe('a token', () => {
     validateHeaderValue('www-authenticate', refused.challenge ?? '');
   });
 
-  // access/jwt.ts: PostgreSQL keeps no NUL in a text, so this `sub` gets as far as the database, and is 500.
-  test('whose `sub` holds a NUL is refused', async () => {
+  // PostgreSQL cannot store NUL in a text, so without this check the request would end with 500.
+  test('whose `sub` contains a NUL is rejected', async () => {
     expect((await ask(await token(first, { sub: 'a\0b' }))).status).toBe(401);
   });
 
-  test('is refused where the server takes none', async () => {
+  test('is rejected when the server is not configured for tokens', async () => {
     const other = await startLikeness({ env: { PUBLIC_URL: 'https://likeness.example' } });
     onTestFinished(() => other.close());
     expect(await ask(await token(first), {}, other)).toMatchObject({ status: 401 });
   });
 });
 
-describe('the provider’s keys', () => {
-  test('are asked for anew when a token names one that is unknown, and not each time', async () => {
+describe('the keys of the provider', () => {
+  test('are fetched again when a token names an unknown key, but not for each such token', async () => {
     const second = await publish('second');
-    const before = provider.asked;
+    const before = provider.requests;
     later(31_000);
-    const taken = await Promise.all(
+    const accepted = await Promise.all(
       Array.from({ length: 5 }, async () => ask(await token(second, {}, { kid: 'second' }))),
     );
-    expect(taken.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    expect(accepted.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
     for (let n = 0; n < 5; n += 1) {
       expect((await ask(await token(second, {}, { kid: `unknown-${n}` }))).status).toBe(401);
     }
-    expect(provider.asked).toBe(before + 1);
+    expect(provider.requests).toBe(before + 1);
   });
 
-  test('that were taken back are believed ten minutes more at the most', async () => {
+  test('are trusted for at most ten minutes after the provider removed them', async () => {
     const third = await publish('third');
     later(62_000);
     const bearer = await token(third, { exp: seconds(3_600) }, { kid: 'third' });
@@ -188,33 +188,33 @@ describe('the provider’s keys', () => {
     expect((await ask(bearer)).status).toBe(401);
   });
 
-  describe('that cannot be had are nobody’s fault who calls: 503 with Retry-After, and 4503 over WebSocket', () => {
+  describe('that cannot be fetched lead to 503 with Retry-After, and to 4503 over WebSocket:', () => {
     const answersAfter = async (ms: number) => {
       later(ms);
       const bearer = await token(first, { exp: seconds(36_000) });
       const { status, retryAfter, error } = await ask(bearer);
-      return [status, retryAfter, error?.extensions, await codeOf(bearer), (await ask('lk_none')).status];
+      return [status, retryAfter, error?.extensions, await closeCodeOf(bearer), (await ask('lk_none')).status];
     };
     const unavailable = [503, '5', { code: 'SERVICE_UNAVAILABLE' }, 4503, 401];
     test.each<[string, [number, string], number]>([
       ['an error', [500, ''], 2_000_000],
       ['a redirect', [302, ''], 3_000_000],
-      ['what is not JSON', [200, '<html>'], 4_000_000],
-      ['what is no key set', [200, '{"keys":1}'], 5_000_000],
+      ['a body that is not JSON', [200, '<html>'], 4_000_000],
+      ['JSON that is no key set', [200, '{"keys":1}'], 5_000_000],
     ])('%s', async (_what, answer, ms) => {
       provider.answer = answer;
       expect(await answersAfter(ms)).toEqual(unavailable);
     });
 
-    // access/jwt.ts, verify: fetch's own "fetch failed" is a TypeError, and every TypeError is taken for the token's fault.
-    test('no answer at all', async () => {
+    // fetch reports "fetch failed" as a TypeError, which must not count as an invalid token.
+    test('a refused connection', async () => {
       await unlisten();
       onTestFinished(listen);
       expect(await answersAfter(6_000_000)).toEqual(unavailable);
     });
   });
 
-  test.each(['RS256', 'ES256', 'EdDSA'])('as PEM: %s', async (alg) => {
+  test.each(['RS256', 'ES256', 'EdDSA'])('can be a PEM of type %s', async (alg) => {
     const pair = await generateKeyPair(alg, { extractable: true });
     const env = { PUBLIC_URL: 'https://likeness.example', JWT_PUBLIC_KEY: await exportSPKI(pair.publicKey), ...claims };
     const server = await startLikeness({ env });

@@ -1,4 +1,4 @@
-/** `npm run keys`: the first admin key comes from here. What it prints, what it refuses, and how it ends. */
+/** `npm run keys`, which creates the first admin key: its output, errors and exit codes. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
@@ -14,7 +14,7 @@ afterAll(() => folder.remove());
 const keys = (...args: string[]) => runKeys({ DATA_DIR: folder.dataDir }, ...args);
 const create = (...args: string[]) => keys('create', '--name', 'first', '--scopes', 'admin', ...args);
 
-test('create prints the key and nothing else, list shows it without its secret, revoke revokes it', async () => {
+test('create prints only the key, list shows it without its secret, and revoke revokes it', async () => {
   const made = await keys('create', '--name', 'The bot', '--scopes', 'write,act-as', '--expires', '2199-01-31');
   expect(made).toEqual({ code: 0, stdout: expect.stringMatching(/^lk_[\w-]{43}\n$/), stderr: '' });
   const key = made.stdout.trim();
@@ -28,7 +28,7 @@ test('create prints the key and nothing else, list shows it without its secret, 
   expect((await keys('list')).stdout).toContain('  revoked  ');
 });
 
-test('a server accepts the created keys, of the operator or of an end user; while a server runs, the command is refused', async () => {
+test('a server accepts the keys of the operator and of an end user; while a server runs, the command fails', async () => {
   const admin = (await create()).stdout.trim();
   const ada = (await create('--user', 'ada', '--name', 'of Ada')).stdout.trim();
   const env = { PUBLIC_URL: 'https://likeness.example' };
@@ -48,7 +48,7 @@ test('a server accepts the created keys, of the operator or of an end user; whil
     const asAda = await callerOf(ada);
     expect(asAda).toMatchObject({ viewer: { externalId: 'ada' } });
     expect(asAda).toMatchObject({ users: { edges: [{ node: { id: asAda?.viewer.id } }] } });
-    // The same user as the one that the operator's own keys act for by that id.
+    // The operator's keys act for the same user under this external id.
     const acting = await gql(likeness.url, '{ viewer { id } }', {}, { ...likeness.headers, 'x-likeness-user': 'ada' });
     expect(acting.data).toEqual({ viewer: { id: asAda?.viewer.id } });
 
@@ -61,7 +61,7 @@ test('a server accepts the created keys, of the operator or of an end user; whil
   expect((await keys('list')).stdout).toContain('  of Ada\n');
 });
 
-describe('an error is one sentence with exit code 1, and creates no key', () => {
+describe('an error prints one sentence, exits with 1, and creates no key:', () => {
   let before: string;
   beforeAll(async () => {
     before = (await keys('list')).stdout;
@@ -108,7 +108,7 @@ describe('an error is one sentence with exit code 1, and creates no key', () => 
     expect(stderr).not.toMatch(/\bat .+\.ts:\d+|secret/);
   });
 
-  test('an external id with a blank', async () => {
+  test('an external id with a space', async () => {
     const { code, stdout } = await create('--user', 'Ada Lovelace');
     expect([code, stdout]).toEqual([1, '']);
   });

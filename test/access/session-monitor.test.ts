@@ -1,4 +1,4 @@
-/** Sockets and streams end with the session that opened them: revoked by whomever, or expired; the others stay. */
+/** WebSockets and event streams end when the key or token that opened them is revoked or expires; others stay open. */
 import { once } from 'node:events';
 import { exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { pino } from 'pino';
@@ -17,7 +17,7 @@ const PUBLIC_URL = 'https://likeness.example';
 const soonMs = 2_000;
 const query = 'subscription { jobChanged { id } }';
 
-/** A socket and a stream of one caller's, and how each ended. */
+/** A WebSocket and an event stream of one caller. `ended` gets the close code and the text of the stream. */
 type Open = { socket: WebSocket; ended: { socket?: number; stream?: string } };
 
 async function open(url: string, bearer: string): Promise<Open> {
@@ -46,19 +46,19 @@ async function open(url: string, bearer: string): Promise<Open> {
 const expectEnded = async ({ ended }: Open) => {
   await expect.poll(() => Object.keys(ended).length, { timeout: soonMs, interval: 20 }).toBe(2);
   expect(ended.socket).toBe(4403);
-  // Cut short: what is whole ends with `complete`, and its client does not come back.
+  // The stream was cut off. After `complete` its client would not reconnect.
   expect(ended.stream).not.toContain('complete');
 };
-/** It still has its subscription, and answers. */
+/** The socket and the stream are open, and the socket still answers. */
 async function expectOpen({ socket, ended }: Open): Promise<void> {
   expect(ended).toEqual({});
-  const heard: string[] = [];
-  const hear = (data: Buffer) => heard.push(data.toString());
-  socket.on('message', hear);
+  const received: string[] = [];
+  const receive = (data: Buffer) => received.push(data.toString());
+  socket.on('message', receive);
   socket.send(JSON.stringify({ type: 'subscribe', id: 'still', payload: { query: '{ __typename }' } }));
-  await expect.poll(() => heard).toHaveLength(2);
-  socket.off('message', hear);
-  expect(heard[0]).toContain('{"data":{"__typename":"Query"}}');
+  await expect.poll(() => received).toHaveLength(2);
+  socket.off('message', receive);
+  expect(received[0]).toContain('{"data":{"__typename":"Query"}}');
 }
 const newKey = async ({ app }: TestLikeness, expiresAt?: Date) =>
   await createApiKey(app, localViewer.id, { name: 'bot', scopes: ['READ'], expiresAt });
@@ -76,7 +76,7 @@ describe('on one server', () => {
   const token = (exp: number) =>
     new SignJWT({ iss: 'i', aud: 'a', sub: 'ada', exp }).setProtectedHeader({ alg: 'EdDSA' }).sign(privateKey);
 
-  test('a key that is revoked: its own end within two seconds, those of other keys and of tokens stay', async () => {
+  test('revoking a key closes its sockets and streams within two seconds, and no others', async () => {
     const [revoked, other] = [await newKey(likeness), await newKey(likeness)];
     const [mine, also, theirs, tokens] = await Promise.all([
       open(likeness.url, revoked.key),
@@ -92,18 +92,18 @@ describe('on one server', () => {
     await expectOpen(tokens);
   });
 
-  test('an operation of a revoked key’s socket is not run, however soon it comes', async () => {
+  test('the server does not run an operation on the socket of a revoked key, even right after the revocation', async () => {
     const { key, apiKey } = await newKey(likeness);
     const mine = await open(likeness.url, key);
-    const heard: string[] = [];
-    mine.socket.on('message', (data: Buffer) => heard.push(data.toString()));
+    const received: string[] = [];
+    mine.socket.on('message', (data: Buffer) => received.push(data.toString()));
     await revokeApiKey(likeness.app, apiKey.id);
     mine.socket.send(JSON.stringify({ type: 'subscribe', id: 'late', payload: { query: '{ viewer { id } }' } }));
     await expectEnded(mine);
-    expect(heard.filter((message) => message.includes('"data"'))).toEqual([]);
+    expect(received.filter((message) => message.includes('"data"'))).toEqual([]);
   });
 
-  test('a key that expires, and a token that does', async () => {
+  test('an expired key or token closes its sockets and streams', async () => {
     const key = await newKey(likeness, new Date(Date.now() + 1_500));
     const exp = Math.ceil(Date.now() / 1000) + 1;
     const stays = await open(likeness.url, (await newKey(likeness)).key);
@@ -114,7 +114,7 @@ describe('on one server', () => {
     await expectOpen(stays);
   });
 
-  test('nothing that they followed is followed any more', async () => {
+  test('revoking a key ends its job subscriptions', async () => {
     await expect.poll(() => likeness.app.events.openFeeds).toBe(0);
     const { key, apiKey } = await newKey(likeness);
     const mine = await open(likeness.url, key);
@@ -145,7 +145,7 @@ describe.runIf(databases.length > 1)('servers that share PostgreSQL', () => {
     return server;
   };
 
-  test('one revokes, and the sockets and streams at the other end', async () => {
+  test('a key that one server revokes loses its sockets and streams on all servers', async () => {
     const [one, two] = [await start(), await start()];
     const { key, apiKey } = await newKey(one);
     const [here, there] = [await open(one.url, key), await open(two.url, key)];
@@ -156,15 +156,15 @@ describe.runIf(databases.length > 1)('servers that share PostgreSQL', () => {
     await expectOpen(stays);
   });
 
-  test('while the database does not answer, sessions stay; when it does again, the revoked ones end', async () => {
+  test('sessions stay open while the database is down; the revoked ones end when it is back', async () => {
     const proxy = await openProxy(String(database.env['DATABASE_URL']));
     const [near, far] = [await start(), await start({ DATABASE_URL: proxy.url })];
     const [revoked, other] = [await newKey(near), await newKey(near)];
     const [mine, theirs] = [await open(far.url, revoked.key), await open(far.url, other.key)];
     await proxy.cut();
     await revokeApiKey(near.app, revoked.apiKey.id);
-    const told = () => far.logged.filter((line) => line.includes('whether API keys were revoked')).length;
-    await expect.poll(told).toBeGreaterThanOrEqual(2);
+    const warnings = () => far.logged.filter((line) => line.includes('whether API keys were revoked')).length;
+    await expect.poll(warnings).toBeGreaterThanOrEqual(2);
     expect([mine.ended, theirs.ended]).toEqual([{}, {}]);
     await proxy.mend();
     await expect.poll(() => mine.ended.socket).toBe(4403);
@@ -175,14 +175,14 @@ describe.runIf(databases.length > 1)('servers that share PostgreSQL', () => {
   });
 });
 
-describe('what it holds', () => {
-  /** A watch on a database that answers as told, under a clock that the test moves. */
-  function openWatch(ask: () => Promise<{ id: string }[]> = async () => []) {
+describe('the session monitor', () => {
+  /** A monitor over a fake database that answers with `ask`, and a clock that the test moves. */
+  function openMonitor(ask: () => Promise<{ id: string }[]> = async () => []) {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
-    const findMany = vi.fn<(asked: { where: { id: { in: string[] } } }) => Promise<{ id: string }[]>>(() => ask());
+    const findMany = vi.fn<(query: { where: { id: { in: string[] } } }) => Promise<{ id: string }[]>>(() => ask());
     const prisma = { apiKey: { findMany } } as unknown as TestLikeness['app']['prisma'];
-    const watch = new SessionMonitor({ prisma, now: () => new Date(), log: pino({ enabled: false }) });
+    const monitor = new SessionMonitor({ prisma, now: () => new Date(), log: pino({ enabled: false }) });
     const session = (of: Partial<Session>): Session => ({
       viewer: localViewer,
       scopes: new Set(),
@@ -190,14 +190,14 @@ describe('what it holds', () => {
       expiresAt: undefined,
       ...of,
     });
-    return { watch, findMany, session, inSeconds: (n: number) => new Date(Date.now() + 1_000 * n) };
+    return { monitor, findMany, session, inSeconds: (n: number) => new Date(Date.now() + 1_000 * n) };
   }
 
-  test('one statement a second for all keys in use; nothing when nobody is watched any more, and nothing after the end', async () => {
-    const { watch, findMany, session, inSeconds } = openWatch();
+  test('sends one query a second for all keys in use, and none without sessions or after close', async () => {
+    const { monitor, findMany, session, inSeconds } = openMonitor();
     const end = vi.fn<() => void>();
     const stops = ['a', 'a', 'b'].map((apiKeyId) =>
-      watch.watch(session({ apiKeyId, expiresAt: inSeconds(3_600) }), end),
+      monitor.watch(session({ apiKeyId, expiresAt: inSeconds(3_600) }), end),
     );
     await vi.advanceTimersByTimeAsync(3_000);
     expect(findMany.mock.calls.map(([{ where }]) => where.id.in)).toEqual([
@@ -208,37 +208,37 @@ describe('what it holds', () => {
     for (const stop of stops) stop();
     await vi.advanceTimersByTimeAsync(1_000);
     expect(vi.getTimerCount()).toBe(0);
-    watch.watch(session({ apiKeyId: 'a' }), end);
-    watch.close();
+    monitor.watch(session({ apiKeyId: 'a' }), end);
+    monitor.close();
     expect(vi.getTimerCount()).toBe(0);
     expect(end).not.toHaveBeenCalled();
   });
 
-  test('an end is told once, also when the key is revoked as it expires', async () => {
-    const { watch, session, inSeconds } = openWatch(async () => [{ id: 'a' }]);
+  test('reports an ended session once, also when its key is revoked and expires at the same time', async () => {
+    const { monitor, session, inSeconds } = openMonitor(async () => [{ id: 'a' }]);
     const end = vi.fn<() => void>();
-    watch.watch(session({ apiKeyId: 'a', expiresAt: inSeconds(1) }), end);
+    monitor.watch(session({ apiKeyId: 'a', expiresAt: inSeconds(1) }), end);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(end).toHaveBeenCalledTimes(1);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('an end that is further away than a timer reaches, and not before', async () => {
-    const { watch, session, inSeconds } = openWatch();
+  test('ends a session on time, also when it expires later than a timer can wait', async () => {
+    const { monitor, session, inSeconds } = openMonitor();
     const end = vi.fn<() => void>();
     const days = 24 * 60 * 60;
-    watch.watch(session({ expiresAt: inSeconds(60 * days) }), end);
+    monitor.watch(session({ expiresAt: inSeconds(60 * days) }), end);
     await vi.advanceTimersByTimeAsync(1_000 * (60 * days - 1));
     expect(end).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(1_000);
     expect(end).toHaveBeenCalledTimes(1);
   });
 
-  test('a database that says nothing at all is asked again', async () => {
-    const { watch, findMany, session } = openWatch();
+  test('queries the database again when a query gets no answer', async () => {
+    const { monitor, findMany, session } = openMonitor();
     findMany.mockImplementationOnce(() => new Promise(() => undefined)).mockResolvedValue([{ id: 'a' }]);
     const end = vi.fn<() => void>();
-    watch.watch(session({ apiKeyId: 'a' }), end);
+    monitor.watch(session({ apiKeyId: 'a' }), end);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(end).toHaveBeenCalledTimes(1);
   });

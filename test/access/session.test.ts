@@ -1,4 +1,4 @@
-/** One identity whatever carries it, and who gets in without any: on loopback the local admin, elsewhere nobody. */
+/** Credentials work the same over every transport. A caller without any is the local admin on loopback, and rejected elsewhere. */
 import { readFileSync } from 'node:fs';
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -13,7 +13,7 @@ type Values = Record<string, unknown>;
 const query = '{ viewer { id } }';
 const userId = (id: string) => Buffer.from(`User:${id}`).toString('base64');
 
-/** Who the server says is calling over a WebSocket, or the code that it was closed with. */
+/** The id of the viewer over a WebSocket, or the close code. */
 async function callerOverSocket(
   server: string,
   connectionParams: Values,
@@ -45,7 +45,7 @@ async function callerOverHttp(server: string, headers: Record<string, string>, a
   return (JSON.parse(json) as Answer<{ viewer: { id: string } }>).data?.viewer.id ?? response.status;
 }
 
-describe('one identity, whatever carries it', () => {
+describe('the same credentials authenticate the same user in', () => {
   let likeness: TestLikeness;
   let key: string;
   let owner: string;
@@ -59,7 +59,7 @@ describe('one identity, whatever carries it', () => {
   });
   afterAll(() => likeness.close());
 
-  test('the headers of a request, for JSON and for server-sent events', async () => {
+  test('the headers of a request for JSON or server-sent events', async () => {
     const authorization = `Bearer ${key}`;
     for (const accept of ['application/json', 'application/graphql-response+json', 'text/event-stream']) {
       expect(await callerOverHttp(likeness.url, { authorization }, accept)).toBe(owner);
@@ -72,34 +72,38 @@ describe('one identity, whatever carries it', () => {
     ['connection_init', (values) => [values]],
     ['headers within connection_init', (values) => [{ headers: values }]],
     ['the upgrade request', (values) => [{}, values]],
-    ['connection_init rather than the upgrade request', (values) => [values, { authorization: 'Bearer lk_no' }]],
+    ['connection_init, which wins over the upgrade request', (values) => [values, { authorization: 'Bearer lk_no' }]],
     [
-      'connection_init, and whom it acts for in the upgrade request',
+      'connection_init, with X-Likeness-User in the upgrade request',
       ({ authorization, Authorization = authorization, ...rest }) => [
         { ...(Authorization !== undefined && { Authorization }) },
         rest,
       ],
     ],
-  ])('%s, in any case of its names', async (_where, placed) => {
+  ])('%s, in upper and lower case', async (_where, parametersOf) => {
     const authorization = `bearer ${key}`;
-    expect(await callerOverSocket(likeness.url, ...placed({ authorization }))).toBe(owner);
-    expect(await callerOverSocket(likeness.url, ...placed({ Authorization: `Bearer ${key}` }))).toBe(owner);
-    expect(await callerOverSocket(likeness.url, ...placed({ authorization, 'x-likeness-user': 'ada' }))).toBe(endUser);
-    expect(await callerOverSocket(likeness.url, ...placed({ authorization, 'X-Likeness-User': 'ada' }))).toBe(endUser);
+    expect(await callerOverSocket(likeness.url, ...parametersOf({ authorization }))).toBe(owner);
+    expect(await callerOverSocket(likeness.url, ...parametersOf({ Authorization: `Bearer ${key}` }))).toBe(owner);
+    expect(await callerOverSocket(likeness.url, ...parametersOf({ authorization, 'x-likeness-user': 'ada' }))).toBe(
+      endUser,
+    );
+    expect(await callerOverSocket(likeness.url, ...parametersOf({ authorization, 'X-Likeness-User': 'ada' }))).toBe(
+      endUser,
+    );
   });
 
   test.each<[string, Values]>([
-    ['nothing', {}],
-    ['no Bearer', { authorization: 'Basic bGs6bGs=' }],
-    ['no text', { authorization: { bearer: 'lk_1' } }],
-    ['headers that are none', { headers: 'authorization' }],
+    ['no values', {}],
+    ['another scheme than Bearer', { authorization: 'Basic bGs6bGs=' }],
+    ['an object as authorization', { authorization: { bearer: 'lk_1' } }],
+    ['a string as headers', { headers: 'authorization' }],
   ])('connection_init with %s closes with 4403', async (_what, params) => {
     expect(await callerOverSocket(likeness.url, params)).toBe(4403);
   });
 });
 
-/** Every way to GraphQL, by what it answers to somebody without credentials. */
-async function doors(server: string) {
+/** The response to a caller without credentials, for each way to send an operation. */
+async function answersWithoutCredentials(server: string) {
   const form = multipartForm('mutation($f: File!) { x(f: $f) }', { f: null }, [
     { path: 'variables.f', name: 'f', content: 'x' },
   ]);
@@ -122,9 +126,9 @@ async function doors(server: string) {
     options: { method: 'OPTIONS' },
   };
   const answers: Record<string, string> = {};
-  for (const [door, { search = '', ...init }] of Object.entries(requests)) {
+  for (const [name, { search = '', ...init }] of Object.entries(requests)) {
     const response = await fetch(`${server}/graphql${search}`, init);
-    answers[door] = `${response.status} ${response.headers.get('www-authenticate')}`;
+    answers[name] = `${response.status} ${response.headers.get('www-authenticate')}`;
     await response.body?.cancel();
   }
   return { ...answers, socket: await callerOverSocket(server, {}) };
@@ -133,14 +137,14 @@ async function doors(server: string) {
 const statusOf = async (url: string, accept = '*/*') =>
   (await fetch(url, { headers: { accept }, redirect: 'manual' })).status;
 
-describe('somebody without credentials', () => {
+describe('a caller without credentials', () => {
   const openServer = async (env: Record<string, string>) => {
     const likeness = await startLikeness({ env });
     onTestFinished(() => likeness.close());
     return likeness;
   };
 
-  test('is the local admin on loopback without any setting, and has GraphiQL', async () => {
+  test('is the local admin on loopback with the default settings, and gets GraphiQL', async () => {
     const { url } = await openServer({});
     expect((await gql(url, query)).data).toEqual({ viewer: { id: userId(localViewer.id) } });
     expect(await callerOverSocket(url, {})).toBe(userId(localViewer.id));
@@ -148,7 +152,7 @@ describe('somebody without credentials', () => {
     expect((await gql(url, asAdmin)).data).toEqual({ createApiKey: { __typename: 'CreateApiKeyPayload' } });
     expect(await statusOf(`${url}/graphql`, 'text/html')).toBe(200);
     expect(await statusOf(`${url}/`, 'text/html')).toBe(302);
-    // Whoever shows a key there is who it says all the same.
+    // A key or X-Likeness-User counts on loopback too.
     expect((await gql(url, query, {}, { authorization: 'Bearer lk_no' })).errors?.[0]?.extensions?.['code']).toBe(
       'UNAUTHENTICATED',
     );
@@ -163,11 +167,11 @@ describe('somebody without credentials', () => {
     ['HOST=0.0.0.0', { HOST: '0.0.0.0' }, true],
     ['NODE_ENV=production', { NODE_ENV: 'production', FAL_MODE: 'simulated' }, false],
     ['production with GraphiQL', { NODE_ENV: 'production', FAL_MODE: 'simulated', GRAPHIQL: 'on' }, true],
-  ])('is let in nowhere with %s but to health, readiness, files and the page', async (_name, env, hasPage) => {
+  ])('with %s can reach only health, readiness, signed files and the GraphiQL page', async (_name, env, hasPage) => {
     const likeness = await openServer(env);
     const { url, headers } = likeness;
-    const answers = await doors(url);
-    const refused = Object.keys(answers).map((door) => [door, '401 Bearer realm="likeness"']);
+    const answers = await answersWithoutCredentials(url);
+    const refused = Object.keys(answers).map((name) => [name, '401 Bearer realm="likeness"']);
     expect(answers).toEqual({ ...Object.fromEntries(refused), socket: 4403 });
     expect(Object.keys(answers)).toHaveLength(9);
     expect((await gql(url, query, {}, headers)).errors).toBeUndefined();
@@ -191,7 +195,7 @@ describe('somebody without credentials', () => {
     expect(await statusOf(`${url}${photo.pathname}`)).toBe(403);
   });
 
-  test('GRAPHIQL=off: there is no page, on loopback either', async () => {
+  test('gets no page with GRAPHIQL=off, on loopback too', async () => {
     const { url } = await openServer({ GRAPHIQL: 'off' });
     expect(await statusOf(`${url}/`, 'text/html')).toBe(404);
     const answer = await fetch(`${url}/graphql`, { headers: { accept: 'text/html' } });
@@ -200,7 +204,7 @@ describe('somebody without credentials', () => {
     expect((await gql(url, query)).errors).toBeUndefined();
   });
 
-  test('GRAPHIQL=off: what a browser asks for at /graphql is a 404', async () => {
+  test('gets a 404 for a page at /graphql with GRAPHIQL=off', async () => {
     const { url } = await openServer({ GRAPHIQL: 'off' });
     expect(await statusOf(`${url}/graphql`, 'text/html')).toBe(404);
   });

@@ -1,4 +1,4 @@
-/** The owner of everything in the table: one thing of each type, and in every text of theirs a canary. */
+/** The owner whose data the table is about: at least one row of each type, with a canary in every text. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Avatar, GeneratedImage, Job, Photo, Prisma } from '../../prisma/generated/client/client.ts';
@@ -12,10 +12,10 @@ import { issueCredits } from '../../src/ledger/commands.ts';
 import { photoPath } from '../support/photos.ts';
 import { addAvatar, addJob } from '../support/rows.ts';
 
-/** In every text of what an admin may read of another: their external id, their ledger, their keys. */
+/** In every text that an admin may read about another user: the external id, ledger reasons and key names. */
 export const accountCanary = 'c4n4ry-account';
 export const ownerExternalId = `${accountCanary}-ada`;
-/** In every other text. */
+/** In every other text of the owner. */
 export const canary = 'c4n4ry-own';
 export const idempotencyKey = `${canary} key`;
 
@@ -77,7 +77,7 @@ export async function fillOwner(app: App) {
     viewer,
     keys: { owner: keys.owner.key, reader: keys.reader.key },
     rows,
-    /** Ids, beside the canaries, that another may be shown only as an admin, and not at all. */
+    /** `accountIds` are visible to admins too, `ownIds` to the owner only. */
     accountIds: [viewer, ...rows.ApiKey, ...entries].map(({ id }) => id).concat(entries.map((e) => e.movementId)),
     ownIds: [rows.GeneratedImage, rows.Generation, rows.Photo, rows.PortraitAvatar, rows.StyleAvatar, rows.Training]
       .flat()
@@ -85,7 +85,7 @@ export async function fillOwner(app: App) {
   };
 }
 
-async function keepPicture({ prisma, files }: App, name: string) {
+async function storePicture({ prisma, files }: App, name: string) {
   const bytes = readFileSync(photoPath(name));
   const { hash: fileHash, byteSize } = await files.write(bytes, { maxBytes: bytes.length });
   const contentType = 'image/jpeg';
@@ -94,18 +94,18 @@ async function keepPicture({ prisma, files }: App, name: string) {
 }
 
 async function addPhoto(app: App, { id: avatarId, ownerId }: Avatar): Promise<Photo> {
-  const file = await keepPicture(app, 'good/01.jpg');
+  const file = await storePicture(app, 'good/01.jpg');
   const shown = { fileName: `${canary}.jpg`, mimeType: 'image/jpeg', position: 1 };
   return await app.prisma.photo.create({ data: { ...file, ...shown, ownerId, avatarId } });
 }
 
 async function addImage(app: App, { id: generationId, ownerId }: Job): Promise<GeneratedImage> {
-  const file = await keepPicture(app, 'good/02.jpg');
+  const file = await storePicture(app, 'good/02.jpg');
   const shown = { contentType: 'image/jpeg', blurhash: `${canary}-hash`, hasNsfwConcepts: false, position: 0 };
   return await app.prisma.generatedImage.create({ data: { ...file, ...shown, generationId, ownerId } });
 }
 
-/** One job of each endpoint, one of each end, events of every type; each is on the ledger's first page. */
+/** Jobs of each endpoint and each final status, with events of every type; all fit on the first page of the ledger. */
 async function addJobs(app: App, { portrait, style, unsound }: Record<'portrait' | 'style' | 'unsound', Avatar>) {
   const { prisma } = app;
   let count = 0;
@@ -180,7 +180,7 @@ async function addJobs(app: App, { portrait, style, unsound }: Record<'portrait'
   };
 }
 
-/** A portrait that breaks a strict rule, for its finding: the database lets none in as it is. */
+/** A portrait that breaks a strict rule, so that it has a finding. Drops the constraint that would reject it. */
 async function addUnsound({ prisma }: App, viewer: Viewer): Promise<Avatar> {
   await prisma.$executeRaw`ALTER TABLE "Avatar" DROP CONSTRAINT "Avatar_portrait_has_no_finetune"`;
   return await addAvatar(prisma, viewer.id, { name: `${canary} odd`, finetuneId });

@@ -1,24 +1,24 @@
-/** The table: what each role gets of each root field, with ids of the owner's, and of each Node type. */
+/** The access table: what each role gets for each root field, called with ids of the owner, and for each Node type. */
 import { getNamedType } from 'graphql';
 import { schema } from '../../src/app/schema.ts';
 import { objectsOf } from './table-walk.ts';
 
 export const roles = ['owner', 'reader', 'stranger', 'guest', 'namesake', 'deputy', 'admin', 'nobody'] as const;
 /**
- * `reader`: a READ key of the owner's. `stranger`: another user's own key. `guest` and `namesake`: a bot's key that acts
- * for a user of its own, the latter under the very external id that the owner has elsewhere. `deputy`: the operator's key
- * acting for a user of its own, which leaves its ADMIN behind. `admin`: the operator's ADMIN key. `nobody`: no credentials.
+ * `reader`: a READ key of the owner. `stranger`: a key of another user. `guest` and `namesake`: a bot's key that acts for
+ * a user of the bot; the namesake has the same external id as the owner. `deputy`: the operator's ADMIN key acting for
+ * another user, which drops its ADMIN scope. `admin`: the operator's ADMIN key. `nobody`: no credentials.
  */
 export type Role = (typeof roles)[number];
 
 /**
- * NOT_THERE is null, NotFoundError, NOT_FOUND or an empty list, in the very bytes that an id of nothing gets. FORBIDDEN is
- * the code of an error. UNAUTHENTICATED is HTTP 401 with WWW-Authenticate.
+ * NOT_THERE is null, NotFoundError, NOT_FOUND or an empty list, byte for byte as for an id that does not exist. FORBIDDEN is
+ * an error with that code. UNAUTHENTICATED is HTTP 401 with WWW-Authenticate.
  */
 export type Outcome = 'VALUE' | 'NOT_THERE' | 'FORBIDDEN' | 'UNAUTHENTICATED';
 export type Gets = Record<Role, Outcome>;
 
-/** Global ids of what the owner has, or of nothing. */
+/** Global ids of the owner's rows, or of rows that do not exist. */
 export type Ids = Record<
   'portrait' | 'style' | 'photo' | 'ended' | 'waiting' | 'training' | 'image' | 'entry' | 'user' | 'apiKey',
   string
@@ -86,7 +86,7 @@ export const queries: Record<string, Row> = {
   viewer: row(ofAnybody, `{ viewer { ${user} } }`),
 };
 
-/** A mutation of one id or one input; of its answer, the id of whatever has one, and every refusal's words. */
+/** A mutation with one argument, an id or an input. Selects the id of a result that has one, and the message of an error. */
 const change = (name: string, argument: string) => {
   const [, given = '', type = ''] = /^(\w+): (.*)$/.exec(argument) ?? [];
   const more = name === 'favoriteImage' ? ', favorite: true' : '';
@@ -108,7 +108,7 @@ const mutation = (who: Gets, name: string, [argument, variables]: [string, Row['
   [name]: row(who, change(name, argument), variables, file),
 });
 
-/** In an order in which the owner, and then the admin, may run all of them. */
+/** In an order in which the owner and then the admin can run all of them. */
 export const mutations: Record<string, Row> = {
   ...mutation(
     changedByAnybody,
@@ -176,7 +176,7 @@ export const mutations: Record<string, Row> = {
   ...mutation(ofAdmin, 'revokeApiKey', byId('apiKeyId', 'apiKey')),
 };
 
-/** Over WebSocket, nobody's socket is closed with 4403. */
+/** Over WebSocket, UNAUTHENTICATED means that the socket is closed with 4403. */
 export const subscriptions: Record<string, Pick<Row, 'gets' | 'document'>> = {
   jobChanged: { gets: ofOwner, document: 'subscription { jobChanged { id requestId } }' },
   jobEvents: {
@@ -197,7 +197,7 @@ export const nodeTypes: Record<string, Gets> = {
   User: ofOwnerAndAdmin,
 };
 
-/** What an admin reaches from a user who is not them. */
+/** The types that an admin can read starting from another user. */
 export const readByAdmin = new Set([
   'User',
   'ApiKey',

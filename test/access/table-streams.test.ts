@@ -1,4 +1,4 @@
-/** Who hears what: every subscription of the table as every role, over server-sent events and over WebSocket. */
+/** Every subscription of the access table as every role, over server-sent events and WebSocket. */
 import { isDeepStrictEqual } from 'node:util';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createWsClient } from 'graphql-ws';
@@ -8,14 +8,14 @@ import type { Job } from '../../prisma/generated/client/client.ts';
 import { globalId } from '../support/api.ts';
 import { addAvatar, addJob } from '../support/rows.ts';
 import { type Role, roles, subscriptions } from './table-rows.ts';
-import { absent, idsOf, leaksIn, openWorld, type World } from './table-world.ts';
+import { absent, idsOf, leaksIn, openTableServer, type TableServer } from './table-server.ts';
 
-let world: World;
-/** A job of each role's own. */
+let server: TableServer;
+/** A job that belongs to each role's user. */
 const jobs = {} as Record<Role, Job>;
 beforeAll(async () => {
-  world = await openWorld();
-  const { app, viewers } = world;
+  server = await openTableServer();
+  const { app, viewers } = server;
   for (const role of roles) {
     if (role === 'nobody') continue;
     const ownerId = viewers[role];
@@ -23,13 +23,13 @@ beforeAll(async () => {
     jobs[role] = await addJob(app.prisma, avatar, { prompt: `of ${role}`, finalPrompt: `of ${role}` });
   }
 });
-afterAll(() => world.close());
+afterAll(() => server.close());
 
 type Stream = { next(): Promise<unknown>; close(): Promise<void> };
 type Open = (role: Role | 'mute', document: string, variables?: Record<string, unknown>) => Stream;
 
 const streamOf = (results: AsyncIterableIterator<unknown>, dispose: () => unknown): Stream => ({
-  // A refusal is a result over one transport and thrown by the client of the other.
+  // graphql-sse returns an error as a result; graphql-ws throws it.
   next: async () => {
     try {
       return (await results.next()).value;
@@ -45,14 +45,14 @@ const streamOf = (results: AsyncIterableIterator<unknown>, dispose: () => unknow
 
 const transports: Record<string, Open> = {
   SSE: (role, query, variables = {}) => {
-    const client = createSseClient({ url: `${world.url}/graphql`, headers: world.headers[role], retryAttempts: 0 });
+    const client = createSseClient({ url: `${server.url}/graphql`, headers: server.headers[role], retryAttempts: 0 });
     return streamOf(client.iterate({ query, variables }), () => client.dispose());
   },
   WebSocket: (role, query, variables = {}) => {
     const client = createWsClient({
-      url: `${world.url.replace('http', 'ws')}/graphql`,
+      url: `${server.url.replace('http', 'ws')}/graphql`,
       webSocketImpl: WebSocket,
-      connectionParams: world.headers[role],
+      connectionParams: server.headers[role],
       retryAttempts: 0,
     });
     return streamOf(client.iterate({ query, variables }), () => client.dispose());
@@ -62,11 +62,11 @@ const transports: Record<string, Open> = {
 const { jobEvents, jobChanged } = subscriptions;
 const known = roles.filter((role) => role !== 'nobody');
 const cases = Object.keys(transports).flatMap((transport) => known.map((role) => [transport, role] as const));
-const following = (count: number) => vi.waitFor(() => expect(world.app.events.openFeeds).toBe(count));
+const subscriptionsOpen = (count: number) => vi.waitFor(() => expect(server.app.events.openFeeds).toBe(count));
 
-/** The job has one event more, and whoever follows it is told. */
+/** Appends an event to the job and notifies its subscribers. */
 async function change(job: Job): Promise<void> {
-  const { app } = world;
+  const { app } = server;
   const payload = { position: 1 };
   const lastSequence = await app.prisma.$transaction((tx) =>
     app.events.append(tx, job.id, [{ type: 'QUEUE_MOVED', payload }]),
@@ -82,7 +82,7 @@ describe('jobEvents of the owner’s job', () => {
       await stream?.close();
       return result;
     };
-    const { waiting } = idsOf(world.owner);
+    const { waiting } = idsOf(server.owner);
     const got = await first(waiting);
     const isTheirs = jobEvents?.gets[role] === 'VALUE';
     expect(got).toMatchObject(
@@ -90,35 +90,35 @@ describe('jobEvents of the owner’s job', () => {
         ? { data: { jobEvents: { sequence: 1, job: { id: waiting } } } }
         : { errors: [{ message: 'There is no such job.', extensions: { code: 'NOT_FOUND' } }] },
     );
-    // Any other is told what one is told of a job that there is none of.
+    // Others get the same error as for a job that does not exist.
     expect(isDeepStrictEqual(got, await first(absent(waiting)))).toBe(!isTheirs);
-    expect(leaksIn(JSON.stringify(got), role, world.owner)).toEqual([]);
+    expect(leaksIn(JSON.stringify(got), role, server.owner)).toEqual([]);
   });
 });
 
-describe('jobChanged, when first the owner’s job has changed and then one’s own,', () => {
+describe('jobChanged, after the owner’s job and then the role’s own job changed,', () => {
   test.each(cases)('over %s as %s', async (transport, role) => {
-    const { owner } = world;
-    await following(0);
+    const { owner } = server;
+    await subscriptionsOpen(0);
     const stream = transports[transport]?.(role, jobChanged?.document ?? '');
     const first = stream?.next();
-    await following(1);
+    await subscriptionsOpen(1);
     const ofOwner = owner.rows.Generation[1];
     if (ofOwner === undefined) throw new Error('The owner has no job that waits.');
     await change(ofOwner);
     await change(jobs[role]);
     const isTheirs = jobChanged?.gets[role] === 'VALUE';
-    const heard = isTheirs ? ofOwner : jobs[role];
+    const expected = isTheirs ? ofOwner : jobs[role];
     const got = await first;
-    expect(got).toMatchObject({ data: { jobChanged: { id: globalId('Generation', heard.id) } } });
+    expect(got).toMatchObject({ data: { jobChanged: { id: globalId('Generation', expected.id) } } });
     expect(leaksIn(JSON.stringify(got), role, owner)).toEqual([]);
     await stream?.close();
   });
 });
 
 describe('a key without READ', () => {
-  test.each(Object.keys(transports))('follows nothing over %s', async (transport) => {
-    const { waiting: id } = idsOf(world.owner);
+  test.each(Object.keys(transports))('cannot subscribe over %s', async (transport) => {
+    const { waiting: id } = idsOf(server.owner);
     for (const { document } of Object.values(subscriptions)) {
       const stream = transports[transport]?.('mute', document, { id });
       expect(await stream?.next()).toMatchObject({ errors: [{ extensions: { code: 'FORBIDDEN' } }] });
@@ -127,18 +127,18 @@ describe('a key without READ', () => {
   });
 });
 
-describe('nobody', () => {
-  test.each(Object.keys(subscriptions))('is not let in to %s', async (name) => {
+describe('a caller without credentials', () => {
+  test.each(Object.keys(subscriptions))('cannot subscribe to %s', async (name) => {
     const { document = '' } = subscriptions[name] ?? {};
     expect(subscriptions[name]?.gets.nobody).toBe('UNAUTHENTICATED');
-    const { waiting: id } = idsOf(world.owner);
-    const response = await fetch(`${world.url}/graphql`, {
+    const { waiting: id } = idsOf(server.owner);
+    const response = await fetch(`${server.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
       body: JSON.stringify({ query: document, variables: { id } }),
     });
     expect([response.status, response.headers.get('www-authenticate')?.split(' ')[0]]).toEqual([401, 'Bearer']);
-    expect(leaksIn(await response.text(), 'nobody', world.owner)).toEqual([]);
+    expect(leaksIn(await response.text(), 'nobody', server.owner)).toEqual([]);
     const stream = transports['WebSocket']?.('nobody', document, { id });
     expect(await stream?.next()).toMatchObject({ errors: { code: 4403 } });
     await stream?.close();

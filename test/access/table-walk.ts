@@ -1,4 +1,4 @@
-/** Documents that go to every field of every object type that is reached from a Node type, by the schema itself. */
+/** Documents, generated from the schema, that select every field of every object type reachable from a Node type. */
 import {
   type GraphQLNamedType,
   type GraphQLObjectType,
@@ -10,39 +10,40 @@ import {
 } from 'graphql';
 import { schema } from '../../src/app/schema.ts';
 
-/** All fields of the type `at`, on the shortest way to it from one of the Node types; `start` is the one. */
+/** `document` selects all fields of the type `at`, on the shortest path to it from the Node type `start`. */
 export type Walk = { start: string; at: string; title: string; document: string };
 
 export const objectsOf = (type: GraphQLNamedType): readonly GraphQLObjectType[] =>
   isObjectType(type) ? [type] : isAbstractType(type) ? schema.getPossibleTypes(type) : [];
 
-/** `hereIs` marks the object itself among those within it. */
+/** Alias that marks an object of type `at` in an answer, apart from the objects within it. */
 export const mark = 'hereIs';
 
 const everyField = (type: GraphQLObjectType) =>
   Object.values(type.getFields())
     .map((field) => {
       const required = field.args.filter(isRequiredArgument).map(({ name }) => name);
-      if (required.length > 0) throw new Error(`${type.name}.${field.name} needs ${required.join()}: give it here.`);
+      if (required.length > 0)
+        throw new Error(`${type.name}.${field.name} requires ${required.join()}: add a value in table-walk.ts.`);
       return isLeafType(getNamedType(field.type)) ? field.name : `${field.name} { __typename }`;
     })
     .join(' ');
 
-/** Breadth first from all of them at once. */
+/** Breadth-first search from all of them at once. */
 export function walksFrom(starts: readonly string[]): Walk[] {
-  type Way = { start: string; type: GraphQLObjectType; title: string; around: (selection: string) => string };
-  const ways: Way[] = starts.map((start) => ({
+  type Path = { start: string; type: GraphQLObjectType; title: string; around: (selection: string) => string };
+  const paths: Path[] = starts.map((start) => ({
     start,
     type: schema.getType(start) as GraphQLObjectType,
     title: start,
     around: (selection) => `... on ${start} { ${selection} }`,
   }));
   const known = new Set(starts);
-  for (const { start, type, title, around } of ways) {
+  for (const { start, type, title, around } of paths) {
     for (const field of Object.values(type.getFields())) {
       for (const next of objectsOf(getNamedType(field.type)).filter(({ name }) => !known.has(name))) {
         known.add(next.name);
-        ways.push({
+        paths.push({
           start,
           type: next,
           title: `${title}.${field.name}: ${next.name}`,
@@ -51,7 +52,7 @@ export function walksFrom(starts: readonly string[]): Walk[] {
       }
     }
   }
-  return ways.map(({ start, type, title, around }) => ({
+  return paths.map(({ start, type, title, around }) => ({
     start,
     at: type.name,
     title,

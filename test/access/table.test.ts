@@ -1,4 +1,4 @@
-/** Who gets what: every root field, every Node type and every field behind it, as every role. */
+/** The access table: every root field, every Node type and every field reachable from it, as every role. */
 import { type GraphQLObjectType, isInterfaceType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
@@ -18,7 +18,6 @@ import {
   roles,
   subscriptions,
 } from './table-rows.ts';
-import { mark, walksFrom } from './table-walk.ts';
 import {
   type Answer,
   absent,
@@ -26,38 +25,39 @@ import {
   checksums,
   idsOf,
   leaksIn,
-  openWorld,
+  openTableServer,
   outcomeOf,
-  type World,
-} from './table-world.ts';
+  type TableServer,
+} from './table-server.ts';
+import { mark, walksFrom } from './table-walk.ts';
 
-let world: World;
+let server: TableServer;
 let ids: Ids;
-let nothing: Ids;
+let absents: Ids;
 beforeAll(async () => {
-  world = await openWorld();
-  ids = idsOf(world.owner);
-  nothing = absentIds(ids);
+  server = await openTableServer();
+  ids = idsOf(server.owner);
+  absents = absentIds(ids);
 });
-afterAll(() => world.close());
+afterAll(() => server.close());
 
 const rolesThat = (gets: Row['gets'], isSo: (outcome: string) => boolean) => roles.filter((role) => isSo(gets[role]));
 const isValue = (outcome: string) => outcome === 'VALUE';
 const fieldsOf = (root: GraphQLObjectType | null | undefined) => Object.keys(root?.getFields() ?? {}).sort();
 
 const expectNoLeak = (role: Role, { text }: Answer) =>
-  expect({ role, leaks: leaksIn(text, role, world.owner) }).toEqual({ role, leaks: [] });
+  expect({ role, leaks: leaksIn(text, role, server.owner) }).toEqual({ role, leaks: [] });
 
-/** Whoever gets no value of the owner's gets the answer, to the byte, that an id of nothing gets. */
-async function expectSameAsNothing(role: Role, { document, variables, file }: Omit<Row, 'gets'>): Promise<Answer> {
+/** Expects byte for byte the answer that ids of nothing get. Used for roles that may not see the owner's data. */
+async function expectSameAsAbsent(role: Role, { document, variables, file }: Omit<Row, 'gets'>): Promise<Answer> {
   const about = { document, ...(file !== undefined && { file }) };
-  const answer = await world.send(role, { ...about, given: variables(ids) });
-  expect({ role, ...answer }).toEqual({ role, ...(await world.send(role, { ...about, given: variables(nothing) })) });
+  const answer = await server.send(role, { ...about, given: variables(ids) });
+  expect({ role, ...answer }).toEqual({ role, ...(await server.send(role, { ...about, given: variables(absents) })) });
   expectNoLeak(role, answer);
   return answer;
 }
 
-test('the table has every root field and every Node type that there is', () => {
+test('the table lists every root field and every Node type of the schema', () => {
   const node = schema.getType('Node');
   const types = isInterfaceType(node) ? schema.getPossibleTypes(node).map(({ name }) => name) : [];
   expect(Object.keys(queries).sort()).toEqual(fieldsOf(schema.getQueryType()));
@@ -66,8 +66,8 @@ test('the table has every root field and every Node type that there is', () => {
   expect(Object.keys(nodeTypes).sort()).toEqual(types.sort());
 });
 
-test('every role but the reader is another user than the owner, and two users under one external id are two', () => {
-  const { owner, reader, admin, ...others } = world.viewers;
+test('every role except the reader is a different user than the owner, and so are two users with the same external id', () => {
+  const { owner, reader, admin, ...others } = server.viewers;
   expect([reader, admin]).toEqual([owner, localViewer.id]);
   expect(new Set([owner, admin, ...Object.values(others)]).size).toBe(6);
 });
@@ -77,8 +77,8 @@ describe('a query', () => {
     const got: Record<string, string> = {};
     for (const role of roles) {
       const answer = isValue(row.gets[role])
-        ? await world.send(role, { document: row.document, given: row.variables(ids) })
-        : await expectSameAsNothing(role, row);
+        ? await server.send(role, { document: row.document, given: row.variables(ids) })
+        : await expectSameAsAbsent(role, row);
       got[role] = outcomeOf(name, answer);
       expectNoLeak(role, answer);
     }
@@ -88,7 +88,7 @@ describe('a query', () => {
 
 describe('a Node', () => {
   test.each(Object.entries(nodeTypes))('%s', async (type, gets) => {
-    const all = world.owner.rows[type as keyof typeof world.owner.rows].map(({ id }) => globalId(type, id));
+    const all = server.owner.rows[type as keyof typeof server.owner.rows].map(({ id }) => globalId(type, id));
     const rows = {
       node: queries['node']?.document ?? '',
       nodes: 'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }',
@@ -97,12 +97,12 @@ describe('a Node', () => {
       const got: Record<string, string> = {};
       for (const role of roles) {
         const given = { id: all[0], ids: all };
-        const answer = await world.send(role, { document, given });
+        const answer = await server.send(role, { document, given });
         got[role] = outcomeOf(field, answer);
         if (isValue(gets[role])) continue;
         expectNoLeak(role, answer);
         const none = { id: absent(all[0] ?? ''), ids: all.map(absent) };
-        expect(answer).toEqual(await world.send(role, { document, given: none }));
+        expect(answer).toEqual(await server.send(role, { document, given: none }));
       }
       expect(got).toEqual(gets);
     }
@@ -112,7 +112,7 @@ describe('a Node', () => {
 describe('every field of', () => {
   const nodes = Object.keys(nodeTypes);
   const walks = walksFrom(nodes);
-  // What an admin might reach through what they may read.
+  // The types that an admin reaches through a user.
   const few: readonly Role[] = ['owner', 'reader', 'stranger', 'admin'];
   const fromUser = walksFrom(['User']).slice(1);
   const shown: string[] = [];
@@ -123,52 +123,52 @@ describe('every field of', () => {
     at,
     document,
   }, to) => {
-    const of = world.owner.rows[start as keyof typeof world.owner.rows].map(({ id }) => globalId(start, id));
+    const of = server.owner.rows[start as keyof typeof server.owner.rows].map(({ id }) => globalId(start, id));
     const isHere = ({ text }: Answer) => text.includes(`"${mark}":"${at}"`);
-    const mine = await world.send('owner', { document, given: { ids: of } });
+    const mine = await server.send('owner', { document, given: { ids: of } });
     expect(JSON.parse(mine.text)).not.toHaveProperty('errors');
     expect(isHere(mine)).toBe(true);
     shown.push(mine.text);
-    expect(await world.send('reader', { document, given: { ids: of } })).toEqual(mine);
+    expect(await server.send('reader', { document, given: { ids: of } })).toEqual(mine);
     for (const role of to.slice(2)) {
-      const answer = await world.send(role, { document, given: { ids: of } });
+      const answer = await server.send(role, { document, given: { ids: of } });
       expectNoLeak(role, answer);
       const isShown = isValue(nodeTypes[start]?.[role] ?? '');
       expect([role, isHere(answer)]).toEqual([role, isShown && readByAdmin.has(at)]);
-      // Where it ends for them, it ends in a null that is no error.
+      // Where the role may not read on, it gets null without an error.
       expect([role, answer.text.includes('"errors"')]).toEqual([role, role === 'nobody']);
       if (isShown) continue;
-      expect(answer).toEqual(await world.send(role, { document, given: { ids: of.map(absent) } }));
+      expect(answer).toEqual(await server.send(role, { document, given: { ids: of.map(absent) } }));
     }
   });
 
-  test('what is the owner’s was all looked for: they themselves are shown each id and canary of it', () => {
-    const { owner } = world;
+  test('the owner is shown each of their ids and canaries, so the search for leaks covers them all', () => {
+    const { owner } = server;
     expect(leaksIn(shown.join('\n'), 'nobody', owner).length).toBe(2 + owner.ownIds.length + owner.accountIds.length);
   });
 });
 
-describe('a mutation changes nothing for whoever may not run it:', () => {
+describe('a role that may not run a mutation changes nothing:', () => {
   test.each(Object.entries(mutations))('%s', async (name, row) => {
-    const before = await checksums(world.app);
+    const before = await checksums(server.app);
     const refused = rolesThat(row.gets, (outcome) => !isValue(outcome));
     const got: Record<string, string> = {};
-    for (const role of refused) got[role] = outcomeOf(name, await expectSameAsNothing(role, row));
+    for (const role of refused) got[role] = outcomeOf(name, await expectSameAsAbsent(role, row));
     expect(got).toEqual(Object.fromEntries(refused.map((role) => [role, row.gets[role]])));
-    expect(await checksums(world.app)).toEqual(before);
+    expect(await checksums(server.app)).toEqual(before);
   });
 });
 
-describe('a mutation is done for whoever may run it:', () => {
+describe('a role that may run a mutation runs it:', () => {
   test.each(Object.entries(mutations))('%s', async (name, { gets, variables, ...row }) => {
-    const { accountIds, ownIds } = world.owner;
-    const sums = () => checksums(world.app, [...accountIds, ...ownIds]);
+    const { accountIds, ownIds } = server.owner;
+    const sums = () => checksums(server.app, [...accountIds, ...ownIds]);
     const run = async (role: Role) => {
-      const answer = await world.send(role, { ...row, given: variables(ids) });
+      const answer = await server.send(role, { ...row, given: variables(ids) });
       expect([role, outcomeOf(name, answer)]).toEqual([role, 'VALUE']);
       expectNoLeak(role, answer);
     };
-    // What others make by a mutation that is not the admin's is theirs, and changes no row that knows the owner.
+    // Other roles run a mutation on their own data, which changes no row of the owner.
     const others = isValue(gets.owner) ? rolesThat(gets, isValue).filter((role) => role !== 'owner') : [];
     const before = await sums();
     for (const role of others) await run(role);
@@ -177,17 +177,17 @@ describe('a mutation is done for whoever may run it:', () => {
   });
 });
 
-describe('beside the table', () => {
-  test('a key without READ gets nothing at all', async () => {
+describe('outside the table', () => {
+  test('a key without READ cannot run any query or mutation', async () => {
     const got: Record<string, string> = {};
     for (const [name, { variables, ...row }] of Object.entries({ ...queries, ...mutations })) {
-      got[name] = outcomeOf(name, await world.send('mute', { ...row, given: variables(ids) }));
+      got[name] = outcomeOf(name, await server.send('mute', { ...row, given: variables(ids) }));
     }
     expect([...new Set(Object.values(got))]).toEqual(['FORBIDDEN']);
   });
 
-  test('an idempotency key is of one owner: under another’s, a stranger starts a job of their own', async () => {
-    const { app, viewers, send, owner } = world;
+  test('a stranger who uses the owner’s idempotency key starts a separate job', async () => {
+    const { app, viewers, send, owner } = server;
     await issueCredits(app, viewers.stranger, 'GRANT', { credits: 100, reason: 'r' });
     const { id } = await addAvatar(app.prisma, viewers.stranger);
     const answer = await send('stranger', {
@@ -198,8 +198,8 @@ describe('beside the table', () => {
     expect(leaksIn(answer.text, 'stranger', owner)).toEqual([]);
   });
 
-  test('a key that acts for others reaches no user who is not its own, whatever name it gives', async () => {
-    const { owner, headers, url } = world;
+  test('a key with ACT_AS cannot act for a user of another key owner, whatever name it sends', async () => {
+    const { owner, headers, url } = server;
     const { id } = owner.viewer;
     for (const name of [id, globalId('User', id), `user:${id}`, `user:${localViewer.id}:${id}`]) {
       const response = await fetch(`${url}/graphql`, {

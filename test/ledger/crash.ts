@@ -1,9 +1,9 @@
-/** A database whose transactions crash at a statement of choice, and which remembers what each has sent. */
+/** A database client whose next transaction crashes at a chosen statement, and which records its statements. */
 import type { Database } from '../../src/database/client.ts';
 
 /**
- * Where the next transaction ends: an error is thrown at its n-th statement or, when it has fewer, before its COMMIT; the
- * same with its connection killed; or it is thrown after the COMMIT, so that nobody hears of what was done.
+ * How the next transaction ends. THROW: with an error at its n-th statement or, when it has fewer, before COMMIT. KILL:
+ * at the same place, by killing its connection. LATE: with an error after COMMIT, so that the caller does not learn of it.
  */
 export type Fault = { how: 'THROW' | 'KILL' | 'LATE'; at: number };
 
@@ -17,15 +17,15 @@ export class Crash extends Error {
   }
 }
 
-/** What became of the fault. */
-export type Traced = { prisma: Database; statements: string[]; wasKilled(): boolean };
+/** `statements` grows as transactions run; `wasKilled` says whether the connection was killed. */
+export type FaultyDatabase = { prisma: Database; statements: string[]; wasKilled(): boolean };
 
-/** `kill` ends the connection of a process id; without it, a KILL is a THROW. */
-export function traced(
+/** `kill` terminates the connection with a process id; without it, KILL acts like THROW. */
+export function withFault(
   prisma: Database,
   fault: Fault | undefined,
   kill: ((pid: number) => Promise<void>) | undefined,
-): Traced {
+): FaultyDatabase {
   const statements: string[] = [];
   let pending = fault;
   let killed = false;
@@ -44,7 +44,7 @@ export function traced(
         await kill?.(backend.pid);
       };
       const done = await work(
-        watched(tx, '', async (statement, send) => {
+        intercepted(tx, '', async (statement, send) => {
           statements.push(statement);
           if ((left -= 1) === 0) await crash();
           return await send();
@@ -70,24 +70,24 @@ export function traced(
 
 type Send = (statement: string, send: () => Promise<unknown>) => Promise<unknown>;
 
-/** A client of a transaction, or a model of one, each of whose calls goes through `through`. */
-function watched(client: object, name: string, through: Send): object {
+/** A transaction client, or a model of it, with each call passed to `through`. */
+function intercepted(client: object, name: string, through: Send): object {
   return new Proxy(client, {
     get(target, key) {
       const value: unknown = Reflect.get(target, key, target);
       if (typeof key === 'symbol') return value;
       if (typeof value === 'function') {
-        return (...given: unknown[]) =>
-          through(`${name}${key} ${textOf(given[0])}`, () => value.apply(target, given) as Promise<unknown>);
+        return (...args: unknown[]) =>
+          through(`${name}${key} ${textOf(args[0])}`, () => value.apply(target, args) as Promise<unknown>);
       }
-      return typeof value === 'object' && value !== null ? watched(value, `${key}.`, through) : value;
+      return typeof value === 'object' && value !== null ? intercepted(value, `${key}.`, through) : value;
     },
   });
 }
 
-/** Of raw SQL, and of the arguments of a model's. */
-function textOf(given: unknown): string {
-  const sql = Array.isArray(given) ? given.join('?') : (given as { sql?: unknown } | undefined)?.sql;
-  const text = typeof given === 'string' ? given : typeof sql === 'string' ? sql : JSON.stringify(given);
+/** The SQL of a raw query, or the arguments of a model's call as JSON. */
+function textOf(argument: unknown): string {
+  const sql = Array.isArray(argument) ? argument.join('?') : (argument as { sql?: unknown } | undefined)?.sql;
+  const text = typeof argument === 'string' ? argument : typeof sql === 'string' ? sql : JSON.stringify(argument);
   return (text ?? '').replaceAll(/\s+/g, ' ').slice(0, 160);
 }

@@ -1,4 +1,7 @@
-/** What the database itself refuses, whoever writes: no owner owes, a movement has two sides, and neither ever changes. */
+/**
+ * The database's own rules, which hold for every writer: no balance is negative, a movement has two entries that sum to
+ * zero, and entries never change.
+ */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { LedgerAccount, LedgerKind } from '../../prisma/generated/client/client.ts';
@@ -26,7 +29,7 @@ async function write(kind: LedgerKind, more: { jobId?: string }, sides: Side[]):
 }
 const balance = async () => (await database.prisma.user.findUniqueOrThrow({ where: { id: ownerId } })).balanceTenths;
 
-it('a balance below zero', async () => {
+it('rejects a negative balance', async () => {
   await expect(move('CORRECTION', ['ISSUED', 101], ['AVAILABLE', -101])).rejects.toThrow(/User_owes_nothing/);
   const jobId = randomUUID();
   const released = write('RELEASE', { jobId }, [
@@ -39,33 +42,33 @@ it('a balance below zero', async () => {
 });
 
 it.each<[string, Side[]]>([
-  ['one side', [['AVAILABLE', 5]]],
+  ['one entry', [['AVAILABLE', 5]]],
   [
-    'two that do not sum to zero',
+    'two entries that do not sum to zero',
     [
       ['ISSUED', -4],
       ['AVAILABLE', 5],
     ],
   ],
   [
-    'three',
+    'three entries',
     [
       ['ISSUED', -2],
       ['ISSUED', -3],
       ['AVAILABLE', 5],
     ],
   ],
-])('a movement of %s', async (_what, sides) => {
+])('rejects a movement of %s', async (_what, sides) => {
   await expect(move('GRANT', ...sides)).rejects.toThrow(/LedgerEntry_is_double|sum to zero/);
   expect(await balance()).toBe(100);
 });
 
-it('a grant that takes, and an entry of nothing', async () => {
+it('rejects a negative grant and an entry of zero', async () => {
   await expect(move('GRANT', ['ISSUED', 5], ['AVAILABLE', -5])).rejects.toThrow(/LedgerEntry_flows_as_its_kind/);
   await expect(move('GRANT', ['ISSUED', 0], ['AVAILABLE', 0])).rejects.toThrow(/LedgerEntry_moves_something/);
 });
 
-it('a second reservation, settlement or release of one job', async () => {
+it('rejects a second reservation or settlement of one job', async () => {
   const jobId = randomUUID();
   const reserve = () =>
     write('RESERVATION', { jobId }, [
@@ -84,7 +87,7 @@ it('a second reservation, settlement or release of one job', async () => {
   expect(await balance()).toBe(80);
 });
 
-it('a change of an entry, and its removal, also with its owner', async () => {
+it('rejects changes to an entry, its deletion, and the deletion of its owner', async () => {
   const where = { ownerId };
   await expect(database.prisma.ledgerEntry.updateMany({ where, data: { tenths: 1 } })).rejects.toThrow(/never changed/);
   await expect(database.prisma.ledgerEntry.deleteMany({ where })).rejects.toThrow(/never changed/);

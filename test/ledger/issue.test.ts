@@ -1,7 +1,7 @@
-/** Granting and correcting, through the API, and who may. */
+/** grantCredits and correctCredits through the API, and who is allowed to call them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { globalId } from '../support/generations.ts';
-import { openLedger } from './client.ts';
+import { openLedger } from './open-ledger.ts';
 
 let ledger: Awaited<ReturnType<typeof openLedger>>;
 beforeAll(async () => {
@@ -20,7 +20,7 @@ const move = async (name: 'grantCredits' | 'correctCredits', userId: string, cre
 const issue = (path: string) => ({ __typename: 'InvalidInputError', issues: [{ path }] });
 
 describe('grantCredits and correctCredits', () => {
-  it('move tenths, both ways only as a correction', async () => {
+  it('move tenths of a credit; only a correction can be negative', async () => {
     const { userId } = await ledger.addOwner(0);
     expect(await move('grantCredits', userId, 12.3)).toEqual({ __typename: 'User', id: userId, balance: 12.3 });
     expect(await move('correctCredits', userId, -2.3)).toMatchObject({ balance: 10 });
@@ -28,7 +28,7 @@ describe('grantCredits and correctCredits', () => {
     expect(await move('grantCredits', userId, -1)).toMatchObject(issue('credits'));
   });
 
-  it('never take the balance below zero, nor what is reserved', async () => {
+  it('never make the balance negative and never take reserved credits', async () => {
     const { owner, userId, portrait } = await ledger.addOwner(20);
     const start =
       'mutation($id: ID!) { startGeneration(input: { avatarId: $id, prompt: "x", numImages: 3 }) { __typename } }';
@@ -40,23 +40,23 @@ describe('grantCredits and correctCredits', () => {
     expect(await move('correctCredits', userId, -5)).toMatchObject({ balance: 0 });
   });
 
-  it.each([0, 0.05, 1.23, 10_000_001, 1e300])('refuse %d credits', async (credits) => {
+  it.each([0, 0.05, 1.23, 10_000_001, 1e300])('reject %d credits', async (credits) => {
     const { userId } = await ledger.addOwner(0);
     expect(await move('correctCredits', userId, credits)).toMatchObject({ __typename: 'InvalidInputError' });
     expect(await move('grantCredits', userId, credits)).toMatchObject({ __typename: 'InvalidInputError' });
   });
 
-  it('hold no more than ten million, and refuse no reason, and nobody', async () => {
+  it('reject a balance over ten million, an empty reason, and an unknown user', async () => {
     const { userId } = await ledger.addOwner(0);
     expect(await move('grantCredits', userId, 10_000_000)).toMatchObject({ balance: 10_000_000 });
     expect(await move('grantCredits', userId, 0.1)).toMatchObject(issue('credits'));
     expect(await move('grantCredits', userId, 1, { reason: '  ' })).toMatchObject(issue('reason'));
-    const nobody = globalId('User', '00000000-0000-4000-8000-00000000dead');
-    expect(await move('grantCredits', nobody, 1)).toMatchObject({ __typename: 'NotFoundError' });
+    const unknownUser = globalId('User', '00000000-0000-4000-8000-00000000dead');
+    expect(await move('grantCredits', unknownUser, 1)).toMatchObject({ __typename: 'NotFoundError' });
     expect(await move('grantCredits', 'nonsense', 1)).toMatchObject({ __typename: 'NotFoundError' });
   });
 
-  it('with a key move once, also when they come at once, and refuse it for anything else', async () => {
+  it('with an idempotency key run once, also when concurrent, and reject the key for another request', async () => {
     const { userId } = await ledger.addOwner(0);
     const { userId: other } = await ledger.addOwner(0);
     const key = { idempotencyKey: 'once' };
@@ -69,13 +69,16 @@ describe('grantCredits and correctCredits', () => {
     ]) {
       expect(await again).toMatchObject(issue('idempotencyKey'));
     }
-    // What has been spent since does not matter, and another user's key is another.
+    // Later spending does not matter, and the same key of another user is independent.
     await move('correctCredits', userId, -7);
     expect(await move('grantCredits', userId, 7, key)).toMatchObject({ balance: 0 });
     expect(await move('grantCredits', other, 7, key)).toMatchObject({ balance: 7 });
   });
 
-  it.each(['grantCredits', 'correctCredits'])('%s needs the admin scope, also for oneself', async (name) => {
+  it.each([
+    'grantCredits',
+    'correctCredits',
+  ])('%s requires the admin scope, also for the caller’s own account', async (name) => {
     const { owner, userId } = await ledger.addOwner(5);
     const input = { userId, credits: 1, reason: 'mine' };
     const { data, errors } = await ledger.run(document(name), { input }, owner);
@@ -84,7 +87,7 @@ describe('grantCredits and correctCredits', () => {
     expect(await ledger.account(owner)).toMatchObject({ balance: 5 });
   });
 
-  it('are seen by nobody else: a user reads no other’s balance nor entry, an admin does', async () => {
+  it('the owner and an admin can read a balance and its entries, another user cannot', async () => {
     const { owner, userId } = await ledger.addOwner(5);
     const { owner: stranger } = await ledger.addOwner(1);
     const [entry] = await ledger.prisma.ledgerEntry.findMany({ where: { ownerId: owner.id } });

@@ -1,6 +1,6 @@
 /** Balance, ledger and cost of jobs, through the API. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openLedger, type Refused } from './client.ts';
+import { openLedger, type Refused } from './open-ledger.ts';
 
 type Ledger = Awaited<ReturnType<typeof openLedger>>;
 let ledger: Ledger;
@@ -37,10 +37,10 @@ async function entriesOf(as: { id: string }): Promise<Node[]> {
   }
   return nodes;
 }
-const told = (nodes: Node[]) => nodes.map(({ kind, account, credits }) => `${kind} ${account} ${credits}`).sort();
+const linesOf = (nodes: Node[]) => nodes.map(({ kind, account, credits }) => `${kind} ${account} ${credits}`).sort();
 
 describe('a metered generation of four', () => {
-  it('reserves its price, and pays the three that fal drew: one was flagged', async () => {
+  it('reserves its price, and pays for three images when fal flags the fourth', async () => {
     const { owner, portrait } = await ledger.addOwner(100);
     const { id, ...started } = await start(owner, portrait);
     expect(started).toEqual({ __typename: 'Generation', cost: { price: 20, paid: null, isMetered: true } });
@@ -49,7 +49,7 @@ describe('a metered generation of four', () => {
     expect(await costOf(id, owner)).toEqual({ status: 'SUCCEEDED', cost: { price: 20, paid: 15, isMetered: true } });
     expect(await ledger.account(owner)).toEqual({ balance: 85, reserved: 0, spentToday: 15, dailyBudget: null });
     const nodes = await entriesOf(owner);
-    expect(told(nodes)).toEqual(
+    expect(linesOf(nodes)).toEqual(
       [
         ['GRANT AVAILABLE 100', 'GRANT ISSUED -100'],
         ['RESERVATION AVAILABLE -20', 'RESERVATION RESERVED 20'],
@@ -68,13 +68,13 @@ describe('a metered generation of four', () => {
   });
 
   it.each([
-    ['one is lost', 'ooxo', 15],
-    ['one is there', 'xoxx', 5],
-    ['fal draws fewer', 'oo', 10],
-    ['all are there', 'oooo', 20],
-    ['fal draws more', 'ooooo', 20],
-    ['one is lost and one flagged', 'x!oo', 10],
-  ])('pays by what is delivered: %s', async (_what, drawn, paid) => {
+    ['one image is lost', 'ooxo', 15],
+    ['three images are lost', 'xoxx', 5],
+    ['fal delivers fewer', 'oo', 10],
+    ['fal delivers all', 'oooo', 20],
+    ['fal delivers more', 'ooooo', 20],
+    ['one image is lost and one flagged', 'x!oo', 10],
+  ])('pays for the delivered images only: %s', async (_what, drawn, paid) => {
     const { owner, portrait } = await ledger.addOwner(20);
     const { id } = await start(owner, portrait);
     await ledger.end(id, drawn);
@@ -82,7 +82,7 @@ describe('a metered generation of four', () => {
     expect(await ledger.account(owner)).toMatchObject({ balance: 20 - paid, reserved: 0, spentToday: paid });
   });
 
-  it.each(['fail', 'stop'])('pays nothing when it ends by %s', async (how) => {
+  it.each(['fail', 'stop'])('pays nothing when it ends with %s', async (how) => {
     const { owner, portrait } = await ledger.addOwner(20);
     const { id } = await start(owner, portrait);
     await ledger.end(id, how);
@@ -91,7 +91,7 @@ describe('a metered generation of four', () => {
     expect((await entriesOf(owner)).filter(({ account }) => account === 'EARNED')).toEqual([]);
   });
 
-  it('pays nothing when its owner cancels it, or deletes its avatar, and its entries outlive it', async () => {
+  it('pays nothing when its owner cancels it or deletes its avatar, and its ledger entries remain', async () => {
     const { owner, portrait } = await ledger.addOwner(40);
     const { id } = await start(owner, portrait);
     await ledger.ask('mutation($id: ID!) { cancelJob(jobId: $id) { __typename } }', { id }, owner);
@@ -104,15 +104,15 @@ describe('a metered generation of four', () => {
     expect(nodes.every(({ job }) => job === null)).toBe(true);
   });
 
-  it('of the ultra model costs seven and a half', async () => {
+  it('with the ultra model costs 7.5 credits an image', async () => {
     const { owner, style } = await ledger.addOwner(7.5);
     expect((await start(owner, style, 1))['cost']).toEqual({ price: 7.5, paid: null, isMetered: true });
     expect(await ledger.account(owner)).toMatchObject({ balance: 0, reserved: 7.5 });
   });
 });
 
-describe('a start is refused', () => {
-  it('without the credits, and says how many there are and would be needed', async () => {
+describe('a start', () => {
+  it('without enough credits is refused with the balance and the price', async () => {
     const { owner, portrait } = await ledger.addOwner(19.9);
     const before = await ledger.rows();
     expect(await start(owner, portrait)).toEqual({
@@ -125,9 +125,12 @@ describe('a start is refused', () => {
     expect((await start(owner, portrait, 3)).__typename).toBe('Generation');
   });
 
-  it.each(['the server’s', 'their own'])('over the budget of the day, %s, until the next begins', async (whose) => {
+  it.each([
+    'of the server',
+    'of the owner',
+  ])('over the daily budget (%s) is refused until the next day', async (whose) => {
     const { owner, portrait } = await ledger.addOwner(100);
-    if (whose === 'their own') {
+    if (whose === 'of the owner') {
       await ledger.prisma.user.update({ where: { id: owner.id }, data: { dailyBudgetTenths: 300 } });
       ledger.app.metering.dailyBudgetTenths = 10;
     } else ledger.app.metering.dailyBudgetTenths = 300;
@@ -136,7 +139,7 @@ describe('a start is refused', () => {
     expect(await start(owner, portrait)).toMatchObject(refused);
     expect(await ledger.account(owner)).toMatchObject({ dailyBudget: 30, spentToday: 20 });
     await ledger.end(id, 'oo!!');
-    // Ten of it were released.
+    // Ten credits of it were released.
     expect((await start(owner, portrait)).__typename).toBe('Generation');
     expect(await start(owner, portrait, 1)).toMatchObject(refused);
     ledger.app.now = () => new Date(ledger.noon.getTime() + 12 * 60 * 60_000);
@@ -146,12 +149,12 @@ describe('a start is refused', () => {
 });
 
 describe('without metering', () => {
-  it('the cost is written down and counts to the day, and nothing moves', async () => {
+  it('a job records its cost and counts towards the daily budget, and moves no credits', async () => {
     ledger.app.metering.isOn = false;
     const { owner, portrait } = await ledger.addOwner(0);
     const { id, cost } = await start(owner, portrait);
     expect(cost).toEqual({ price: 20, paid: null, isMetered: false });
-    // Also when it is sold again before the job's end.
+    // Also when metering is turned on before the job ends.
     ledger.app.metering.isOn = true;
     await ledger.end(id, 'ooo!');
     expect((await costOf(id, owner)).cost).toEqual({ price: 20, paid: 15, isMetered: false });

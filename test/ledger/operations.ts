@@ -1,4 +1,4 @@
-/** What may happen to owners' credits, drawn by chance. */
+/** Random operations on owners' credits. */
 import { type Arbitrary, array, boolean, constant, constantFrom, integer, nat, oneof, record } from 'fast-check';
 import type { Fault } from './crash.ts';
 
@@ -9,7 +9,7 @@ const kinds = [
   ...Array<'correct'>(2).fill('correct'),
   ...Array<'cancel'>(3).fill('cancel'),
   ...Array<'fail'>(2).fill('fail'),
-  ...Array<'note'>(2).fill('note'),
+  ...Array<'progress'>(2).fill('progress'),
   'stop',
   'train',
   'retry',
@@ -17,25 +17,25 @@ const kinds = [
   'import',
   'budget',
   'admit',
-  'tell',
+  'positions',
   'wait',
 ] as const;
 
-/** What each number is for is the operation's: see world.ts. */
+/** What each number means depends on the kind of operation: see commands.ts. */
 export type Operation = {
-  do: (typeof kinds)[number];
+  kind: (typeof kinds)[number];
   owner: number;
-  /** Of the owner's avatars, and of their jobs, the newest first. */
+  /** An index into the owner's avatars or jobs, newest first. */
   which: number;
-  /** Images asked for. */
+  /** Requested images. */
   images: number;
-  /** Paid images that come of it, up to one more than were asked for. */
+  /** Images that fal delivers, up to one more than requested. */
   delivered: number;
-  /** Tenths of a credit, hours, …. */
+  /** Tenths of a credit, or hours. */
   amount: number;
-  /** Few, so that they are repeated. */
+  /** The idempotency key. There are few, so that operations repeat them. */
   key: number | null;
-  /** On a server that sells no credits. */
+  /** Whether the server does not charge credits. */
   free: boolean;
   fault: Fault | null;
 };
@@ -49,7 +49,7 @@ const sometimes = <Value>(value: Arbitrary<Value>) =>
   oneof({ weight: 3, arbitrary: constant(null) }, { weight: 1, arbitrary: value });
 
 const operation: Arbitrary<Operation> = record({
-  do: constantFrom(...kinds),
+  kind: constantFrom(...kinds),
   owner: nat(2),
   which: nat(5),
   images: integer({ min: 1, max: 4 }),
@@ -63,6 +63,6 @@ const operation: Arbitrary<Operation> = record({
 export const batchOf = (length: number): Arbitrary<{ operations: Operation[]; isBusy: boolean }> =>
   record({
     operations: array(operation, { minLength: length, maxLength: length, size: 'max' }),
-    /** All owners are one: everything meets everything. */
+    /** Whether one owner makes all operations, so that they all conflict. */
     isBusy: boolean(),
   });

@@ -1,7 +1,7 @@
-/** A plan answers what the start then does, or refuses as the start does, and writes nothing. */
+/** A plan returns what the start would do, or the error that it would return, and writes nothing. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Viewer } from '../../src/access/session.ts';
-import { openLedger, type Refused } from './client.ts';
+import { openLedger, type Refused } from './open-ledger.ts';
 
 let ledger: Awaited<ReturnType<typeof openLedger>>;
 let freeBytes = 1e12;
@@ -57,34 +57,34 @@ const plans: [What, 'portrait' | 'style', object, string[], number][] = [
 ];
 
 describe('a plan', () => {
-  it.each(plans)('of a %s of a %s, %j, is what the start then does', async (what, kind, asked, warnings, credits) => {
+  it.each(plans)('for %s with a %s and %j matches the start', async (what, kind, asked, warnings, credits) => {
     const own = await ledger.addOwner(1000);
     const input = { ...asked, avatarId: own[kind] };
     const before = await ledger.rows();
-    const { __typename, warnings: warned, price, ...planned } = await plan(what, input, own.owner);
+    const { __typename, warnings: actualWarnings, price, ...planned } = await plan(what, input, own.owner);
     expect(await ledger.rows()).toEqual(before);
     expect(__typename).toBe(`${what}Plan`);
     const { id, cost, __typename: _what, ...started } = await start(what, input, own.owner);
     expect(planned).toEqual(started);
     expect(price).toEqual({ credits, estimatedUsd: expect.any(Number) as number });
     expect(cost).toEqual({ price: credits });
-    const all = warned as string[];
-    for (const warning of warnings) expect(all.filter((sentence) => sentence.includes(warning))).toHaveLength(1);
-    // Both models of styles are called deprecated by fal, so theirs may have one more.
-    expect(all.filter((sentence) => !sentence.includes('no longer supported'))).toHaveLength(warnings.length);
+    const sentences = actualWarnings as string[];
+    for (const warning of warnings) expect(sentences.filter((sentence) => sentence.includes(warning))).toHaveLength(1);
+    // fal calls both style models deprecated, so their plans may have one more warning.
+    expect(sentences.filter((sentence) => !sentence.includes('no longer supported'))).toHaveLength(warnings.length);
     const { balance, reserved } = await ledger.account(own.owner);
     expect([balance, reserved]).toEqual([1000 - credits, credits]);
     expect(id).toEqual(expect.any(String));
   });
 
-  it('takes no turn of those who try whether fal serves an endpoint again', async () => {
+  it('does not use up the retry of a retired endpoint', async () => {
     const { owner, portrait } = await ledger.addOwner(10);
-    const passed = {
+    const retired = {
       endpoint: 'fal-ai/flux-lora',
       since: ledger.noon,
       askAgainAt: new Date(ledger.noon.getTime() - 1),
     };
-    await ledger.prisma.retiredEndpoint.create({ data: passed });
+    await ledger.prisma.retiredEndpoint.create({ data: retired });
     const input = drawn({ avatarId: portrait });
     for (let n = 0; n < 2; n += 1) expect((await plan('Generation', input, owner)).__typename).toBe('GenerationPlan');
     expect((await start('Generation', input, owner)).__typename).toBe('Generation');
@@ -162,8 +162,8 @@ const refusals: Refusal[] = [
   ['LimitReachedError', 'Training', 1000, () => ((freeBytes = 1000), {})],
 ];
 
-describe('a plan refuses as the start does, and neither writes', () => {
-  it.each(refusals)('%s of a %s, with %d credits', async (name, what, credits, arrange) => {
+describe('a plan and the start return the same error, and neither writes:', () => {
+  it.each(refusals)('%s for %s with %d credits', async (name, what, credits, arrange) => {
     const own = await ledger.addOwner(credits);
     const asked = what === 'Generation' ? drawn({ avatarId: own.portrait }) : trained({ avatarId: own.portrait });
     const input = { ...asked, ...(await arrange(own)) };

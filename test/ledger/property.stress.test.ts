@@ -1,29 +1,31 @@
-/** Ten thousand operations on credits, and every outcome that they can have. */
+/** Ten thousand random operations on credits. Every outcome that an operation can have must occur. */
 import { expect, it } from 'vitest';
 import { isPostgresReachable, postgresAt } from '../support/sql.ts';
-import { onPglite, onPostgres } from './opened.ts';
-import { describeLedger, type LedgerDatabase } from './suite.ts';
+import { describeLedger, type LedgerDatabase } from './describe-ledger.ts';
+import { openOnPglite, openOnPostgres } from './open-server.ts';
 
 const isReachable = await isPostgresReachable();
-it.for(isReachable ? [] : [postgresAt])('races nowhere: PostgreSQL cannot be reached at %s', (_at, context) => {
+it.for(
+  isReachable ? [] : [postgresAt],
+)('the PostgreSQL runs are skipped: the server at %s is not reachable', (_at, context) => {
   context.skip();
   expect.fail('A skipped test goes no further.');
 });
 
 const total = 10_000;
-const raced = isReachable ? 7_500 : 0;
-const databases: LedgerDatabase[] = [['PGlite, one after another', onPglite, total - raced]];
-if (isReachable) databases.push(['PostgreSQL, twelve at once', onPostgres, raced]);
+const concurrent = isReachable ? 7_500 : 0;
+const databases: LedgerDatabase[] = [['PGlite, one after another', openOnPglite, total - concurrent]];
+if (isReachable) databases.push(['PostgreSQL, twelve at once', openOnPostgres, concurrent]);
 const outcomes = describeLedger(databases);
 
-it('and everything that can come of an operation came of some', () => {
-  const came = new Set(outcomes.keys());
-  for (const told of [
+it('every possible outcome of an operation occurred', () => {
+  const occurred = new Set(outcomes.keys());
+  for (const label of [
     'generate DONE',
     'generate NOTHING',
     'generate InsufficientCreditsError',
     'generate LimitReachedError',
-    'note DONE',
+    'progress DONE',
     'generate IdempotencyConflictError',
     'train DONE',
     'train InsufficientCreditsError',
@@ -43,6 +45,6 @@ it('and everything that can come of an operation came of some', () => {
     'correct InvalidInputError',
     ...(isReachable ? ['finish ClaimLost', 'generate UNKNOWN', 'finish UNKNOWN', 'grant UNKNOWN'] : []),
   ]) {
-    expect(came).toContain(told);
+    expect(occurred).toContain(label);
   }
 });

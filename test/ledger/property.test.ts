@@ -1,5 +1,6 @@
-/** Five hundred operations for every change; `npm run test:stress` runs ten thousand. */
-import { onPglite } from './opened.ts';
-import { describeLedger } from './suite.ts';
+/** Five hundred random operations on credits; `npm run test:stress` runs ten thousand. */
 
-describeLedger([['PGlite, one after another', onPglite, 500]]);
+import { describeLedger } from './describe-ledger.ts';
+import { openOnPglite } from './open-server.ts';
+
+describeLedger([['PGlite, one after another', openOnPglite, 500]]);

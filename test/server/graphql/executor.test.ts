@@ -19,7 +19,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allScopes, scopesOf } from '../../../src/access/scopes.ts';
 import { schema } from '../../../src/app/schema.ts';
 import { createExecutor, type Execute } from '../../../src/server/graphql/executor/executor.ts';
-import { openWorld } from '../../access/table-world.ts';
+import { openTableServer } from '../../access/table-server.ts';
 import { globalId } from '../../support/api.ts';
 import { randomDocument } from './random-document.ts';
 import { type WildContext, wildSchema } from './wild-schema.ts';
@@ -149,15 +149,15 @@ describe('on a schema where everything goes wrong', () => {
 
 describe('on the schema of this server, with an owner’s rows', () => {
   const ours = createExecutor(schema);
-  let world: Awaited<ReturnType<typeof openWorld>>;
+  let server: Awaited<ReturnType<typeof openTableServer>>;
   let ids: string[];
   beforeAll(async () => {
-    world = await openWorld();
-    ids = Object.entries(world.owner.rows).flatMap(([type, rows]) =>
+    server = await openTableServer();
+    ids = Object.entries(server.owner.rows).flatMap(([type, rows]) =>
       rows.slice(0, 2).map(({ id }) => globalId(type, id)),
     );
   });
-  afterAll(() => world.close());
+  afterAll(() => server.close());
 
   const argsOf = (text: string, variableValues: Record<string, unknown>, operationName?: string) => {
     const document = parse(text);
@@ -166,7 +166,7 @@ describe('on the schema of this server, with an owner’s rows', () => {
       document,
       variableValues,
       ...(operationName !== undefined && { operationName }),
-      contextValue: { viewer: world.owner.viewer, scopes: allScopes, app: world.app },
+      contextValue: { viewer: server.owner.viewer, scopes: allScopes, app: server.app },
     });
   };
 
@@ -206,7 +206,7 @@ describe('on the schema of this server, with an owner’s rows', () => {
 
   test('whoever may not read is told so, each time', async () => {
     const document = parse('{ viewer { id } generations { edges { node { id } } } }');
-    const contextOf = { viewer: world.owner.viewer, scopes: scopesOf(['ACT_AS']), app: world.app };
+    const contextOf = { viewer: server.owner.viewer, scopes: scopesOf(['ACT_AS']), app: server.app };
     const { expected, answers } = await both(ours, () => ({ schema, document, contextValue: { ...contextOf } }));
     expect(JSON.parse(expected)).toMatchObject({ data: null, errors: [{ extensions: { code: 'FORBIDDEN' } }] });
     expect(answers).toEqual([expected, expected]);

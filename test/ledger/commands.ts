@@ -1,4 +1,4 @@
-/** Each operation through the function of src/ that does it. */
+/** Turns each random operation into a call of the command in src/ that performs it. */
 import { randomUUID } from 'node:crypto';
 import type { Viewer } from '../../src/access/session.ts';
 import type { App } from '../../src/app/app.ts';
@@ -19,37 +19,37 @@ import type { Operation } from './operations.ts';
 
 export type Owner = Viewer & {
   avatars: { id: string; kind: 'PORTRAIT' | 'STYLE' }[];
-  /** The highest daily budget that was in force, in tenths; Infinity for none. */
+  /** The highest daily budget that has applied so far, in tenths of a credit; Infinity when there was none. */
   highestBudget: number;
 };
 
-export type Act = {
-  work(parts: App & StepDependencies): Promise<unknown>;
-  /** What its rows carry, and the tenths that it gives or asks for. The same name again is the same asked again. */
-  named?: { name: string; tenths: number; isStart: boolean };
+export type Command = {
+  run(parts: App & StepDependencies): Promise<unknown>;
+  /** The row that it should write: its reason, prompt or dataset URL, and its amount or price in tenths. A repeated request has the same name. */
+  row?: { name: string; tenths: number; isStart: boolean };
 };
 
-/** Undefined when there is nothing to do it to. `number` is the operation's own. */
-export async function actOf(
+/** Undefined when the owner has nothing to apply the operation to. `number` identifies the operation. */
+export async function commandOf(
   prisma: Database,
   clock: { ms: number },
   owner: Owner,
   operation: Operation,
   number: number,
-): Promise<Act | undefined> {
+): Promise<Command | undefined> {
   const { which, amount, images, key } = operation;
   const avatar = owner.avatars.at(-1 - which) ?? owner.avatars.at(-1);
-  switch (operation.do) {
+  switch (operation.kind) {
     case 'grant':
     case 'correct': {
-      const kind = operation.do === 'grant' ? 'GRANT' : 'CORRECTION';
+      const kind = operation.kind === 'grant' ? 'GRANT' : 'CORRECTION';
       const sign = kind === 'CORRECTION' && which % 2 === 0 ? -1 : 1;
-      // One key stands for several amounts now and then, and that is refused.
+      // Some requests repeat a key with another amount; the command rejects those.
       const tenths = sign * (key === null ? amount : 100 * (key + 1) + (images === 1 ? 5 : 0));
       const reason = key === null ? `operation ${number}` : `${kind} ${tenths} of key ${key}`;
       const input = { credits: tenths / 10, reason, idempotencyKey: key === null ? null : `key ${key}` };
-      const named = { name: reason, tenths, isStart: false };
-      return { named, work: (app) => issueCredits(app, owner.id, kind, input) };
+      const row = { name: reason, tenths, isStart: false };
+      return { row, run: (app) => issueCredits(app, owner.id, kind, input) };
     }
     case 'generate': {
       if (avatar === undefined) return undefined;
@@ -64,70 +64,70 @@ export async function actOf(
         numImages,
         idempotencyKey: key === null ? null : `drawing ${key}`,
       } as const;
-      const named = { name: prompt, tenths: isUltra ? 75 : 50 * numImages, isStart: true };
-      return { named, work: (app) => startGeneration(app, owner, input) };
+      const row = { name: prompt, tenths: isUltra ? 75 : 50 * numImages, isStart: true };
+      return { row, run: (app) => startGeneration(app, owner, input) };
     }
     case 'train': {
       if (avatar === undefined) return undefined;
       const datasetUrl = `https://example.com/${number}.zip`;
-      const named = { name: datasetUrl, tenths: 1500, isStart: true };
-      return { named, work: (app) => startTraining(app, owner, { avatar, datasetUrl: new URL(datasetUrl) }) };
+      const row = { name: datasetUrl, tenths: 1500, isStart: true };
+      return { row, run: (app) => startTraining(app, owner, { avatar, datasetUrl: new URL(datasetUrl) }) };
     }
     case 'delete':
-      return avatar && { work: (app) => deleteAvatar(app, owner, avatar) };
+      return avatar && { run: (app) => deleteAvatar(app, owner, avatar) };
     case 'import':
-      return { work: (app) => addAvatar(app, owner, which) };
+      return { run: (app) => addAvatar(app, owner, which) };
     case 'budget': {
       const dailyBudget = which < 3 ? null : amount;
       owner.highestBudget = Math.max(owner.highestBudget, dailyBudget === null ? Infinity : 10 * dailyBudget);
-      return { work: (app) => setUserLimits(app, owner.id, { dailyBudget }) };
+      return { run: (app) => setUserLimits(app, owner.id, { dailyBudget }) };
     }
     case 'admit':
-      return { work: (app) => admitWaiting(app) };
-    case 'tell':
+      return { run: (app) => admitWaiting(app) };
+    case 'positions':
       clock.ms += 1_000;
-      return { work: (app) => publishPositions(app) };
+      return { run: (app) => publishPositions(app) };
     case 'wait':
       clock.ms += (amount % 13) * 60 * 60_000;
       return undefined;
     case 'cancel':
     case 'retry':
-    case 'note':
+    case 'progress':
     case 'finish':
     case 'fail':
     case 'stop':
-      return await actOnJob(prisma, clock, owner, operation);
+      return await jobCommandOf(prisma, clock, owner, operation);
   }
 }
 
-async function actOnJob(
+async function jobCommandOf(
   prisma: Database,
   clock: { ms: number },
   owner: Owner,
-  { do: what, which, images, delivered }: Operation,
-): Promise<Act | undefined> {
+  { kind: what, which, images, delivered }: Operation,
+): Promise<Command | undefined> {
   const where = { ownerId: owner.id, ...(images > 1 && { finishedAt: null }) };
   const jobs = await prisma.job.findMany({ where, orderBy: { id: 'desc' }, take: 6, select: { id: true, kind: true } });
   const job = jobs[which % Math.max(1, jobs.length)];
   if (job === undefined) return undefined;
-  if (what === 'cancel') return { work: (app) => cancelJob(app, owner, job) };
-  if (what === 'retry') return { work: (app) => retryJob(app, owner, job) };
-  const claim = await claimOf(prisma, job.id, clock);
+  if (what === 'cancel') return { run: (app) => cancelJob(app, owner, job) };
+  if (what === 'retry') return { run: (app) => retryJob(app, owner, job) };
+  const claim = await claimForEnd(prisma, job.id, clock);
   if (claim === undefined) return undefined;
-  // What a step writes between a job's start and its end: the row, and an event, under the row's lock alone.
+  // What a step writes while a job runs: the job's row and an event, holding only the row's lock.
   const moved = { data: { failures: delivered }, events: [{ type: 'QUEUE_MOVED' as const, payload: { position: 0 } }] };
-  if (what === 'note') return { work: (parts) => commitStep(parts, claim, moved) };
-  return { work: (parts) => endOf(parts, claim, what, delivered) };
+  if (what === 'progress') return { run: (parts) => commitStep(parts, claim, moved) };
+  return { run: (parts) => endJob(parts, claim, what, delivered) };
 }
 
-/** By success, failure, or because fal was asked to stop. */
-export async function endOf(parts: StepDependencies, claim: Claim, how: string, delivered: number): Promise<void> {
+/** Ends a job: 'finish' by success, 'fail' by failure, 'stop' by cancellation. */
+export async function endJob(parts: StepDependencies, claim: Claim, how: string, delivered: number): Promise<void> {
   if (how === 'finish') return await finalize(parts, claim, new AbortController().signal);
-  await end(parts, claim, how === 'stop' ? 'CANCELLED' : { code: 'INTERNAL', message: `Not ${delivered}.` });
+  await end(parts, claim, how === 'stop' ? 'CANCELLED' : { code: 'INTERNAL', message: `Failed after ${delivered}.` });
 }
 
-/** A job that is about to end, wherever it was; undefined when it has ended. */
-export async function claimOf(prisma: Database, id: string, clock: { ms: number }): Promise<Claim | undefined> {
+/** Moves a job to FINALIZING from any status and claims it; undefined when it has already ended. */
+export async function claimForEnd(prisma: Database, id: string, clock: { ms: number }): Promise<Claim | undefined> {
   const at = new Date(clock.ms);
   const sent = { admittedAt: at, submittingAt: at, submittedAt: at, queuePosition: null };
   const ids = { correlationToken: randomUUID(), requestId: randomUUID(), attemptToken: randomUUID() };

@@ -1,4 +1,4 @@
-/** The parts of a server that move credits, on PGlite or on a PostgreSQL where transactions race. fal and files are made up. */
+/** The parts of a server that move credits, on PGlite or on PostgreSQL, where transactions race. fal and the files are fakes. */
 import { Client } from 'pg';
 import { fromPglite, PgBoss } from 'pg-boss';
 import { pino } from 'pino';
@@ -16,28 +16,28 @@ import { trainingTask } from '../../src/training/task.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { openEmptyPostgres } from '../support/sql.ts';
 
-export type Opened = {
-  /** All of a runner's, over another client of the same database. fal delivers as many as `delivered` says. */
+export type LedgerServer = {
+  /** The app and the step dependencies over another client of the same database. fal delivers `delivered` images. */
   partsOn(prisma: Database, delivered?: number): App & StepDependencies;
   prisma: Database;
-  /** Goes on by some milliseconds whenever it is looked at. */
+  /** Advances by 5 ms at each reading. */
   clock: { ms: number };
-  /** Ends a connection, where there are several. */
+  /** Terminates the connection with this process id; undefined on PGlite, which has only one. */
   kill: ((pid: number) => Promise<void>) | undefined;
-  /** How many operations may be under way at once. */
+  /** How many operations run at once. */
   lanes: number;
   close(): Promise<void>;
 };
 
-type Base = Pick<Opened, 'prisma' | 'kill' | 'lanes' | 'close'> & { boss: PgBoss };
+type Base = Pick<LedgerServer, 'prisma' | 'kill' | 'lanes' | 'close'> & { boss: PgBoss };
 
-export async function onPglite(): Promise<Opened> {
+export async function openOnPglite(): Promise<LedgerServer> {
   const { prisma, pglite, close } = await openTestDatabase();
   const boss = new PgBoss({ db: fromPglite(pglite), schedule: false, supervise: false });
   return await open({ prisma, boss, kill: undefined, lanes: 1, close });
 }
 
-export async function onPostgres(): Promise<Opened> {
+export async function openOnPostgres(): Promise<LedgerServer> {
   const database = await openEmptyPostgres();
   const { prisma, close } = await openPostgres(database.url, 20);
   const killer = new Client(database.url);
@@ -56,7 +56,7 @@ export async function onPostgres(): Promise<Opened> {
   });
 }
 
-async function open({ prisma, boss, close, ...base }: Base): Promise<Opened> {
+async function open({ prisma, boss, close, ...base }: Base): Promise<LedgerServer> {
   await boss.start();
   const steps = new StepQueue(boss);
   await steps.open();
@@ -96,13 +96,13 @@ async function open({ prisma, boss, close, ...base }: Base): Promise<Opened> {
   };
 }
 
-/** The features' own, but for what they would fetch of fal. */
+/** The tasks of the features, without downloads from fal. */
 function tasksOn(parts: Parameters<typeof trainingTask>[0] & Parameters<typeof generationTask>[0], delivered: number) {
   const copy = () => Promise.resolve({ files: [] });
   const drawing: Task = {
     ...generationTask(parts),
     copy,
-    // fal's seed tells the test how many were delivered.
+    // The test reads the number of delivered images from the seed.
     keep: (_tx, job) => Promise.resolve({ output: { images: job.units }, seed: String(delivered), delivered }),
   };
   const training: Task = {

@@ -1,4 +1,4 @@
-/** Credits as clients of the API see them, over `openGenerations` with metering on and a clock that stands. */
+/** `openGenerations` with metering on and a stopped clock, and helpers that read and move credits through the API. */
 import { Readable } from 'node:stream';
 import sharp from 'sharp';
 import type { Viewer } from '../../src/access/session.ts';
@@ -8,9 +8,9 @@ import type { StepDependencies } from '../../src/job/runner/step-dependencies.ts
 import { issueCredits } from '../../src/ledger/commands.ts';
 import { trainingTask } from '../../src/training/task.ts';
 import { type Generations, globalId, openGenerations } from '../support/generations.ts';
-import { claimOf, endOf } from './acts.ts';
+import { claimForEnd, endJob } from './commands.ts';
 
-/** Noon, so that half a day is left. */
+/** Noon, so that half of the spending day is left. */
 export const noon = new Date(Date.UTC(2026, 5, 1, 12));
 
 export type Account = { balance: number; reserved: number; spentToday: number; dailyBudget: number | null };
@@ -23,18 +23,18 @@ export async function openLedger(free?: () => Promise<number>) {
   app.now = () => noon;
   const blank = { create: { width: 64, height: 64, channels: 3, background: 'teal' } } as const;
   const picture = await sharp(blank).jpeg().toBuffer();
-  /** What fal answers next: a letter for each image, `x` for one that is lost and `!` for one that is flagged. */
-  let drawn = '';
+  /** The images of fal's next result, one letter each: `x` is lost, `!` is flagged, any other is fine. */
+  let images = '';
   const fal = {
     result: () =>
       Promise.resolve({
-        images: Array.from(drawn, (how, n) => ({ url: `https://v3.fal.media/${n}-${how}.jpg` })),
-        has_nsfw_concepts: Array.from(drawn, (how) => how === '!'),
+        images: Array.from(images, (how, n) => ({ url: `https://v3.fal.media/${n}-${how}.jpg` })),
+        has_nsfw_concepts: Array.from(images, (how) => how === '!'),
         seed: 7,
       }),
     download: (url: string) =>
       url.includes('x.jpg')
-        ? Promise.reject(new FalError('RESULT_LOST', 'Gone.'))
+        ? Promise.reject(new FalError('RESULT_LOST', 'The image is gone.'))
         : Promise.resolve(Readable.from([picture])),
   };
   type Parts = Parameters<typeof generationTask>[0] & Parameters<typeof trainingTask>[0] & StepDependencies;
@@ -46,7 +46,7 @@ export async function openLedger(free?: () => Promise<number>) {
   return {
     ...server,
     noon,
-    /** A user with so many credits, and avatars that are READY. */
+    /** Creates a user with these credits and two READY avatars. */
     async addOwner(credits: number) {
       const owner: Viewer = await server.addViewer();
       if (credits > 0) await issueCredits(app, owner.id, 'GRANT', { credits, reason: 'to begin with' });
@@ -54,7 +54,7 @@ export async function openLedger(free?: () => Promise<number>) {
       const style = await server.addAvatar('STYLE', { ownerId: owner.id, name: 'Ink' });
       return { owner, userId: globalId('User', owner.id), portrait: portrait.globalId, style: style.globalId };
     },
-    /** The data of a document, which must give no error. */
+    /** Runs a document and returns its data. Throws its first error. */
     async ask<Data>(document: string, variables: Record<string, unknown> = {}, as?: Viewer): Promise<Data> {
       const { data, errors } = await server.run(document, variables, as);
       if (errors) throw errors[0];
@@ -64,16 +64,16 @@ export async function openLedger(free?: () => Promise<number>) {
       const { data } = await server.run(accountDocument, {}, as);
       return { ...(data as { viewer: Account }).viewer };
     },
-    /** The runner's end of a job: 'fail', 'stop', or what fal has drawn. */
+    /** Ends a job as the runner does: 'fail', 'stop', or success with these images (see `images`). */
     async end(id: string, how: string) {
       const uuid = Buffer.from(id, 'base64').toString().split(':')[1] ?? '';
-      const claim = await claimOf(prisma, uuid, { ms: noon.getTime() });
-      if (claim === undefined) throw new Error('It has ended.');
-      drawn = how;
+      const claim = await claimForEnd(prisma, uuid, { ms: noon.getTime() });
+      if (claim === undefined) throw new Error('The job has already ended.');
+      images = how;
       const isEnd = how === 'fail' || how === 'stop';
-      await endOf({ ...parts, prisma, events: app.events }, claim, isEnd ? how : 'finish', 0);
+      await endJob({ ...parts, prisma, events: app.events }, claim, isEnd ? how : 'finish', 0);
     },
-    /** Every row of every table that a start could touch. */
+    /** All rows of the tables that a start could write to. */
     async rows(): Promise<Record<string, unknown[]>> {
       const tables = ['"User"', '"Avatar"', '"Job"', '"JobEvent"', '"LedgerEntry"', '"RetiredEndpoint"', 'pgboss.job'];
       const all: Record<string, unknown[]> = {};

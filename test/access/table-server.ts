@@ -1,4 +1,4 @@
-/** One running server that asks who calls, an owner with everything, and each role of the table as a way to send. */
+/** A running server that requires credentials, an owner with data of each type, and a function that sends as each role. */
 import { randomUUID } from 'node:crypto';
 import { localViewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
@@ -14,10 +14,10 @@ export type Answer = { status: number; challenge: string | null; text: string };
 type Body = { data?: Record<string, unknown> | null; errors?: { message: string; extensions?: { code?: string } }[] };
 type Sent = Pick<Row, 'document' | 'file'> & { given?: Record<string, unknown> };
 
-export type World = Awaited<ReturnType<typeof openWorld>>;
+export type TableServer = Awaited<ReturnType<typeof openTableServer>>;
 
-/** Time stands still in it until `clock.at` is moved. */
-export async function openWorld() {
+/** The server's clock stands still at `clock.at`. */
+export async function openTableServer() {
   const clock = { at: Date.now() };
   const likeness = await startLikeness({
     env: { PUBLIC_URL: 'https://likeness.example', METERING: 'on' },
@@ -40,7 +40,7 @@ export async function openWorld() {
     return { status, challenge: response.headers.get('www-authenticate'), text: await response.text() };
   };
 
-  // From here on no role writes anything by calling: its user is made, the use of its key is noted.
+  // After this, a read by a role writes nothing: its user exists, and the use of its key is recorded.
   const viewers = {} as Record<Exclude<Role, 'nobody'>, string>;
   for (const role of roles) {
     if (role === 'nobody') continue;
@@ -50,7 +50,7 @@ export async function openWorld() {
   return { likeness, app, url, clock, owner, headers, viewers, send, close: () => likeness.close() };
 }
 
-/** `mute` is beside the table: a key that may only say for whom. */
+/** `mute` is not in the table: a key with only ACT_AS. */
 async function headersOfRoles(app: App, { keys }: Owner): Promise<Record<Role | 'mute', Record<string, string>>> {
   const bearer = (key: string, actFor?: string) => ({
     authorization: `Bearer ${key}`,
@@ -72,7 +72,7 @@ async function headersOfRoles(app: App, { keys }: Owner): Promise<Record<Role | 
   };
 }
 
-/** The owner's, as the rows of the table name them. */
+/** The ids of the owner's rows, by their names in the table. */
 export function idsOf({ rows }: Owner): Ids {
   const idOf = (type: keyof typeof rows, index = 0) => globalId(type, rows[type][index]?.id ?? '');
   return {
@@ -89,13 +89,13 @@ export function idsOf({ rows }: Owner): Ids {
   };
 }
 
-/** An id of the same type that names nothing. */
+/** An id of the same type that does not exist. */
 export const absent = (id: string) => globalId(Buffer.from(id, 'base64').toString().split(':')[0] ?? '', randomUUID());
 
 export const absentIds = (ids: Ids) =>
   Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, absent(id)])) as Ids;
 
-/** What came of a root field, an Outcome; the answer itself when it is nothing that the table knows. */
+/** The Outcome of a root field, or the answer itself when it is none of them. */
 export function outcomeOf(field: string, { status, challenge, text }: Answer): string {
   const { data, errors = [] } = JSON.parse(text) as Body;
   if (status === 401 && challenge?.startsWith('Bearer ') && !data) return 'UNAUTHENTICATED';
@@ -114,18 +114,18 @@ function isNothing(value: unknown): boolean {
   return 'edges' in value && isNothing(value.edges);
 }
 
-/** What of the owner's a text holds that its role may not be shown, also inside of what is encoded in base64. */
+/** The owner's secrets that a text contains, also in base64, although the role may not see them. */
 export function leaksIn(text: string, role: Role, { ownIds, accountIds }: Owner): string[] {
   if (role === 'owner' || role === 'reader') return [];
-  // It named itself so.
-  const told = role === 'namesake' ? text.replaceAll(ownerExternalId, '') : text;
-  const encoded = told.match(/[\w+/-]{8,}={0,2}/g) ?? [];
-  const shown = [told, ...encoded.map((part) => Buffer.from(part, 'base64').toString('latin1'))].join('\n');
-  const kept = [canary, ...ownIds, ...(role === 'admin' ? [] : [accountCanary, ...accountIds])];
-  return kept.filter((secret) => shown.includes(secret));
+  // The namesake chose this name itself.
+  const visible = role === 'namesake' ? text.replaceAll(ownerExternalId, '') : text;
+  const encoded = visible.match(/[\w+/-]{8,}={0,2}/g) ?? [];
+  const decoded = [visible, ...encoded.map((part) => Buffer.from(part, 'base64').toString('latin1'))].join('\n');
+  const secrets = [canary, ...ownIds, ...(role === 'admin' ? [] : [accountCanary, ...accountIds])];
+  return secrets.filter((secret) => decoded.includes(secret));
 }
 
-/** A checksum of each table, or of those of its rows that hold one of the texts. */
+/** A checksum of each table, or only of its rows that contain one of the texts. */
 export async function checksums({ prisma }: App, texts: string[] = []): Promise<Record<string, string>> {
   const tables = await prisma.$queryRaw<{ name: string }[]>`
     SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`;
