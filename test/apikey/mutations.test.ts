@@ -1,4 +1,4 @@
-/** createApiKey and revokeApiKey: what a key may be called and may do, for whom it is, and who may see it. */
+/** createApiKey and revokeApiKey: names, scopes, expiry, the key's user, and who can see a key. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
 import { globalId } from '../support/api.ts';
@@ -30,8 +30,8 @@ const create = async (input: object) => {
 };
 const count = async () => await likeness.app.prisma.apiKey.count();
 
-describe('a key is made', () => {
-  test('with a name that is trimmed, each scope once, and nothing used or revoked', async () => {
+describe('createApiKey creates a key', () => {
+  test('with a trimmed name and each scope once, unused and not revoked', async () => {
     const { key, apiKey } = await create({ name: '  The bot ', scopes: ['WRITE', 'READ', 'WRITE', 'ACT_AS'] });
     expect(apiKey).toEqual({
       id: expect.any(String),
@@ -46,16 +46,16 @@ describe('a key is made', () => {
     expect((await create({})).key).not.toBe(key);
   });
 
-  test.each(['x', 'x'.repeat(100), 'Größe 🦊 "1" <b>'])('called %j', async (name) => {
+  test.each(['x', 'x'.repeat(100), 'Größe 🦊 "1" <b>'])('named %j', async (name) => {
     expect((await create({ name })).apiKey.name).toBe(name);
   });
 
-  test('until a moment that is to come, by the server’s clock', async () => {
+  test('that expires in the future, by the server’s clock', async () => {
     const expiresAt = new Date(now.getTime() + 1).toISOString();
     expect((await create({ expiresAt })).apiKey.expiresAt).toBe(expiresAt);
   });
 
-  test('for a user, as whom it calls, and who sees it', async () => {
+  test('for another user, whom it authenticates and who can see it', async () => {
     const made = await likeness.gql<{ createUser: { id: string } }>(
       'mutation { createUser(input: { externalId: "ada" }) { ... on User { id } } }',
     );
@@ -72,10 +72,10 @@ describe('a key is made', () => {
   });
 });
 
-describe('no key is made', () => {
+describe('createApiKey rejects a key', () => {
   test.each<[string, object, string, RegExp]>([
     ['without a name', { name: '' }, 'name', /Give the key a name/],
-    ['with spaces for a name', { name: ' \t ' }, 'name', /Give the key a name/],
+    ['with a blank name', { name: ' \t ' }, 'name', /Give the key a name/],
     ['with a name of 101 characters', { name: 'x'.repeat(101) }, 'name', /1 to 100/],
     ['with a line break in its name', { name: 'a\nb' }, 'name', /control character/],
     ['with a NUL in its name', { name: 'a\0b' }, 'name', /control character/],
@@ -91,20 +91,20 @@ describe('no key is made', () => {
     expect(await count()).toBe(before);
   });
 
-  test('all that is wrong is named at once', async () => {
+  test('and names all errors at once', async () => {
     const { issues } = await create({ name: '', scopes: [], expiresAt: '2020-01-01T00:00:00Z' });
     expect(issues.map(({ path }) => path)).toEqual(['name', 'scopes', 'expiresAt']);
   });
 
   test.each([
-    ['nobody', globalId('User', '00000000-0000-4000-8000-00000000dead')],
-    ['what is no user', globalId('ApiKey', localViewer.id)],
-    ['what is no id', 'ada'],
+    ['an unknown user', globalId('User', '00000000-0000-4000-8000-00000000dead')],
+    ['an id of another type', globalId('ApiKey', localViewer.id)],
+    ['an invalid id', 'ada'],
   ])('for %s', async (_what, userId) => {
     expect((await create({ userId })).__typename).toBe('NotFoundError');
   });
 
-  test('with a scope that there is none of: the document is refused', async () => {
+  test('with an unknown scope, as an invalid document', async () => {
     const { errors } = await likeness.gql(
       'mutation { createApiKey(input: { name: "x", scopes: [ROOT] }) { __typename } }',
     );
@@ -112,7 +112,7 @@ describe('no key is made', () => {
   });
 });
 
-test('revoking: the moment of the first time stays; what is no key is not found; an admin may revoke their own', async () => {
+test('revokeApiKey keeps the time of the first revocation, returns NotFoundError for other ids, and can revoke the admin’s own key', async () => {
   const { key, apiKey } = await create({ scopes: ['ADMIN'] });
   const revoke = async (apiKeyId: string, headers = likeness.headers) =>
     (

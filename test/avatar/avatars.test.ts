@@ -37,7 +37,7 @@ const remove = async (avatarId: string, as = api.viewer) =>
   ).deleteAvatar;
 
 describe('createAvatar', () => {
-  it('makes a portrait with a trigger of its own, the first one as the default', async () => {
+  it('creates a portrait with a generated trigger, and makes the first avatar the default', async () => {
     const viewer = await api.addViewer();
     const first = await create({ portrait: { name: '  Ada  ' } }, viewer);
     const trigger = `TOK_${uuidIn(first.id).slice(0, 8)}`;
@@ -70,7 +70,7 @@ describe('createAvatar', () => {
     });
   });
 
-  it('names every value that it does not take', async () => {
+  it('names every invalid value', async () => {
     expect(await create({ portrait: { name: 'a/', triggerPhrase: '' } })).toEqual({
       __typename: 'InvalidInputError',
       issues: [
@@ -81,19 +81,19 @@ describe('createAvatar', () => {
     });
   });
 
-  it('takes one of the two, not both and not none', async () => {
+  it('accepts a portrait or a style, but not both and not neither', async () => {
     for (const input of [{}, { portrait: { name: 'Ada' }, style: { name: 'Ink' } }, { portrait: null }]) {
       await expect(create(input)).rejects.toThrow(/"\$input" got invalid value/);
     }
   });
 
-  it('makes one default of two that are created at once', async () => {
+  it('makes one of two avatars that are created at once the default', async () => {
     const viewer = await api.addViewer();
     await Promise.all(['Ada', 'Bea', 'Cleo'].map((name) => create({ portrait: { name } }, viewer)));
     expect((await list(viewer)).filter(({ isDefault }) => isDefault)).toHaveLength(1);
   });
 
-  it('is refused while the disk is almost full', async () => {
+  it('is rejected while the disk is almost full', async () => {
     const full = await openApi({ free: async () => 1 });
     const { createAvatar } = await full.call<{ createAvatar: Avatar }>('CreateAvatar', {
       input: { style: { name: 'Ink' } },
@@ -105,7 +105,7 @@ describe('createAvatar', () => {
 });
 
 describe('importAvatar', () => {
-  it('makes a ready portrait and a ready style', async () => {
+  it('creates a READY portrait and a READY style', async () => {
     const portrait = {
       name: 'Ada',
       diffusersLoraFileUrl: 'https://example.com/ada.safetensors',
@@ -127,7 +127,7 @@ describe('importAvatar', () => {
     });
   });
 
-  it('takes https only, but for the simulator, whose files are on loopback', async () => {
+  it('accepts only https URLs, except those of the simulator’s files on loopback', async () => {
     const portrait = { name: 'Ada', diffusersLoraFileUrl: 'http://127.0.0.1/ada.safetensors', triggerPhrase: 'ADA' };
     expect(await importOf({ portrait })).toMatchObject({
       issues: [{ path: 'portrait.diffusersLoraFileUrl', message: 'Only https is taken, not http.' }],
@@ -144,13 +144,13 @@ describe('renameAvatar', () => {
   const rename = async (avatarId: string, name: string, as = api.viewer) =>
     (await api.call<{ renameAvatar: Avatar }>('RenameAvatar', { input: { avatarId, name } }, as)).renameAvatar;
 
-  it('gives another name and keeps the trigger', async () => {
+  it('changes the name and keeps the trigger', async () => {
     const { id, trigger } = await create({ portrait: { name: 'Ada' } });
     expect(await rename(id, ' Bea ')).toEqual({ __typename: 'PortraitAvatar', id, name: 'Bea' });
     expect((await list()).find((avatar) => avatar.id === id)).toMatchObject({ name: 'Bea', trigger });
   });
 
-  it('refuses a name, an unknown avatar, somebody else’s, and an id of the other kind alike', async () => {
+  it('rejects an invalid name, and an id that is unknown, of another user’s avatar, or of the other kind', async () => {
     const { id } = await create({ portrait: { name: 'Ada' } });
     expect(await rename(id, '?')).toMatchObject({ __typename: 'InvalidInputError' });
     const missing = { __typename: 'NotFoundError', message: 'There is no such avatar.' };
@@ -162,7 +162,7 @@ describe('renameAvatar', () => {
 });
 
 describe('setDefaultAvatar', () => {
-  it('makes this one the default, and no other', async () => {
+  it('makes this avatar the only default', async () => {
     const viewer = await api.addViewer();
     await create({ portrait: { name: 'Ada' } }, viewer);
     const { id } = await create({ style: { name: 'Ink' } }, viewer);
@@ -184,7 +184,7 @@ describe('setDefaultAvatar', () => {
 describe('deleteAvatar', () => {
   const inAMoment = () => new Date(Date.now() + 11_000);
 
-  it('passes the default on to the oldest that is left', async () => {
+  it('makes the oldest remaining avatar the default', async () => {
     const viewer = await api.addViewer();
     const [ada, bea, cleo] = [
       await create({ portrait: { name: 'Ada' } }, viewer),
@@ -203,7 +203,7 @@ describe('deleteAvatar', () => {
     expect(await create({ portrait: { name: 'Dora' } }, viewer)).toMatchObject({ isDefault: true });
   });
 
-  it('is NotFoundError the second time, and for somebody else', async () => {
+  it('returns NotFoundError the second time, and to another user', async () => {
     const { id } = await create({ portrait: { name: 'Ada' } });
     expect(await remove(id, await api.addViewer())).toMatchObject({ __typename: 'NotFoundError' });
     await remove(id);
@@ -211,7 +211,7 @@ describe('deleteAvatar', () => {
     expect(await api.call('AvatarById', { id })).toEqual({ node: null });
   });
 
-  it('takes its photos at once, and what only has a row a moment later', async () => {
+  it('deletes the photos at once, and the rows in the next purge', async () => {
     const { id } = await importOf({ style: { name: 'Ink', finetuneId: 'ft', triggerWord: 'INK' } });
     const avatarId = uuidIn(id);
     await api.addPhotos(avatarId, 2);
@@ -227,7 +227,7 @@ describe('deleteAvatar', () => {
     expect(await api.prisma.job.count({ where: { avatarId } })).toBe(0);
   });
 
-  it('hides an avatar whose job is at fal, asks to cancel it, and removes the rows when it has ended', async () => {
+  it('hides an avatar whose job is at fal, cancels the job, and deletes the rows when the job has ended', async () => {
     const { id } = await importOf({ style: { name: 'Ink', finetuneId: 'ft', triggerWord: 'INK' } });
     const avatarId = uuidIn(id);
     await api.addPhotos(avatarId, 1);
@@ -259,7 +259,7 @@ describe('deleteAvatar', () => {
     expect(await api.prisma.avatar.count({ where: { id: avatarId } })).toBe(1);
 
     await api.move({ id: jobId }, 'CANCELLED');
-    // Not yet: whoever follows the job reads its end.
+    // Not yet: subscribers of the job still have to read its end.
     await purgeDeletedAvatars(api.app);
     expect(await api.prisma.avatar.count({ where: { id: avatarId } })).toBe(1);
     await purgeDeletedAvatars({ ...api.app, now: inAMoment });
@@ -267,7 +267,7 @@ describe('deleteAvatar', () => {
     expect(await api.prisma.job.count({ where: { id: jobId } })).toBe(0);
   });
 
-  it('ends a job that fal does not have yet, with its event', async () => {
+  it('cancels a job that is not submitted yet, with an event', async () => {
     const { id } = await importOf({ style: { name: 'Ink', finetuneId: 'ft', triggerWord: 'INK' } });
     const avatarId = uuidIn(id);
     const still = await api.prisma.job.create({ data: generation(avatarId) });

@@ -1,4 +1,4 @@
-/** The strict rules, as the database itself holds them: plain SQL that breaks one is refused by the rule's name. */
+/** The strict rules that the database itself enforces: SQL that breaks one fails with the name of the constraint. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobStatus } from '../../prisma/generated/client/client.ts';
 import { moves } from '../../src/job/state.ts';
@@ -89,7 +89,7 @@ const insert =
     const places = columns.map((_, index) => `$${index + 1}`).join(', ');
     return sql(`INSERT INTO "${table}" (${names}) VALUES (${places})`, Object.values(row));
   };
-/** Every row, or one. */
+/** Updates all rows, or one. */
 const update =
   (table: string, set: Row, rowId?: string): Work =>
   (sql) => {
@@ -103,7 +103,7 @@ const both =
     for (const work of works) await work(sql);
   };
 
-/** The owner, a stranger, a portrait and a style without models, and a generation of the portrait that is QUEUED. */
+/** The owner, another user, a portrait and a style without models, and a QUEUED generation of the portrait. */
 const given: Work = both(
   insert('User', { id: owner }),
   insert('User', { id: stranger }),
@@ -116,7 +116,7 @@ const given: Work = both(
 const avatar = (row: Row) => insert('Avatar', { ...row, id: other });
 const job = (row: Row) => insert('Job', { ...generation, ...row, id: other });
 const train = (row: Row) => insert('Job', { ...training, ...row, id: other });
-/** An avatar of the style that is READY, and a training of it that has succeeded with this output. */
+/** A succeeded training of the style with this output. */
 const trained = (endpoint: string, output: Row) => train({ endpoint, ...succeeded, output: JSON.stringify(output) });
 
 const apiKey: Row = { id: id(40), ownerId: owner, name: 'bot', hash, hint: 'abcd', scopes: '{READ}' };
@@ -129,7 +129,7 @@ const side: Row = {
   tenths: 5,
   reason: 'welcome',
 };
-/** These sides of one movement, and nothing more to come of it. */
+/** The entries of one movement. Checks the deferred constraints at once. */
 const entries = (...sides: Row[]) =>
   both(...sides.map((row, n) => insert('LedgerEntry', { ...side, ...row, id: id(50 + n) })), (sql) =>
     sql('SET CONSTRAINTS ALL IMMEDIATE'),
@@ -146,7 +146,7 @@ const granted = moved({}, 52, 'ISSUED', 'AVAILABLE', 5);
 const allowed: [string, Work][] = [
   ['a grant', granted],
   [
-    'a job that is reserved for, and paid in part',
+    'a job with a reservation and a partial payment',
     both(
       granted,
       ...(
@@ -162,14 +162,14 @@ const allowed: [string, Work][] = [
   ],
   ['an API key', insert('ApiKey', apiKey)],
   [
-    'a success that is paid in part',
+    'a partly paid success',
     job({ ...succeeded, output: '{"images": 3}', units: 4, priceTenths: 200, paidTenths: 150 }),
   ],
   ['a READY portrait', avatar({ ...portrait, status: 'READY', diffusersLoraFileUrl: lora, loraFileHash: hash })],
   ['a READY style', avatar({ ...style, status: 'READY', finetuneId: 'ft' })],
   ['a portrait with a trigger word only', avatar({ ...portrait, triggerPhrase: null, triggerWord: 'TOK' })],
   [
-    'a default of each owner',
+    'one default for each owner',
     both(
       avatar({ ...portrait, isDefault: true }),
       insert('Avatar', { ...style, id: id(8), ownerId: stranger, isDefault: true }),
@@ -179,11 +179,11 @@ const allowed: [string, Work][] = [
     'two deleted avatars',
     both(avatar({ ...portrait, deletedAt: now }), insert('Avatar', { ...style, id: id(8), deletedAt: now })),
   ],
-  ['a training beside one that has ended', both(train(failed), insert('Job', training))],
+  ['a training next to an ended one', both(train(failed), insert('Job', training))],
   ['two active generations', job({})],
   ['a generation that succeeded', job({ ...succeeded, output: '{"images": 4}' })],
   ['a failure with a field', job({ ...failed, errorField: 'prompt' })],
-  ['an intent without an answer', job(intended)],
+  ['a submission without a response', job(intended)],
   ['a finetune', trained('fal-ai/flux-pro-trainer', { finetune_id: 'ft' })],
   ['a LoRA', trained('fal-ai/flux-lora-portrait-trainer', { diffusers_lora_file: { url: lora } })],
   ['progress', both(update('Job', { percent: 10 }), update('Job', { percent: 10 }), update('Job', { percent: 99 }))],
@@ -227,62 +227,62 @@ const refused: [string, string, Work][] = [
   ]),
   ['Avatar_deleted_is_not_default', 'a deleted default', avatar({ ...portrait, deletedAt: now, isDefault: true })],
   ['Avatar_one_default_per_owner', 'two defaults', update('Avatar', { isDefault: true })],
-  ['Avatar_ownerId_fkey', 'nobody’s avatar', avatar({ ...portrait, ownerId: id(99) })],
+  ['Avatar_ownerId_fkey', 'an avatar of an unknown owner', avatar({ ...portrait, ownerId: id(99) })],
 
-  ['Photo_measures', 'a photo of no bytes', insert('Photo', { ...photo, byteSize: 0 })],
-  ['Photo_measures', 'a photo at no position', insert('Photo', { ...photo, position: 0 })],
+  ['Photo_measures', 'an empty photo', insert('Photo', { ...photo, byteSize: 0 })],
+  ['Photo_measures', 'a photo at position 0', insert('Photo', { ...photo, position: 0 })],
   [
     'Photo_avatarId_fileHash_key',
-    'a photo twice',
+    'the same photo twice',
     both(insert('Photo', photo), insert('Photo', { ...photo, id: other, position: 2 })),
   ],
-  [
-    'Photo_avatarId_ownerId_fkey',
-    'a photo of somebody else’s avatar',
-    insert('Photo', { ...photo, ownerId: stranger }),
-  ],
-  ['GeneratedImage_measures', 'a fifth picture', insert('GeneratedImage', { ...image, position: 4 })],
-  ['GeneratedImage_measures', 'a picture without width', insert('GeneratedImage', { ...image, width: 0 })],
+  ['Photo_avatarId_ownerId_fkey', 'a photo on another user’s avatar', insert('Photo', { ...photo, ownerId: stranger })],
+  ['GeneratedImage_measures', 'a fifth image', insert('GeneratedImage', { ...image, position: 4 })],
+  ['GeneratedImage_measures', 'an image without width', insert('GeneratedImage', { ...image, width: 0 })],
   [
     'GeneratedImage_generationId_position_key',
-    'two first pictures',
+    'two images at the same position',
     both(insert('GeneratedImage', image), insert('GeneratedImage', { ...image, id: other })),
   ],
   [
     'GeneratedImage_generationId_ownerId_fkey',
-    'a picture of somebody else’s job',
+    'an image of another user’s job',
     insert('GeneratedImage', { ...image, ownerId: stranger }),
   ],
 
-  ['User_weight_counts', 'an owner who never has a turn', update('User', { weight: 0 }, owner)],
-  ['User_external_id_has_its_realm', 'an id that is nobody’s name', update('User', { externalId: 'x' }, owner)],
-  ['User_realm_externalId_key', 'two users of one name', update('User', { realm: 'r', externalId: 'x' })],
-  ['User_owes_nothing', 'a balance below zero', update('User', { balanceTenths: -1 }, owner)],
-  ['User_owes_nothing', 'a reservation below zero', update('User', { reservedTenths: -1 }, owner)],
-  ['User_budget_is_positive', 'a budget below zero', update('User', { dailyBudgetTenths: -1 }, owner)],
+  ['User_weight_counts', 'an owner with weight 0', update('User', { weight: 0 }, owner)],
+  ['User_external_id_has_its_realm', 'an external id without a realm', update('User', { externalId: 'x' }, owner)],
+  ['User_realm_externalId_key', 'two users with the same external id', update('User', { realm: 'r', externalId: 'x' })],
+  ['User_owes_nothing', 'a negative balance', update('User', { balanceTenths: -1 }, owner)],
+  ['User_owes_nothing', 'a negative reservation', update('User', { reservedTenths: -1 }, owner)],
+  ['User_budget_is_positive', 'a negative budget', update('User', { dailyBudgetTenths: -1 }, owner)],
   ['ApiKey_may_something', 'a key without a scope', insert('ApiKey', { ...apiKey, scopes: '{}' })],
-  ['ApiKey_is_a_hash', 'a key itself', insert('ApiKey', { ...apiKey, hash: 'lk_'.padEnd(64, 'x') })],
+  ['ApiKey_is_a_hash', 'a key instead of its hash', insert('ApiKey', { ...apiKey, hash: 'lk_'.padEnd(64, 'x') })],
   ['ApiKey_has_a_name', 'a key without a name', insert('ApiKey', { ...apiKey, name: ' ' })],
-  ['ApiKey_hash_key', 'a key twice', both(insert('ApiKey', apiKey), insert('ApiKey', { ...apiKey, id: other }))],
+  ['ApiKey_hash_key', 'the same key twice', both(insert('ApiKey', apiKey), insert('ApiKey', { ...apiKey, id: other }))],
 
-  ['LedgerEntry_moves_something', 'an entry of nothing', entries({ tenths: 0, kind: 'CORRECTION' })],
+  ['LedgerEntry_moves_something', 'an entry of zero credits', entries({ tenths: 0, kind: 'CORRECTION' })],
   ['LedgerEntry_says_why', 'a grant without a reason', entries({ reason: null })],
   [
     'LedgerEntry_says_why',
     'a reservation for no job',
     entries({ kind: 'RESERVATION', account: 'RESERVED', reason: null }),
   ],
-  ['LedgerEntry_key_once', 'a key of the other side', entries({ tenths: -5, account: 'ISSUED', idempotencyKey: 'k' })],
-  ['LedgerEntry_flows_as_its_kind', 'a grant from the reserved', entries({ account: 'RESERVED' })],
-  ['LedgerEntry_flows_as_its_kind', 'a grant that takes', entries({ tenths: -5 })],
-  ['LedgerEntry_is_double', 'one side alone', entries({})],
-  ['LedgerEntry_is_double', 'sides that do not sum to zero', entries({}, { account: 'ISSUED', tenths: -4 })],
-  ['LedgerEntry_is_double', 'sides of two owners', entries({}, { account: 'ISSUED', tenths: -5, ownerId: stranger })],
+  [
+    'LedgerEntry_key_once',
+    'an idempotency key on the ISSUED entry',
+    entries({ tenths: -5, account: 'ISSUED', idempotencyKey: 'k' }),
+  ],
+  ['LedgerEntry_flows_as_its_kind', 'a grant to the reserved account', entries({ account: 'RESERVED' })],
+  ['LedgerEntry_flows_as_its_kind', 'a negative grant', entries({ tenths: -5 })],
+  ['LedgerEntry_is_double', 'a single entry', entries({})],
+  ['LedgerEntry_is_double', 'entries that do not sum to zero', entries({}, { account: 'ISSUED', tenths: -4 })],
+  ['LedgerEntry_is_double', 'entries of two owners', entries({}, { account: 'ISSUED', tenths: -5, ownerId: stranger })],
   ['LedgerEntry_is_final', 'a changed entry', both(granted, update('LedgerEntry', { reason: 'another' }))],
   ['LedgerEntry_is_final', 'a removed entry', both(granted, (sql) => sql('DELETE FROM "LedgerEntry"'))],
   [
     'LedgerEntry_ownerId_fkey',
-    'an owner with a ledger who goes',
+    'deleting an owner with ledger entries',
     both(
       granted,
       (sql) => sql('DELETE FROM "Job"'),
@@ -292,7 +292,7 @@ const refused: [string, string, Work][] = [
   ],
   [
     'LedgerEntry_job_once',
-    'a job that is reserved for twice',
+    'two reservations for one job',
     both(
       granted,
       ...[0, 1].map((n) =>
@@ -308,7 +308,7 @@ const refused: [string, string, Work][] = [
   ],
   [
     'User_owes_nothing',
-    'a movement of what is not there',
+    'a movement of more than the balance',
     moved(
       { movementId: id(70), kind: 'RESERVATION', jobId: generationId, reason: null },
       60,
@@ -317,18 +317,18 @@ const refused: [string, string, Work][] = [
       2,
     ),
   ],
-  ['Job_pays_for_what_it_delivered', 'a price that is no multiple', job({ units: 2, priceTenths: 5 })],
-  ['Job_pays_for_what_it_delivered', 'more than the price', job({ ...failed, priceTenths: 5, paidTenths: 6 })],
-  ['Job_pays_for_what_it_delivered', 'a failure that is paid', job({ ...failed, priceTenths: 5, paidTenths: 5 })],
-  ['Job_paid_at_its_end', 'a price that is paid before', job({ priceTenths: 5, paidTenths: 0 })],
+  ['Job_pays_for_what_it_delivered', 'a price that is not a multiple of the units', job({ units: 2, priceTenths: 5 })],
+  ['Job_pays_for_what_it_delivered', 'a payment above the price', job({ ...failed, priceTenths: 5, paidTenths: 6 })],
+  ['Job_pays_for_what_it_delivered', 'a paid failure', job({ ...failed, priceTenths: 5, paidTenths: 5 })],
+  ['Job_paid_at_its_end', 'a payment before the end of the job', job({ priceTenths: 5, paidTenths: 0 })],
 
   ['FalBudget_is_one', 'a second budget', insert('FalBudget', { id: 2 })],
 
   ['Job_columns_of_its_kind', 'a generation without a prompt', job({ prompt: null })],
-  ['Job_columns_of_its_kind', 'a generation of photos', job({ photoCount: 10 })],
+  ['Job_columns_of_its_kind', 'a generation with a photo count', job({ photoCount: 10 })],
   ['Job_columns_of_its_kind', 'a training without a number of photos', train({ photoCount: null })],
   ['Job_columns_of_its_kind', 'a training with a seed', train({ seed: '1' })],
-  ['Job_queued_is_not_at_fal', 'a QUEUED job with a request', job(atFal)],
+  ['Job_queued_is_not_at_fal', 'a QUEUED job with a request at fal', job(atFal)],
   ...(['IN_QUEUE', 'IN_PROGRESS', 'FINALIZING'] as const).map((status): [string, string, Work] => [
     'Job_at_fal_has_its_request',
     `a job ${status} without a request`,
@@ -339,21 +339,21 @@ const refused: [string, string, Work][] = [
     'a success without a request',
     job({ ...succeeded, ...intended, requestId: null, output: '{"images": 1}' }),
   ],
-  ['Job_request_was_intended', 'a request that nobody intended', job({ ...failed, requestId: 'r' })],
-  ['Job_request_was_intended', 'an intent without a token', job({ admittedAt: now, submittingAt: now })],
-  ['Job_submitted_was_admitted', 'an intent before its turn', job({ ...intended, admittedAt: null })],
-  ['Job_request_was_intended', 'a token without an intent', job({ correlationToken: id(91) })],
+  ['Job_request_was_intended', 'a request without a submission', job({ ...failed, requestId: 'r' })],
+  ['Job_request_was_intended', 'a submission without a token', job({ admittedAt: now, submittingAt: now })],
+  ['Job_submitted_was_admitted', 'a submission before admission', job({ ...intended, admittedAt: null })],
+  ['Job_request_was_intended', 'a token without a submission', job({ correlationToken: id(91) })],
   [
     'Job_position_only_when_waiting',
-    'a place in the queue while at work',
+    'a queue position while in progress',
     job({ ...atFal, status: 'IN_PROGRESS', queuePosition: 1 }),
   ],
-  ['Job_position_only_when_waiting', 'a place before the first', job({ queuePosition: -1 })],
+  ['Job_position_only_when_waiting', 'a negative queue position', job({ queuePosition: -1 })],
   ['Job_succeeded_has_its_output', 'a success without its output', job(succeeded)],
   ['Job_succeeded_has_its_output', 'an output before the success', job({ output: '{"images": 1}' })],
-  ['Job_output_of_its_endpoint', 'a success without pictures', job({ ...succeeded, output: '{"images": 0}' })],
-  ['Job_output_of_its_endpoint', 'a success that tells no pictures', job({ ...succeeded, output: '{}' })],
-  ['Job_output_of_its_endpoint', 'a success with five pictures', job({ ...succeeded, output: '{"images": 5}' })],
+  ['Job_output_of_its_endpoint', 'a success with no images', job({ ...succeeded, output: '{"images": 0}' })],
+  ['Job_output_of_its_endpoint', 'a success without a number of images', job({ ...succeeded, output: '{}' })],
+  ['Job_output_of_its_endpoint', 'a success with five images', job({ ...succeeded, output: '{"images": 5}' })],
   [
     'Job_output_of_its_endpoint',
     'a LoRA without its file',
@@ -368,50 +368,54 @@ const refused: [string, string, Work][] = [
   ['Job_failed_has_its_error', 'a failure without a message', job({ ...failed, errorMessage: null })],
   ['Job_failed_has_its_error', 'an error of a job that did not fail', job({ ...failed, status: 'CANCELLED' })],
   ['Job_failed_has_its_error', 'a field without an error', job({ errorField: 'prompt' })],
-  ['Job_ended_has_its_time', 'an end without its time', job({ status: 'CANCELLED' })],
-  ['Job_ended_has_its_time', 'a time without its end', job({ finishedAt: now })],
+  ['Job_ended_has_its_time', 'an ended job without a time', job({ status: 'CANCELLED' })],
+  ['Job_ended_has_its_time', 'an end time on an active job', job({ finishedAt: now })],
   ['Job_percent_is_honest', '100 percent before success', job({ percent: 100 })],
-  ['Job_percent_is_honest', 'a success of 99 percent', job({ ...succeeded, percent: 99, output: '{"images": 1}' })],
-  ['Job_percent_is_honest', 'less than nothing', job({ percent: -1 })],
-  ['Job_idempotency_is_whole', 'a key without its input', job({ idempotencyKey: 'k' })],
-  ['Job_idempotency_is_whole', 'an input without its key', job({ idempotencyHash: hash })],
+  ['Job_percent_is_honest', 'a success at 99 percent', job({ ...succeeded, percent: 99, output: '{"images": 1}' })],
+  ['Job_percent_is_honest', 'a negative percentage', job({ percent: -1 })],
+  ['Job_idempotency_is_whole', 'an idempotency key without its hash', job({ idempotencyKey: 'k' })],
+  ['Job_idempotency_is_whole', 'an idempotency hash without its key', job({ idempotencyHash: hash })],
   [
     'Job_ownerId_idempotencyKey_key',
-    'a key twice',
+    'the same idempotency key twice',
     both(
       update('Job', { idempotencyKey: 'k', idempotencyHash: hash }),
       job({ idempotencyKey: 'k', idempotencyHash: hash }),
     ),
   ],
-  ['Job_correlationToken_key', 'a token twice', both(update('Job', intended), job(intended))],
-  ['Job_traceparent_is_one', 'a trace that is none', job({ traceparent: 'here' })],
+  ['Job_correlationToken_key', 'the same token twice', both(update('Job', intended), job(intended))],
+  ['Job_traceparent_is_one', 'an invalid trace', job({ traceparent: 'here' })],
   ['Job_traceparent_is_one', 'a trace of zeros', job({ traceparent: `00-${'0'.repeat(32)}-${'1'.repeat(16)}-01` })],
-  ['Job_sequence_counts', 'fewer than no events', job({ lastSequence: -1 })],
-  ['Job_sequence_counts', 'fewer than no failures', job({ failures: -1 })],
-  ['Job_avatarId_ownerId_fkey', 'a job of somebody else’s avatar', job({ ownerId: stranger })],
+  ['Job_sequence_counts', 'a negative sequence', job({ lastSequence: -1 })],
+  ['Job_sequence_counts', 'a negative number of failures', job({ failures: -1 })],
+  ['Job_avatarId_ownerId_fkey', 'a job for another user’s avatar', job({ ownerId: stranger })],
   ['Job_one_active_training_per_avatar', 'two active trainings', both(insert('Job', training), train({}))],
   [
     'Job_keeps_its_request',
-    'another request',
+    'a change of the request id',
     both(update('Job', { ...atFal, status: 'IN_QUEUE' }), update('Job', { requestId: 's' })),
   ],
   [
     'Job_keeps_its_request',
-    'a forgotten request',
+    'removal of the request id',
     both(update('Job', { ...atFal, status: 'IN_QUEUE' }), update('Job', { requestId: null })),
   ],
-  ['Job_percent_never_decreases', 'less progress', both(update('Job', { percent: 2 }), update('Job', { percent: 1 }))],
   [
     'Job_percent_never_decreases',
-    'forgotten progress',
+    'a lower percentage',
+    both(update('Job', { percent: 2 }), update('Job', { percent: 1 })),
+  ],
+  [
+    'Job_percent_never_decreases',
+    'removal of the percentage',
     both(update('Job', { percent: 2 }), update('Job', { percent: null })),
   ],
 
-  ['JobEvent_counts_from_one', 'an event before the first', insert('JobEvent', { ...event, sequence: 0 })],
-  ['JobEvent_pkey', 'a number twice', both(insert('JobEvent', event), insert('JobEvent', event))],
+  ['JobEvent_counts_from_one', 'an event with sequence 0', insert('JobEvent', { ...event, sequence: 0 })],
+  ['JobEvent_pkey', 'the same sequence twice', both(insert('JobEvent', event), insert('JobEvent', event))],
   [
     'JobEvent_one_terminal',
-    'two ends',
+    'two terminal events',
     both(
       insert('JobEvent', { ...event, type: 'FAILED' }),
       insert('JobEvent', { ...event, sequence: 2, type: 'SUCCEEDED' }),
@@ -419,7 +423,7 @@ const refused: [string, string, Work][] = [
   ],
   [
     'JobEvent_log_once',
-    'a log line twice',
+    'the same log line twice',
     both(...[1, 2].map((sequence) => insert('JobEvent', { ...event, sequence, type: 'LOGGED', logKey: hash }))),
   ],
   [
@@ -430,7 +434,7 @@ const refused: [string, string, Work][] = [
 ];
 
 const statuses = Object.keys(moves) as JobStatus[];
-/** What a job in this state has. */
+/** The columns that a job in this status has. */
 const columnsIn: Record<JobStatus, Row> = {
   QUEUED: {},
   IN_QUEUE: atFal,
@@ -440,11 +444,11 @@ const columnsIn: Record<JobStatus, Row> = {
   FAILED: failed,
   CANCELLED: { finishedAt: now },
 };
-/** The columns that a row of one state must lose to be one of another. */
+/** The columns that must be cleared when a row changes to another status. */
 const none: Row = { output: null, errorCode: null, errorMessage: null, finishedAt: null };
 
 const isReachable = await isPostgresReachable();
-it.for(isReachable ? [] : [postgresAt])('is skipped on PostgreSQL, which cannot be reached at %s', (_at, context) => {
+it.for(isReachable ? [] : [postgresAt])('is skipped on PostgreSQL: %s is not reachable', (_at, context) => {
   context.skip();
   expect.fail('A skipped test goes no further.');
 });
@@ -461,7 +465,7 @@ describe.each(databases)('%s', (_name, open) => {
   });
   afterAll(() => database.close());
 
-  /** Does the work in a transaction that leaves nothing. Gives the constraint that refused it. */
+  /** Runs the SQL in a transaction that is rolled back. Returns the name of the constraint that rejected it, or 'none'. */
   async function refusal(work: Work): Promise<unknown> {
     await database.run('BEGIN');
     try {
@@ -475,18 +479,18 @@ describe.each(databases)('%s', (_name, open) => {
     }
   }
 
-  it.each(allowed)('takes %s', async (_what, work) => {
+  it.each(allowed)('accepts %s', async (_what, work) => {
     expect(await refusal(work)).toBe('none');
   });
 
-  it.each(refused)('%s refuses %s', async (constraint, _what, work) => {
+  it.each(refused)('%s rejects %s', async (constraint, _what, work) => {
     expect(await refusal(work)).toBe(constraint);
   });
 
   it.each(
     statuses.flatMap((from) => statuses.filter((to) => to !== from).map((to) => [from, to] as const)),
   )('moves a job from %s to %s only along the state machine', async (from, to) => {
-    // A cancelled job may have been at fal: its request stays.
+    // A cancelled job may have been at fal, so it keeps its request.
     const kept = 'requestId' in columnsIn[from] ? atFal : {};
     const dropped = to === 'QUEUED' || from === 'SUCCEEDED' ? { percent: null } : {};
     const set = { ...none, ...kept, ...dropped, ...columnsIn[to], status: to };
@@ -494,7 +498,7 @@ describe.each(databases)('%s', (_name, open) => {
     expect(await refusal(work)).toBe(moves[from].includes(to) ? 'none' : 'Job_moves_forward');
   });
 
-  it('has no rule that is not tested here', async () => {
+  it('has no constraint that this file does not test', async () => {
     const { rows } = await database.query(
       `SELECT conname AS name FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace
        UNION SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => likeness.close());
 
-type Told = { __typename: string; job: { status: string } };
+type JobEvent = { __typename: string; job: { status: string } };
 
 async function ask<Fields>(query: string, variables: Record<string, unknown>): Promise<Fields> {
   const { data, errors } = await likeness.gql(query, variables);
@@ -21,7 +21,7 @@ async function ask<Fields>(query: string, variables: Record<string, unknown>): P
   return Object.values(data ?? {})[0] as Fields;
 }
 
-/** A portrait with ten photos; the simulated fal holds its training by words in its trigger. */
+/** A portrait with ten photos. Words in its trigger make the simulated fal hold its training. */
 async function portrait(triggerPhrase: string): Promise<string> {
   const { id } = await ask<{ id: string }>(
     'mutation ($input: CreateAvatarInput!) { createAvatar(input: $input) { ... on PortraitAvatar { id } } }',
@@ -61,15 +61,15 @@ const remove = (id: string) =>
   ask<{ __typename: string }>('mutation ($id: ID!) { deleteAvatar(avatarId: $id) { __typename } }', { id });
 
 const follow = (jobId: string) =>
-  subscribe<{ jobEvents: Told }>(
+  subscribe<{ jobEvents: JobEvent }>(
     likeness.url,
     'subscription ($jobId: ID!) { jobEvents(jobId: $jobId) { __typename job { status } } }',
     { jobId },
   );
 
-/** Reads on to an event of that type, or to the end, and gives the last one. */
-async function readTo(events: ReturnType<typeof follow>, type?: string): Promise<Told | undefined> {
-  let last: Told | undefined;
+/** Reads events until one of that type or the end of the stream, and returns the last one. */
+async function readTo(events: ReturnType<typeof follow>, type?: string): Promise<JobEvent | undefined> {
+  let last: JobEvent | undefined;
   for (;;) {
     const { value, done } = await events.next();
     if (done) return last;
@@ -91,23 +91,23 @@ const filesOnDisk = () =>
     .filter((entry) => entry.isFile())
     .map(({ name }) => name);
 
-/** What the sweep does a minute later. */
+/** Runs the purge as if a minute had passed. */
 const sweep = () => purgeDeletedAvatars({ ...likeness.app, now: () => new Date(Date.now() + 60_000) });
 
-/** The avatar's jobs ended, and were told of; nothing of it is left in the database or on the disk. */
+/** Expects that the database and the disk contain nothing of the avatar, and that no subscription is left open. */
 async function expectGone(avatarId: string): Promise<void> {
   await sweep();
   const { prisma } = likeness.app;
   expect(await prisma.avatar.count({ where: { id: uuidIn(avatarId) } })).toBe(0);
   expect(await prisma.job.count({ where: { avatarId: uuidIn(avatarId) } })).toBe(0);
-  // A step that still packed the photos lets go of its archive.
+  // A step that was still packing the photos deletes its archive.
   await expect.poll(filesOnDisk).toEqual([]);
   expect(likeness.logged.filter((line) => line.includes('"level":50'))).toEqual([]);
   expect(likeness.app.events.openFeeds).toBe(0);
 }
 
-describe('deleting an avatar, whoever follows its job is told how it ended, and nothing of it is left', () => {
-  it('before its training is at fal, and while its photos are being packed', async () => {
+describe('deleting an avatar sends the end of its job to subscribers and leaves nothing behind', () => {
+  it('before its training is submitted, while its photos are being packed', async () => {
     const id = await portrait('TOK');
     const events = follow(await train(id));
     await readTo(events, 'JobQueued');
@@ -118,7 +118,7 @@ describe('deleting an avatar, whoever follows its job is told how it ended, and 
 
   it.each([
     ['in fal’s queue', 'TOK [[queued]]', 'JobQueueMoved'],
-    ['at work', 'TOK [[stuck]]', 'JobStarted'],
+    ['in progress at fal', 'TOK [[stuck]]', 'JobStarted'],
   ])('while its training is %s', async (_where, trigger, reached) => {
     const id = await portrait(trigger);
     const events = follow(await train(id));
@@ -130,7 +130,7 @@ describe('deleting an avatar, whoever follows its job is told how it ended, and 
 
   it.each([
     ['in fal’s queue', '[[queued]]', 'JobQueueMoved'],
-    ['at work', '[[stuck]]', 'JobStarted'],
+    ['in progress at fal', '[[stuck]]', 'JobStarted'],
   ])('while a generation is %s', async (_where, prompt, reached) => {
     const id = await trained('TOK');
     const events = follow(await draw(id, prompt));
@@ -140,7 +140,7 @@ describe('deleting an avatar, whoever follows its job is told how it ended, and 
     await expectGone(id);
   });
 
-  it('while pictures are being copied: fal was done first', async () => {
+  it('while its images are being downloaded, in which case the job succeeds', async () => {
     const id = await trained('TOK');
     const events = follow(await draw(id, 'on a hill'));
     await readTo(events, 'JobFinalizing');
@@ -149,7 +149,7 @@ describe('deleting an avatar, whoever follows its job is told how it ended, and 
     await expectGone(id);
   });
 
-  it('four times at once is deleting it once', async () => {
+  it('four times at once, where one call succeeds and three get NotFoundError', async () => {
     const id = await trained('TOK');
     const events = [follow(await draw(id, '[[stuck]]')), follow(await draw(id, '[[queued]]'))];
     for (const stream of events) await readTo(stream, 'JobSubmitted');

@@ -17,7 +17,7 @@ const page = async (as: Viewer, variables: object = {}) =>
   (await api.call<{ avatars: Page }>('Avatars', { ...variables }, as)).avatars;
 const names = ({ edges }: Page) => edges.map(({ node }) => node.name);
 
-/** Avatars of one owner, a second apart, the last one the newest; those of one second by their ids. */
+/** Avatars of one owner, created a second apart, oldest first. */
 async function addAvatars(viewer: Viewer, count: number, from = 1): Promise<string[]> {
   const ids: string[] = [];
   for (let n = from; n < from + count; n += 1) {
@@ -38,7 +38,7 @@ async function addAvatars(viewer: Viewer, count: number, from = 1): Promise<stri
 }
 
 describe('avatars', () => {
-  it('come newest first, in pages that fit together', async () => {
+  it('come newest first, in pages without gaps or repeats', async () => {
     const viewer = await api.addViewer();
     await addAvatars(viewer, 5);
     const first = await page(viewer, { first: 2 });
@@ -51,7 +51,7 @@ describe('avatars', () => {
     expect(third.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true });
   });
 
-  it('are told apart by their ids when they were created at the same time', async () => {
+  it('created at the same time are ordered by id', async () => {
     const viewer = await api.addViewer();
     const createdAt = new Date();
     const data = { ownerId: viewer.id, kind: 'PORTRAIT' as const, triggerPhrase: 'TOK', createdAt };
@@ -66,7 +66,7 @@ describe('avatars', () => {
     expect(seen.sort()).toEqual(['a1', 'a2', 'a3', 'a4', 'a5']);
   });
 
-  it('go on after what was created meanwhile, and after the avatar of the cursor was deleted', async () => {
+  it('continue after the cursor when avatars were created meanwhile or the cursor’s avatar was deleted', async () => {
     const viewer = await api.addViewer();
     await addAvatars(viewer, 4);
     const first = await page(viewer, { first: 2 });
@@ -75,7 +75,7 @@ describe('avatars', () => {
     expect(names(await page(viewer, { first: 2, after: first.pageInfo.endCursor }))).toEqual(['Avatar 2', 'Avatar 1']);
   });
 
-  it('go backwards too', async () => {
+  it('can be read backwards', async () => {
     const viewer = await api.addViewer();
     await addAvatars(viewer, 5);
     const backwards =
@@ -87,7 +87,7 @@ describe('avatars', () => {
     expect(names(await back({ last: 2, before: last.edges[0]?.cursor }))).toEqual(['Avatar 4', 'Avatar 3']);
   });
 
-  it('can be asked for by kind and status', async () => {
+  it('can be filtered by kind and status', async () => {
     const viewer = await api.addViewer();
     await addAvatars(viewer, 6);
     expect(names(await page(viewer, { kind: 'STYLE' }))).toEqual(['Avatar 6', 'Avatar 3']);
@@ -96,7 +96,7 @@ describe('avatars', () => {
     expect(names(await page(viewer, { kind: null, status: null }))).toHaveLength(6);
   });
 
-  it('come 20 at a time, 100 at most, and not at all for a number or a cursor that is none', async () => {
+  it('come 20 a page by default and 100 at most; an invalid number or cursor is rejected', async () => {
     const viewer = await api.addViewer();
     const data = { ownerId: viewer.id, kind: 'PORTRAIT' as const, triggerPhrase: 'TOK', name: 'Ada' };
     await api.prisma.avatar.createMany({ data: Array.from({ length: 101 }, () => data) });
@@ -107,7 +107,7 @@ describe('avatars', () => {
     await expect(page(viewer, { after: 'nonsense' })).rejects.toThrow('Invalid cursor: nonsense');
   });
 
-  it('are nobody else’s', async () => {
+  it('are not visible to another user', async () => {
     const viewer = await api.addViewer();
     const [id] = await addAvatars(viewer, 1);
     const stranger = await api.addViewer();
@@ -149,7 +149,7 @@ describe('a page of avatars', () => {
     }
   });
 
-  /** How many SQL statements a page takes, and its nodes. */
+  /** The number of SQL statements that a page takes, and its nodes. */
   async function read(source: string, list: string, first: number) {
     const query = vi.spyOn(api.pglite, 'query');
     const { data, errors } = await api.run(source, { first }, viewer);
@@ -165,7 +165,7 @@ describe('a page of avatars', () => {
     const one = await read(document, 'avatars', 1);
     const fifty = await read(document, 'avatars', 50);
     expect(fifty.statements).toBe(one.statements);
-    // One, and one more because trainings and generations are two selections of one relation.
+    // Two statements, because trainings and generations are two selections of one relation.
     expect(one.statements).toBe(2);
     for (const node of fifty.nodes) {
       expect(node).toMatchObject({
@@ -177,7 +177,7 @@ describe('a page of avatars', () => {
     }
   });
 
-  it('takes one statement from the side of its jobs', async () => {
+  it('is read in one statement when a page of jobs selects the avatars', async () => {
     const hundred = await read(jobs, 'jobs', 100);
     // Without the union's extension keys in avatar/schema.ts it is two.
     expect(hundred.statements).toBe(1);

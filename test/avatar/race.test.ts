@@ -1,4 +1,4 @@
-/** What many do at once to one owner's avatars, on a PostgreSQL where transactions really run side by side. */
+/** Concurrent operations on one owner's avatars, on PostgreSQL, where transactions run in parallel. */
 import { randomUUID } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { PgBoss } from 'pg-boss';
@@ -18,7 +18,7 @@ import { openTestFiles } from '../support/files.ts';
 import { isPostgresReachable, migrated, openEmptyPostgres, postgresAt } from '../support/sql.ts';
 
 const isReachable = await isPostgresReachable();
-it.for(isReachable ? [] : [postgresAt])('is skipped: PostgreSQL cannot be reached at %s', (_at, context) => {
+it.for(isReachable ? [] : [postgresAt])('is skipped: PostgreSQL at %s is not reachable', (_at, context) => {
   context.skip();
   expect.fail('A skipped test goes no further.');
 });
@@ -71,27 +71,27 @@ describe.runIf(isReachable)('on PostgreSQL', () => {
       (one) => one.isDefault,
     );
 
-  /** Refusals are answers; anything else, a deadlock above all, fails the test. */
-  const settled = async (works: Promise<unknown>[]) => {
+  /** Counts the successes. An operation may end with a Refusal; any other error, such as a deadlock, fails the test. */
+  const successes = async (works: Promise<unknown>[]) => {
     const ends = await Promise.allSettled(works);
-    const foreseen = ends.filter((end) => end.status === 'fulfilled' || end.reason instanceof Refusal);
-    expect(ends.filter((end) => !foreseen.includes(end))).toEqual([]);
+    const expected = ends.filter((end) => end.status === 'fulfilled' || end.reason instanceof Refusal);
+    expect(ends.filter((end) => !expected.includes(end))).toEqual([]);
     return ends.filter(({ status }) => status === 'fulfilled').length;
   };
 
-  it('twelve that are created at once have one default', async () => {
+  it('creating twelve avatars at once makes one of them the default', async () => {
     const viewer = await addViewer();
-    expect(await settled(Array.from({ length: 12 }, () => add(viewer)))).toBe(12);
+    expect(await successes(Array.from({ length: 12 }, () => add(viewer)))).toBe(12);
     expect(await defaults(viewer)).toHaveLength(1);
   });
 
-  it('there is one default as long as there is one avatar, whatever is created, chosen and deleted at once', async () => {
+  it('an owner with avatars always has one default, also after concurrent creates, deletes and changes of the default', async () => {
     const viewer = await addViewer();
     for (let round = 0; round < 10; round += 1) {
       const { id } = await add(viewer);
       const { id: other } = await add(viewer);
       const current = (await defaults(viewer))[0]?.id ?? '';
-      await settled([
+      await successes([
         setDefaultAvatar(app, viewer, { id }),
         deleteAvatar(app, viewer, { id: current }),
         setDefaultAvatar(app, viewer, { id: other }),
@@ -102,20 +102,20 @@ describe.runIf(isReachable)('on PostgreSQL', () => {
     }
   });
 
-  it('of ten starts at once one trains, and all are answered with it that came with its key', async () => {
+  it('of ten concurrent starts one starts a training, and starts with the same idempotency key return the same job', async () => {
     const viewer = await addViewer();
     const { id } = await add(viewer);
     const keyed = await Promise.all(Array.from({ length: 10 }, () => train(viewer, id, 'once')));
     expect(new Set(keyed.map((job) => job.id)).size).toBe(1);
     const { id: second } = await add(viewer);
-    expect(await settled(Array.from({ length: 10 }, () => train(viewer, second)))).toBe(1);
+    expect(await successes(Array.from({ length: 10 }, () => train(viewer, second)))).toBe(1);
   });
 
-  it('no training goes on whose avatar was deleted while it started', async () => {
+  it('a training that starts while its avatar is deleted does not stay active', async () => {
     const viewer = await addViewer();
     for (let round = 0; round < 20; round += 1) {
       const { id } = await add(viewer);
-      await settled([train(viewer, id), deleteAvatar(app, viewer, { id }), train(viewer, id)]);
+      await successes([train(viewer, id), deleteAvatar(app, viewer, { id }), train(viewer, id)]);
       const active = await app.prisma.job.findMany({
         where: { avatarId: id, finishedAt: null, cancelRequestedAt: null },
       });

@@ -25,7 +25,7 @@ describe('a name', () => {
     ['blank', '   ', 'A name has 2 to 50 characters.'],
     ['fifty-one', 'a'.repeat(51), 'A name has 2 to 50 characters.'],
     ['with a line break', 'a\nb', 'A name has no line breaks or other control characters.'],
-    ['with a NUL, which PostgreSQL cannot hold', 'a\0b', 'A name has no line breaks or other control characters.'],
+    ['with a NUL, which PostgreSQL cannot store', 'a\0b', 'A name has no line breaks or other control characters.'],
     ['with half an emoji', 'ab\ud83e', 'A name has no line breaks or other control characters.'],
     ['with a line separator', 'a\u2028b', 'A name has no line breaks or other control characters.'],
   ])('is not %s', (_what, name, message) => {
@@ -33,8 +33,8 @@ describe('a name', () => {
   });
 });
 
-describe('a name with a character that no file name holds', () => {
-  it.each(['<', '>', ':', '"', '/', '\\', '|', '?', '*'])('%s is refused', (sign) => {
+describe('a name with a character that is not allowed in file names', () => {
+  it.each(['<', '>', ':', '"', '/', '\\', '|', '?', '*'])('%s is rejected', (sign) => {
     const message = 'A name has none of the characters <>:"/\\|?*.';
     expect(() => parseInput(renameAvatarInput, { name: `a${sign}b` })).toThrow(
       new InvalidInputError([{ path: 'name', message }]),
@@ -42,8 +42,8 @@ describe('a name with a character that no file name holds', () => {
   });
 });
 
-describe('what an avatar is made of', () => {
-  it('may leave its trigger out, or null', () => {
+describe('the input of createAvatar', () => {
+  it('can omit the trigger or set it to null', () => {
     expect(createAvatarInput.parse({ portrait: { name: 'Ada' } }).portrait).toEqual({ name: 'Ada' });
     expect(createAvatarInput.parse({ style: { name: 'Ink', triggerWord: null } }).style?.triggerWord).toBeNull();
     expect(defaultTrigger('0a1b2c3d-0000-4000-8000-000000000000')).toBe('TOK_0a1b2c3d');
@@ -60,7 +60,7 @@ describe('what an avatar is made of', () => {
     );
   });
 
-  it('tells everything that is wrong at once, each under its path', () => {
+  it('gets all errors at once, each with its path', () => {
     expect(() =>
       parseInput(importAvatarInput('LIVE'), { style: { name: '', finetuneId: ' ', triggerWord: '\t' } }),
     ).toThrow(
@@ -73,7 +73,7 @@ describe('what an avatar is made of', () => {
   });
 });
 
-describe('a URL that fal reads', () => {
+describe('a URL that is sent to fal', () => {
   const isTaken = (mode: 'LIVE' | 'SIMULATED', url: string) => urlForFal(mode).safeParse(new URL(url)).success;
 
   it.each([
@@ -90,7 +90,7 @@ describe('a URL that fal reads', () => {
     expect(isTaken(mode, url)).toBe(expected);
   });
 
-  it('comes as text', () => {
+  it('is converted to a string', () => {
     expect(urlForFal('LIVE').parse(new URL('https://Example.com/a b'))).toBe('https://example.com/a%20b');
   });
 });

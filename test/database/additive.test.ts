@@ -1,33 +1,33 @@
 /**
- * During a rolling deploy the previous version goes on on a database that the new one has migrated. So a migration adds:
- * it takes nothing away that a version in the field may read, and asks for nothing that it does not write.
+ * During a rolling deploy the previous version runs on a database that the new version has migrated. So migrations only add:
+ * they remove nothing that a released version reads, and require nothing that it does not write.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { migrationsFolder } from '../../src/database/migrate.ts';
 
-/** The last migration before the first version that anybody may run. */
+/** The last migration before the first released version. */
 const first = '20261122020000_rate_limits';
 
 const breaking: [what: string, pattern: RegExp][] = [
-  ['takes a table or a column away', /\bDROP (TABLE|COLUMN|TYPE|VIEW|SCHEMA)\b/i],
-  ['gives another name', /\bRENAME\b/i],
+  ['removes a table or a column', /\bDROP (TABLE|COLUMN|TYPE|VIEW|SCHEMA)\b/i],
+  ['renames', /\bRENAME\b/i],
   ['changes a type', /\bALTER COLUMN\b[^,;]*\bTYPE\b/i],
-  ['asks for a value that was not asked for', /\bSET NOT NULL\b/i],
-  ['adds a column that must be written', /\bADD COLUMN\b(?![^,;]*\bDEFAULT\b)[^,;]*\bNOT NULL\b/i],
+  ['makes a column required', /\bSET NOT NULL\b/i],
+  ['adds a required column', /\bADD COLUMN\b(?![^,;]*\bDEFAULT\b)[^,;]*\bNOT NULL\b/i],
 ];
 const brokenBy = (sql: string) =>
   breaking.filter(([, pattern]) => pattern.test(sql.replace(/--.*$/gm, ''))).map(([what]) => what);
 
 test.each([
-  ['DROP TABLE "Job";', 'takes a table or a column away'],
-  ['ALTER TABLE "Job" DROP COLUMN "x";', 'takes a table or a column away'],
-  ['ALTER TABLE "Job" RENAME COLUMN "x" TO "y";', 'gives another name'],
+  ['DROP TABLE "Job";', 'removes a table or a column'],
+  ['ALTER TABLE "Job" DROP COLUMN "x";', 'removes a table or a column'],
+  ['ALTER TABLE "Job" RENAME COLUMN "x" TO "y";', 'renames'],
   ['ALTER TABLE "Job" ALTER COLUMN "x" SET DATA TYPE TEXT;', 'changes a type'],
-  ['ALTER TABLE "Job" ALTER COLUMN "x" SET NOT NULL;', 'asks for a value that was not asked for'],
-  ['ALTER TABLE "Job" ADD COLUMN "x" TEXT NOT NULL;', 'adds a column that must be written'],
-])('%s breaks the previous version', (sql, what) => {
+  ['ALTER TABLE "Job" ALTER COLUMN "x" SET NOT NULL;', 'makes a column required'],
+  ['ALTER TABLE "Job" ADD COLUMN "x" TEXT NOT NULL;', 'adds a required column'],
+])('%s breaks the previous version: it %s', (sql, what) => {
   expect(brokenBy(sql)).toEqual([what]);
 });
 
@@ -36,11 +36,11 @@ test.each([
   `ALTER TABLE "Job" ADD COLUMN "x" TEXT NOT NULL DEFAULT '', ADD COLUMN "y" INTEGER;`,
   'CREATE TABLE "New" ("id" UUID NOT NULL);',
   'CREATE INDEX "Job_x" ON "Job" ("x");',
-])('%s does not', (sql) => {
+])('%s does not break the previous version', (sql) => {
   expect(brokenBy(sql)).toEqual([]);
 });
 
-test('no migration since the first version breaks the one before it', () => {
+test('no migration since the first release breaks the version before it', () => {
   const names = readdirSync(migrationsFolder).filter((name) => /^\d{14}_/.test(name));
   expect(names).toContain(first);
   const found = names

@@ -1,4 +1,4 @@
-/** One server per data folder, shown with real processes. */
+/** Only one server can use a data folder. Tested with real processes. */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 describe('a data folder', () => {
-  it('is refused to a second process, and free as soon as the first was killed', async () => {
+  it('is locked for a second process, and free as soon as the first is killed', async () => {
     const holder = spawn(process.execPath, ['--import', 'tsx', script('open-database.ts'), folder]);
     children.push(holder);
     await once(holder.stdout, 'data');
@@ -45,7 +45,7 @@ describe('a data folder', () => {
     await (await openEmbeddedDatabase(folder)).close();
   });
 
-  it('goes to exactly one of many that come at the same moment, also over a dead one’s lock', async () => {
+  it('goes to exactly one of several processes that start at once, also when a dead process left its lock', async () => {
     const contenders = Array.from({ length: 4 }, () =>
       fork(script('contend.ts'), { execArgv: ['--import', 'tsx'], stdio: 'ignore' }),
     );
@@ -57,9 +57,9 @@ describe('a data folder', () => {
       if (round % 2 === 1) writeFileSync(lockOf(contested), lockBy(2 ** 22 + 1, '1'));
       const answers = contenders.map((contender) => once(contender, 'message'));
       for (const contender of contenders) contender.send({ folder: contested, at: Date.now() + 3 });
-      const told = (await Promise.all(answers)).map(([answer]) => String(answer));
-      expect(told.filter((answer) => answer === 'taken')).toHaveLength(1);
-      expect(told.filter((answer) => answer.includes('is in use by another Likeness server'))).toHaveLength(3);
+      const results = (await Promise.all(answers)).map(([answer]) => String(answer));
+      expect(results.filter((answer) => answer === 'taken')).toHaveLength(1);
+      expect(results.filter((answer) => answer.includes('is in use by another Likeness server'))).toHaveLength(3);
     }
   });
 });
@@ -69,10 +69,10 @@ const lockBy = (pid: number, startedAt: string) => JSON.stringify({ pid, started
 
 describe('a lock file', () => {
   it.each([
-    ['of a process that is no more', lockBy(2 ** 22 + 1, '1')],
-    ['of a process whose number another one has now', lockBy(process.pid, '1')],
-    ['that its writer died over', ''],
-    ['that is no lock', '{"pid": -1}'],
+    ['of a dead process', lockBy(2 ** 22 + 1, '1')],
+    ['of a process whose id another process has now', lockBy(process.pid, '1')],
+    ['left empty by a crash', ''],
+    ['with invalid content', '{"pid": -1}'],
   ])('%s is taken over', (_what, content) => {
     writeFileSync(lockOf(folder), content);
     const unlock = lockFolder(folder);
@@ -82,14 +82,14 @@ describe('a lock file', () => {
     expect(existsSync(lockOf(folder))).toBe(false);
   });
 
-  it('of another is not removed by giving back one’s own', () => {
+  it('of another process is not removed when this process releases its own', () => {
     const unlock = lockFolder(folder);
     writeFileSync(lockOf(folder), lockBy(process.pid, '1'));
     unlock();
     expect(existsSync(lockOf(folder))).toBe(true);
   });
 
-  it('is not taken beside somebody who is doing that now', () => {
+  it('is not taken over while another process is taking it over', () => {
     writeFileSync(lockOf(folder), lockBy(2 ** 22 + 1, '1'));
     writeFileSync(`${lockOf(folder)}.taking`, '');
     expect(() => lockFolder(folder)).toThrow(

@@ -30,7 +30,7 @@ const tables = async () => {
 };
 
 describe('migrate', () => {
-  it('applies what is missing in the order of the names, and nothing the second time', async () => {
+  it('applies the missing migrations in the order of their names, and nothing the second time', async () => {
     add('2_second', 'ALTER TABLE a ADD COLUMN n INT');
     add('1_first', 'CREATE TABLE a (id INT)');
     writeFileSync(join(folder, 'migration_lock.toml'), 'provider = "postgresql"');
@@ -41,7 +41,7 @@ describe('migrate', () => {
     expect(await tables()).toEqual(['_prisma_migrations', 'a', 'b']);
   });
 
-  it('records what Prisma’s own command line would', async () => {
+  it('records migrations as Prisma’s command line does', async () => {
     const sql = 'CREATE TABLE a (id INT);\n';
     add('1_first', sql);
     await migrate(database, { migrations: folder });
@@ -60,7 +60,7 @@ describe('migrate', () => {
     ]);
   });
 
-  it('refuses one that was changed since, and then applies nothing more', async () => {
+  it('rejects a migration that was changed since, and applies no more', async () => {
     add('1_first', 'CREATE TABLE a (id INT)');
     await migrate(database, { migrations: folder });
     add('1_first', 'CREATE TABLE a (id BIGINT)');
@@ -71,7 +71,7 @@ describe('migrate', () => {
     expect(await tables()).toEqual(['_prisma_migrations', 'a']);
   });
 
-  it('keeps nothing of one that fails, and all of those before', async () => {
+  it('rolls back a migration that fails, and keeps those before it', async () => {
     add('1_first', 'CREATE TABLE a (id INT)');
     add('2_second', 'CREATE TABLE b (id INT); CREATE TABLE a (id INT)');
     await expect(migrate(database, { migrations: folder })).rejects.toThrow('relation "a" already exists');
@@ -80,14 +80,14 @@ describe('migrate', () => {
     expect(await migrate(database, { migrations: folder })).toEqual(['2_second']);
   });
 
-  it('applies one again that was rolled back by hand', async () => {
+  it('applies a migration again that was marked as rolled back', async () => {
     add('1_first', 'CREATE TABLE a (id INT)');
     await migrate(database, { migrations: folder });
     await database.run('DROP TABLE a; UPDATE _prisma_migrations SET rolled_back_at = now()');
     expect(await migrate(database, { migrations: folder })).toEqual(['1_first']);
   });
 
-  it('makes the tables of this version', async () => {
+  it('creates the tables of this version', async () => {
     cpSync(migrationsFolder, folder, { recursive: true });
     const names = readdirSync(migrationsFolder).filter((name) => /^\d{14}_\w+$/.test(name));
     expect(names[0]).toMatch(/_init$/);
@@ -96,7 +96,7 @@ describe('migrate', () => {
     expect(await tables()).toContain('Avatar');
   });
 
-  it('replaces a function with its file at the next run, and changes nothing when the file is as it was', async () => {
+  it('replaces a function when its file changed, and changes nothing otherwise', async () => {
     add('1_first', 'CREATE TABLE a (id INT)');
     const functions = join(folder, 'functions');
     mkdirSync(functions);
@@ -116,7 +116,7 @@ describe('migrate', () => {
     expect(await answer()).toBe(2);
   });
 
-  it('gives every function of this version the body of its file, and changes nothing the second time', async () => {
+  it('creates every function with the body of its file, and changes nothing the second time', async () => {
     const bodies = async () => {
       const { rows } = await database.query(
         `SELECT proname AS name, pg_get_functiondef(oid) AS definition, prosrc AS body FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1`,
@@ -133,7 +133,7 @@ describe('migrate', () => {
       expect(sql).toMatch(/^-- /);
       expect(sql).toContain(`$$${String(found?.['body'])}$$`);
     }
-    // What servers of version 0.1 call, and no file replaces.
+    // Servers of version 0.1 call these; no file replaces them.
     const names = before.map(({ name }) => String(name));
     expect(names.filter((name) => !files.includes(`${name}.sql`))).toEqual(['admit_alone']);
     await migrate(database);

@@ -1,4 +1,4 @@
-/** What this repository replaces of Prisma's adapter over PGlite: transactions and scripts. */
+/** The parts of Prisma's adapter for PGlite that this repository replaces: transactions and scripts. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { OpenDatabase } from '../../src/database/client.ts';
@@ -14,7 +14,7 @@ afterAll(() => database.close());
 const addUser = (tx: Pick<OpenDatabase['prisma'], 'user'>, id = randomUUID()) => tx.user.create({ data: { id } });
 const isThere = async (id: string) => (await database.prisma.user.count({ where: { id } })) === 1;
 
-it('a transaction that throws leaves nothing', async () => {
+it('a transaction that throws is rolled back', async () => {
   const id = randomUUID();
   const work = database.prisma.$transaction(async (tx) => {
     await addUser(tx, id);
@@ -24,7 +24,7 @@ it('a transaction that throws leaves nothing', async () => {
   expect(await isThere(id)).toBe(false);
 });
 
-it('a commit that fails is told, and leaves nothing', async () => {
+it('a failed commit throws and leaves nothing', async () => {
   await database.pglite.exec('CREATE TABLE late (n INT UNIQUE DEFERRABLE INITIALLY DEFERRED)');
   const id = randomUUID();
   const work = database.prisma.$transaction(async (tx) => {
@@ -46,7 +46,7 @@ it.each([
   expect(level).toEqual([{ transaction_isolation: isolationLevel.replace(/(?<!^)([A-Z])/, ' $1').toLowerCase() }]);
 });
 
-it('transactions at once run one after the other, and a failed one does not harm the next', async () => {
+it('concurrent transactions run one after another, and a failed one does not affect the next', async () => {
   const ids = Array.from({ length: 8 }, () => randomUUID());
   const works = ids.map((id, index) =>
     database.prisma.$transaction(async (tx) => {
@@ -73,7 +73,7 @@ it('a transaction that takes too long is rolled back, and the next one runs', as
   expect(await isThere(id)).toBe(false);
 });
 
-it('one that waited too long for its turn is not begun, and does not keep the next from its own', async () => {
+it('a transaction that waited too long never begins, and does not block the next', async () => {
   const id = randomUUID();
   const { promise: held, resolve: release } = withResolvers();
   const first = database.prisma.$transaction(async () => await held);
@@ -84,7 +84,7 @@ it('one that waited too long for its turn is not begun, and does not keep the ne
   expect(await isThere(id)).toBe(false);
 });
 
-it('a rollback that fails blocks nobody, and what was thrown is what is told', async () => {
+it('a failed rollback blocks no other transaction, and the original error is thrown', async () => {
   const { transaction } = database.pglite;
   database.pglite.transaction = async (work) =>
     (await transaction.call(database.pglite, (tx) =>
@@ -100,7 +100,7 @@ it('a rollback that fails blocks nobody, and what was thrown is what is told', a
   expect(await isThere(id)).toBe(false);
 });
 
-it('transactions one after the other let the process do other things in between', async () => {
+it('the event loop runs between transactions', async () => {
   let turns = 0;
   const ticking = setInterval(() => (turns += 1));
   for (let n = 0; n < 20; n += 1) await database.prisma.$transaction((tx) => tx.user.count());
@@ -116,7 +116,7 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void } {
   return { promise, resolve };
 }
 
-it('a script that fails is told before anything goes on', async () => {
+it('a failed script throws before the next statement runs', async () => {
   const adapter = await pgliteAdapter(database.pglite).connect();
   await expect(adapter.executeScript('CREATE TABLE once (n INT); CREATE TABLE once (n INT)')).rejects.toThrow(
     'relation "once" already exists',

@@ -1,4 +1,4 @@
-/** The embedded database on disk: what is acknowledged stays, whenever the process or the power goes. */
+/** The embedded database on disk: committed data survives a kill or a power failure at any time. */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ afterEach(() => {
 
 const opener = join(import.meta.dirname, '../support/open-database.ts');
 
-/** Starts a server's database in a process of its own and kills it as soon as this holds. */
+/** Opens the database in a separate process and kills it as soon as the condition holds. */
 async function killWhen(isTime: () => boolean): Promise<void> {
   const child = spawn(process.execPath, ['--import', 'tsx', opener, folder], { stdio: 'ignore' });
   const exited = once(child, 'exit');
@@ -36,8 +36,8 @@ describe('a first start that is killed', () => {
 
   it.each([
     ['before its first file', () => existsSync(unfinished())],
-    ['among its first files', () => existsSync(inside('PG_VERSION'))],
-    ['while its tables are made', () => existsSync(inside('global/pg_control')) && !existsSync(unfinished())],
+    ['during its first files', () => existsSync(inside('PG_VERSION'))],
+    ['while its tables are created', () => existsSync(inside('global/pg_control')) && !existsSync(unfinished())],
   ])(
     '%s leaves a folder that works',
     async (_when, isTime) => {

@@ -1,4 +1,4 @@
-/** A whole server on PostgreSQL: several on one database, one that goes away and comes back, and one that cannot be used. */
+/** Servers on PostgreSQL: several on one database, an outage of the database, and a database that cannot be used. */
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
@@ -42,7 +42,7 @@ describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
     return server;
   };
   const newAvatar = async ({ app }: TestLikeness) => {
-    // A finetune that the simulator never made: a whole life, to fal's refusal, without a picture to draw.
+    // The simulator does not know this finetune: the job runs until fal rejects it, without drawing.
     const unknown = { kind: 'STYLE', triggerWord: 'INK', finetuneId: 'unknown' } as const;
     const notOfStyle = { triggerPhrase: null, diffusersLoraFileUrl: null };
     const { id } = await addAvatar(app.prisma, localViewer.id, { ...unknown, ...notOfStyle });
@@ -74,14 +74,14 @@ describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
     return seen;
   };
 
-  test('three that start at once share the database, work each other’s jobs and send each once', async () => {
+  test('three servers that start at once share the database, run each other’s jobs, and submit each job once', async () => {
     const [one, two, three] = await Promise.all([open(), open(), open()]);
     const avatar = await newAvatar(one);
     const before = simulator.record.calls().filter(({ kind }) => kind === 'submit').length;
     const started = await Promise.all(
       Array.from({ length: 60 }, async (_, n) => startGeneration([one, two, three][n % 3] ?? one, avatar)),
     );
-    // Each is followed where it was not started.
+    // Subscribe to each job at a server that did not start it.
     const streams = await Promise.all(started.map(async (id, n) => follow([two, three, one][n % 3] ?? one, id)));
     for (const seen of streams) {
       expect(seen.map(({ sequence }) => sequence)).toEqual(seen.map((_, n) => n + 1));
@@ -90,18 +90,18 @@ describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
     expect(simulator.record.calls().filter(({ kind }) => kind === 'submit').length - before).toBe(60);
   });
 
-  test('one that dies leaves its jobs to the others', async () => {
+  test('the other servers continue the jobs of one that dies', async () => {
     const [one, two] = [await open(), await open()];
     const avatar = await newAvatar(one);
     const id = await startGeneration(one, avatar);
-    // As kill -9 would leave it: the step leased by nobody who lives.
+    // As after kill -9: the lease of the step belongs to a dead process.
     await one.worker.stop();
     const { prisma } = two.app;
     await vi.waitFor(async () => expect(await prisma.job.count({ where: { finishedAt: null } })).toBe(0));
     expect((await follow(two, id)).at(-1)?.__typename).toBe('JobFailed');
   });
 
-  test('it goes away and comes back: asked meanwhile, a server says so soon, without its address; then it works as before', async () => {
+  test('during an outage of the database a server responds soon with an error that does not contain the address, and works again afterwards', async () => {
     const proxy = await openProxy(String(database.env['DATABASE_URL']));
     const server = await open({ DATABASE_URL: proxy.url });
     const avatar = await newAvatar(server);
@@ -118,7 +118,7 @@ describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
     await proxy.close();
   });
 
-  test('all its connections wait: whoever comes then is told to try again', async () => {
+  test('a request gets SERVICE_UNAVAILABLE while all connections are busy', async () => {
     const server = await open({ DATABASE_CONNECTIONS: '4' });
     await newAvatar(server);
     const other = new Client({ connectionString: String(database.env['DATABASE_URL']) });
@@ -126,7 +126,7 @@ describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
     await other.query('BEGIN; LOCK TABLE "Avatar"');
     const waiting = Array.from({ length: 4 }, async () => ask(server, '{ avatars { edges { node { __typename } } } }'));
     const answers = Promise.all(waiting);
-    // The first three hold all there are.
+    // The first three use all connections.
     await expectAway(await Promise.race(waiting));
     await other.query('COMMIT');
     await other.end();
@@ -134,7 +134,7 @@ describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
     expect(refused).toHaveLength(1);
   });
 
-  test('a server holds no more connections than DATABASE_CONNECTIONS', async () => {
+  test('a server opens at most DATABASE_CONNECTIONS connections', async () => {
     const server = await open({ DATABASE_CONNECTIONS: '5' });
     const avatar = await newAvatar(server);
     const started = await Promise.all(Array.from({ length: 30 }, async () => startGeneration(server, avatar)));
@@ -145,14 +145,14 @@ describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
     expect(own.length).toBeLessThanOrEqual(5);
   });
 
-  test('two that would each simulate fal in one folder: the second is told', async () => {
+  test('a second server that would simulate fal in the same folder does not start', async () => {
     await open({ FAL_MODE: 'simulated', FAL_BASE_URL: '' });
     await expect(open({ FAL_MODE: 'simulated', FAL_BASE_URL: '' })).rejects.toThrow(/in use by another Likeness/);
   });
 });
 
 describe('a database that cannot be used', () => {
-  test('nobody listens there: one sentence that names the setting, and not the password', async () => {
+  test('at a port where nothing listens is reported in one sentence with the setting and without the password', async () => {
     const url = 'postgresql://likeness:secret@127.0.0.1:1/likeness';
     const { dataDir, remove } = newDataFolder();
     const { code, output } = await runToEnd({ DATABASE_URL: url, DATA_DIR: dataDir });

@@ -1,4 +1,4 @@
-/** `npm run demo` as a user runs it: a process of its own, against a real server, with fal simulated. */
+/** `npm run demo` as a user runs it: in a separate process, against a real server with simulated fal. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -23,7 +23,7 @@ const own = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => ['PATH', 'HOME', 'TMPDIR'].includes(name)),
 );
 
-/** Starts the demo with a folder of its own for the pictures. */
+/** Starts the demo with a new folder for the pictures. */
 function runDemo(flags: string[], env: Record<string, string> = {}): Demo {
   const out = join(temporaryFolder(), 'pictures');
   const child = spawn(
@@ -121,7 +121,7 @@ test('continues when its server restarts', async () => {
   expect(await isUp(second.url)).toBe(true);
 });
 
-test('Ctrl-C stops the demo and its server in order, and the jobs continue at the next start', async () => {
+test('Ctrl-C stops the demo and its server cleanly, and the jobs continue at the next start', async () => {
   const url = await freeUrl();
   const dataDir = dataFolder();
   const demo = runDemo(['--url', url, '--data-dir', dataDir], { FAL_SIMULATOR_SPEED: 'quick' });

@@ -18,7 +18,7 @@ let adapter: Adapter;
 afterEach(async () => adapter.close());
 
 describe('the key', () => {
-  it('is in no error and no log, whatever fal says and however it fails', async () => {
+  it('is in no error and no log line, whatever fal answers and however a call fails', async () => {
     adapter = await openAdapter();
     const { fal, server, logged } = adapter;
     const parrot = { detail: `no such key: Key ${key}, secret ${key.split(':')[1]}`, error_type: key };
@@ -47,7 +47,13 @@ describe('the key', () => {
     expect(told).toContain('[key]');
   });
 
-  it.each(['', '  ', 'two\nlines', 'a b', 'schlüssel'])('%j is refused in words that do not repeat it', async (bad) => {
+  it.each([
+    '',
+    '  ',
+    'two\nlines',
+    'a b',
+    'schlüssel',
+  ])('%j is rejected with a message that does not repeat it', async (bad) => {
     adapter = await openAdapter();
     expect(() => createFal({ key: bad })).toThrow(
       "fal's key is empty or contains a character that is not allowed in a key.",
@@ -61,7 +67,7 @@ describe('the key', () => {
     expect(adapter.server.seen[0]?.headers.authorization).toBe(`Key ${key}`);
   });
 
-  it('that is short is no secret, and cuts nothing out of what fal says', async () => {
+  it('that is too short is not redacted from fal’s messages', async () => {
     adapter = await openAdapter({ key: 'sim' });
     adapter.server.script(submitRoute, json(400, { detail: 'a simple sentence' }));
     expect(await rejection(adapter.fal.submit(endpoint, {}))).toMatchObject({ message: 'a simple sentence' });
@@ -69,7 +75,7 @@ describe('the key', () => {
 });
 
 describe('closing', () => {
-  it('lets go of every socket, and what is asked afterwards fails', async () => {
+  it('closes every socket, and later calls fail', async () => {
     adapter = await openAdapter();
     adapter.server.always(statusRoute, json(202, { status: 'IN_QUEUE' }));
     await Promise.all([1, 2, 3].map(async () => adapter.fal.status(endpoint, requestId)));

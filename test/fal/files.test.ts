@@ -19,7 +19,7 @@ describe('an upload', () => {
   const upload = async (signal?: AbortSignal) =>
     adapter.fal.upload(archive, { fileName: 'a.zip', ...(signal && { signal }) });
 
-  it('goes in two steps, and the key only with the first', async () => {
+  it('takes two requests, and only the first carries the key', async () => {
     adapter.server.script(initiate, json(200, urls()));
     adapter.server.script(put, text(200, ''));
     expect(await upload()).toBe(fileUrl);
@@ -78,13 +78,13 @@ describe('an upload', () => {
     ['403 of a URL that is used up', text(403, ''), { code: 'FAL_UNAVAILABLE', transient: true }],
     ['413', text(413, ''), { code: 'INVALID_INPUT', transient: false }],
     ['reset', reset, { code: 'FAL_UNAVAILABLE', transient: true }],
-  ])('whose bytes are refused fails: %s', async (_name, act, expected) => {
+  ])('whose bytes are rejected fails: %s', async (_name, act, expected) => {
     adapter.server.script(initiate, json(200, urls()));
     adapter.server.script(put, act);
     expect(await rejection(upload())).toMatchObject({ name: 'FalError', ...expected });
   });
 
-  it('in parts tells why it failed, and does not repeat what is refused for good', async () => {
+  it('in parts reports why it failed, and does not repeat a permanent rejection', async () => {
     const large = new Blob([new Uint8Array(91 * 1024 * 1024)]);
     adapter.server.always('POST /storage/upload/initiate-multipart', json(200, urls()));
     adapter.server.script(
@@ -106,7 +106,7 @@ describe('an upload', () => {
     expect(await rejection(upload())).toMatchObject({ code: 'FAL_UNAVAILABLE', transient: true });
   });
 
-  it('stops when its caller leaves', async () => {
+  it('stops when its caller aborts', async () => {
     adapter.server.script(initiate, json(200, urls()));
     adapter.server.script(put, hang);
     const leaving = new AbortController();
@@ -126,7 +126,7 @@ describe('a download', () => {
     adapter.fal.download(from, { maxBytes, ...(signal && { signal }) });
   const read = async (from?: string, maxBytes?: number) => buffer(await download(from, maxBytes));
 
-  it('gives the bytes, and sends no key', async () => {
+  it('returns the bytes, and sends no key', async () => {
     adapter.server.script(route, text(200, 'picture'));
     expect(String(await read())).toBe('picture');
     const [seen] = adapter.server.seen;
@@ -152,7 +152,7 @@ describe('a download', () => {
     'data:image/png;base64,AAAA',
     'x.png',
     '',
-  ])('refuses %j without asking', async (from) => {
+  ])('rejects %j without a request', async (from) => {
     expect(await rejection(download(from))).toMatchObject({ code: 'RESULT_LOST', transient: false });
     expect(adapter.server.seen).toEqual([]);
   });
@@ -170,7 +170,7 @@ describe('a download', () => {
     expect(adapter.server.at('GET /loop')).toHaveLength(4);
   });
 
-  it('follows none to elsewhere', async () => {
+  it('follows no redirect to another host', async () => {
     adapter.server.script(route, text(302, '', { location: 'http://127.0.0.1:1/secret' }));
     expect(await rejection(download())).toMatchObject({ code: 'RESULT_LOST', transient: false });
   });
@@ -222,7 +222,7 @@ describe('a download', () => {
     await adapter.server.seen[0]?.closed;
   });
 
-  it('that breaks before anybody reads tells its reader, and nobody else', async () => {
+  it('that breaks before it is read fails for its reader only', async () => {
     adapter.server.script(
       route,
       partial({ 'content-length': '100' }, ({ socket }) => socket?.resetAndDestroy()),

@@ -1,4 +1,4 @@
-/** The adapter and the simulated fal, which know nothing of each other, over the wire. */
+/** The client and the simulated fal together, over HTTP. */
 import { buffer } from 'node:stream/consumers';
 import { fileTypeFromBuffer } from 'file-type';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
@@ -44,7 +44,7 @@ it('trains a face from an uploaded archive and draws it', async () => {
   expect(await fal.cancel('fal-ai/flux-lora', drawn.requestId)).toBe('ALREADY_COMPLETED');
 });
 
-it('is told that a finetune does not exist', async () => {
+it('gets an error for a finetune that does not exist', async () => {
   const drawn = await run('fal-ai/flux-pro/finetuned', {
     prompt: 'x',
     finetune_id: 'never-made',
@@ -57,13 +57,13 @@ it('is told that a finetune does not exist', async () => {
   });
 });
 
-it('is told that an archive is none', async () => {
+it('gets an error for a file that is not an archive', async () => {
   const url = await fal.upload(new Blob(['not a zip']), { fileName: 'photos.zip' });
   const trained = await run('fal-ai/flux-lora-portrait-trainer', { images_data_url: url });
   expect(await rejection(trained.result)).toMatchObject({ code: 'DATASET_REJECTED', transient: false });
 });
 
-it('is told that a request is not known', async () => {
+it('gets an error for an unknown request', async () => {
   const unknown = '6e0f4b0a-2f7c-4d6e-9b1a-0c1d2e3f4a5b';
   expect(await rejection(fal.status('fal-ai/flux-lora', unknown))).toMatchObject({ code: 'RESULT_LOST' });
   expect(await rejection(fal.result('fal-ai/flux-lora', unknown))).toMatchObject({ code: 'RESULT_LOST' });

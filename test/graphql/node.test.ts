@@ -5,7 +5,7 @@ import { issueCredits } from '../../src/ledger/commands.ts';
 import { type Api, globalId, openApi, uuidIn } from '../support/api.ts';
 
 let api: Api;
-/** A global id of each type that has any, of something that there is. */
+/** A global id of an existing row of each Node type. */
 let ids: Record<string, string>;
 
 beforeAll(async () => {
@@ -77,7 +77,7 @@ const types = [
   'LedgerEntry',
 ];
 
-test('every type that is a Node is served', async () => {
+test('node returns every type that implements Node', async () => {
   const { data } = await api.run('{ __type(name: "Node") { possibleTypes { name } } }');
   const named = data?.['__type'] as { possibleTypes: { name: string }[] };
   expect(named.possibleTypes.map(({ name }) => name).toSorted()).toEqual(types.toSorted());
@@ -85,41 +85,41 @@ test('every type that is a Node is served', async () => {
     expect(await node(ids[__typename] ?? '')).toEqual({ __typename, id: ids[__typename] });
 });
 
-describe('null, and no error, is what is given for', () => {
-  it.each(types)('a %s that there is none of', async (type) => {
+describe('node returns null without an error for', () => {
+  it.each(types)('a %s that does not exist', async (type) => {
     expect(await node(globalId(type, randomUUID()))).toBeNull();
   });
 
-  it.each(types)('a %s of somebody else', async (type) => {
+  it.each(types)('a %s of another user', async (type) => {
     const stranger = await api.addViewer();
     const { data, errors } = await api.run('query ($id: ID!) { node(id: $id) { id } }', { id: ids[type] }, stranger);
     expect({ errors, node: data?.['node'] }).toEqual({ errors: undefined, node: null });
   });
 
-  it.each(types)('the id of a %s under each other type’s name', async (type) => {
+  it.each(types)('the id of a %s with the name of each other type', async (type) => {
     const uuid = uuidIn(ids[type] ?? '');
     for (const other of types.filter((name) => name !== type)) expect(await node(globalId(other, uuid))).toBeNull();
   });
 
   it.each([
-    ['nothing', ''],
+    ['an empty id', ''],
     ['a plain uuid', '00000000-0000-4000-8000-000000000001'],
-    ['what is not base64', '!!!'],
+    ['invalid base64', '!!!'],
     ['a type alone', Buffer.from('PortraitAvatar').toString('base64')],
-    ['what is no uuid', globalId('Generation', '1 OR 1=1')],
+    ['an invalid uuid', globalId('Generation', '1 OR 1=1')],
     ['a NUL', globalId('Photo', '\0')],
-    ['half a character', '\ud800'],
+    ['a lone surrogate', '\ud800'],
     ['a union', globalId('Avatar', randomUUID())],
     ['an interface', globalId('Job', randomUUID())],
-    ['a type that has no ids', globalId('Query', randomUUID())],
-    ['a type that there is none of', globalId('Nothing', randomUUID())],
-    ['what every object has', globalId('__proto__', randomUUID())],
+    ['a type without ids', globalId('Query', randomUUID())],
+    ['an unknown type', globalId('Nothing', randomUUID())],
+    ['__proto__ as type', globalId('__proto__', randomUUID())],
     ['a million characters', 'x'.repeat(1_000_000)],
   ])('%s', async (_what, id) => {
     expect(await node(id)).toBeNull();
   });
 
-  it('each of those among others, which are given all the same', async () => {
+  it('any of those in nodes, which still returns the other nodes', async () => {
     const { PortraitAvatar: portrait = '', User: user = '' } = ids;
     expect(await nodes([portrait, '!!!', globalId('StyleAvatar', uuidIn(portrait)), user, portrait])).toEqual([
       { __typename: 'PortraitAvatar', id: portrait },

@@ -14,7 +14,7 @@ const importing = `mutation ($url: URL!) {
   }
 }`;
 
-const notOne = 'A URL is a text such as "https://example.com/picture.jpg": absolute, http or https.';
+const notAUrl = 'A URL is a text such as "https://example.com/picture.jpg": absolute, http or https.';
 
 describe('a URL', () => {
   it.each([
@@ -23,25 +23,25 @@ describe('a URL', () => {
     ['https://example.com/ü', 'https://example.com/%C3%BC'],
     ['https://example.com/\0a', 'https://example.com/%00a'],
     ['https://example.com/\ud800', 'https://example.com/%EF%BF%BD'],
-  ])('%j is one', async (url, kept) => {
+  ])('%j is valid', async (url, stored) => {
     expect((await likeness.gql(importing, { url })).data).toEqual({
-      importAvatar: { __typename: 'PortraitAvatar', diffusersLoraFileUrl: kept },
+      importAvatar: { __typename: 'PortraitAvatar', diffusersLoraFileUrl: stored },
     });
   });
 
   it.each([
-    ['', notOne],
-    ['example.com/a.safetensors', notOne],
-    ['/a.safetensors', notOne],
-    ['http://', notOne],
-    ['__proto__', notOne],
-    ['ftp://example.com/a', notOne],
-    ['file:///etc/passwd', notOne],
-    ['javascript:alert(1)', notOne],
-    [7, notOne],
-    [{}, notOne],
+    ['', notAUrl],
+    ['example.com/a.safetensors', notAUrl],
+    ['/a.safetensors', notAUrl],
+    ['http://', notAUrl],
+    ['__proto__', notAUrl],
+    ['ftp://example.com/a', notAUrl],
+    ['file:///etc/passwd', notAUrl],
+    ['javascript:alert(1)', notAUrl],
+    [7, notAUrl],
+    [{}, notAUrl],
     [`https://example.com/${'a'.repeat(2029)}`, 'A URL has at most 2048 characters.'],
-  ])('%j is none', async (url, message) => {
+  ])('%j is invalid', async (url, message) => {
     const before = await likeness.app.prisma.avatar.count();
     const { data, errors } = await likeness.gql(importing, { url });
     expect(data).toBeUndefined();
@@ -50,14 +50,14 @@ describe('a URL', () => {
     expect(await likeness.app.prisma.avatar.count()).toBe(before);
   });
 
-  it('is none in the document either', async () => {
+  it('is validated as a literal too', async () => {
     for (const url of ['"nowhere"', '7']) {
       const { errors } = await likeness.gql(importing.replace('($url: URL!)', '').replace('$url', url));
-      expect(errors?.[0]?.message).toBe(notOne);
+      expect(errors?.[0]?.message).toBe(notAUrl);
     }
   });
 });
 
-test('what is no URL is nobody’s fault but the caller’s: nothing is logged as an error', () => {
+test('an invalid URL is an error of the caller: the server logs none of its own', () => {
   expect(likeness.logged.filter((line) => line.includes('"level":50'))).toEqual([]);
 });

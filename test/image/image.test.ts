@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** An image of an ended generation, by default the viewer's. */
+/** Adds an image of an ended generation, by default of the viewer. */
 async function add(of: string = avatarId, ownerId = server.viewer.id): Promise<GeneratedImage & { globalId: string }> {
   const job = await server.prisma.job.create({
     data: {
@@ -32,7 +32,7 @@ async function add(of: string = avatarId, ownerId = server.viewer.id): Promise<G
 
 const notFound = { __typename: 'NotFoundError', message: 'There is no such image.' };
 
-/** Ids that are none of the viewer's images. */
+/** Ids that are not an image of the viewer. */
 async function others(): Promise<string[]> {
   const stranger = await server.addViewer();
   const theirAvatar = await server.addAvatar('PORTRAIT', { ownerId: stranger.id });
@@ -51,7 +51,7 @@ async function others(): Promise<string[]> {
 }
 
 describe('an image', () => {
-  it('is a node, with its generation', async () => {
+  it('can be read as a node with its generation', async () => {
     const image = await add();
     const query = `query($id: ID!) { node(id: $id) { ... on GeneratedImage {
       id contentType width height byteSize blurhash hasNsfwConcepts isFavorite createdAt generation { id status images { id } } } } }`;
@@ -75,7 +75,7 @@ describe('an image', () => {
     });
   });
 
-  it('is nobody else’s, and gone with its avatar', async () => {
+  it('is visible to its owner only, until its avatar is deleted', async () => {
     for (const id of (await others()).slice(0, 3)) {
       expect((await server.run('query($id: ID!) { node(id: $id) { id } }', { id })).data).toEqual({ node: null });
     }
@@ -104,7 +104,7 @@ describe('url', () => {
     ['(width: 16, format: AVIF, quality: 1)', { width: '16', format: 'AVIF', quality: '1' }],
     ['(width: 4096, format: JPEG, quality: 100)', { width: '4096', format: 'JPEG', quality: '100' }],
     ['(width: null, format: null, quality: null)', {}],
-  ])('%s is signed with what it asks for', async (argumentsText, expected) => {
+  ])('%s is signed with its arguments', async (argumentsText, expected) => {
     expect(await parameters(argumentsText)).toEqual(expected);
   });
 
@@ -114,7 +114,7 @@ describe('url', () => {
     ['(width: 4097)', 'width: must be at most 4096'],
     ['(quality: 0)', 'quality: must be at least 1'],
     ['(quality: 101)', 'quality: must be at most 100'],
-  ])('%s is refused', async (argumentsText, message) => {
+  ])('%s is rejected', async (argumentsText, message) => {
     const { errors } = await url(argumentsText);
     expect(errors).toMatchObject([{ message, path: ['node', 'url'], extensions: { code: 'BAD_USER_INPUT' } }]);
   });
@@ -124,14 +124,14 @@ describe('favoriteImage', () => {
   const favor = async (imageId: string, favorite: boolean) =>
     (await server.call<{ favoriteImage: object }>('FavoriteImage', { imageId, favorite })).favoriteImage;
 
-  it('marks an image and takes the mark away, as often as one likes', async () => {
+  it('marks and unmarks an image, and can be repeated', async () => {
     const { globalId: id } = await add();
     for (const isFavorite of [true, true, false, false]) {
       expect(await favor(id, isFavorite)).toEqual({ __typename: 'GeneratedImage', id, isFavorite });
     }
   });
 
-  it('finds no image but the viewer’s', async () => {
+  it('returns NotFoundError for an image of another user', async () => {
     for (const id of await others()) expect(await favor(id, true)).toEqual(notFound);
     expect(await server.prisma.generatedImage.count({ where: { isFavorite: true } })).toBe(0);
   });
@@ -141,7 +141,7 @@ describe('deleteImage', () => {
   const remove = async (imageId: string) =>
     (await server.call<{ deleteImage: object }>('DeleteImage', { imageId })).deleteImage;
 
-  it('deletes an image; its generation stays as it ended', async () => {
+  it('deletes an image and leaves its generation unchanged', async () => {
     const image = await add();
     expect(await remove(image.globalId)).toEqual({ __typename: 'DeleteImagePayload', deletedId: image.globalId });
     const job = await server.prisma.job.findUniqueOrThrow({
@@ -152,7 +152,7 @@ describe('deleteImage', () => {
     expect(await remove(image.globalId)).toEqual(notFound);
   });
 
-  it('removes the file with the last image of it', async () => {
+  it('deletes the file with the last image that uses it', async () => {
     await server.prisma.generatedImage.deleteMany();
     const [one, two] = [await add(), await add()];
     const path = server.pathOf(one.fileHash);
@@ -163,7 +163,7 @@ describe('deleteImage', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  it('finds no image but the viewer’s', async () => {
+  it('returns NotFoundError for an image of another user', async () => {
     const ids = await others();
     const before = await server.prisma.generatedImage.count();
     for (const id of ids) expect(await remove(id)).toEqual(notFound);

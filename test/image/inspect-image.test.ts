@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Noise does not compress away, so every part of the file carries pixels. */
+/** Noise does not compress, so every part of the file contains pixels. */
 const noise = { type: 'gaussian' as const, mean: 128, sigma: 40 };
 const draw = (width: number, height: number) =>
   sharp({ create: { width, height, channels: 3, background: '#804020', noise } });
@@ -33,7 +33,7 @@ describe('inspectImage', () => {
     expect(await inspectImage(path)).toMatchObject({ contentType, width: 640, height: 480 });
   });
 
-  it('gives a blurhash of the picture’s own colours', async () => {
+  it('returns a blurhash with the colours of the picture', async () => {
     const left = {
       input: { create: { width: 100, height: 200, channels: 3 as const, background: '#ff0000' } },
       left: 0,
@@ -48,7 +48,7 @@ describe('inspectImage', () => {
     expect(pixels[8 * 4 - 2]).toBeGreaterThan((pixels[8 * 4 - 4] ?? 0) + 100);
   });
 
-  it('gives a blurhash of the picture as it is seen, after EXIF rotation', async () => {
+  it('returns a blurhash of the picture after EXIF rotation', async () => {
     const black = sharp({ create: { width: 64, height: 64, channels: 3, background: '#000000' } });
     const upright = await black.extend({ bottom: 64, background: '#ffffff' }).png().toBuffer();
     const turned = await sharp(upright).rotate(-90).withMetadata({ orientation: 6 }).png().toBuffer();
@@ -68,13 +68,13 @@ describe('inspectImage', () => {
     ['16-bit', async () => (await halves()).toColourspace('rgb16').png().toBuffer()],
     ['16-bit grey', async () => (await halves()).toColourspace('grey16').png().toBuffer()],
     ['palette', async () => (await halves()).png({ palette: true }).toBuffer()],
-  ])('gives a blurhash of a %s picture', async (_what, make) => {
+  ])('returns a blurhash of a %s picture', async (_what, make) => {
     const { blurhash } = await inspectImage(put('halves', await make()));
     const pixels = decode(blurhash, 8, 8);
     expect(pixels[6 * 4]).toBeGreaterThan((pixels[2 * 4] ?? 0) + 100);
   });
 
-  it('takes a picture of one pixel, and a transparent one', async () => {
+  it('accepts a picture of one pixel and a transparent one', async () => {
     expect(await inspectImage(put('one.png', await draw(1, 1).png().toBuffer()))).toMatchObject({
       width: 1,
       height: 1,
@@ -86,7 +86,7 @@ describe('inspectImage', () => {
     });
   });
 
-  it('tells the sides as they are seen, after EXIF rotation', async () => {
+  it('returns the dimensions after EXIF rotation', async () => {
     const path = put('turned.jpg', await draw(640, 480).withMetadata({ orientation: 6 }).jpeg().toBuffer());
     expect(await inspectImage(path)).toMatchObject({ width: 480, height: 640 });
   });
@@ -94,13 +94,13 @@ describe('inspectImage', () => {
   const cuts = (['jpeg', 'png', 'webp'] as const).flatMap((format) =>
     [0.02, 0.5, 0.99, 0.9999].map((part) => ({ format, part })),
   );
-  it.each(cuts)('refuses a $format that is cut off after $part of its bytes', async ({ format, part }) => {
+  it.each(cuts)('rejects a $format that is truncated after $part of its bytes', async ({ format, part }) => {
     const whole = await draw(512, 512).toFormat(format).toBuffer();
     const path = put('cut', whole.subarray(0, Math.floor(whole.length * part)));
     await expect(inspectImage(path)).rejects.toThrow(Error);
   });
 
-  it('refuses a jpeg with a hole in it', async () => {
+  it('rejects a JPEG with a hole in it', async () => {
     const bytes = await draw(1024, 1024).jpeg().toBuffer();
     const middle = Math.floor(bytes.length / 2);
     bytes.fill(0xff, middle, middle + 2000);
@@ -109,13 +109,13 @@ describe('inspectImage', () => {
 
   it.each([
     ['text', Buffer.from('<html>Not here.</html>')],
-    ['nothing', Buffer.alloc(0)],
+    ['an empty file', Buffer.alloc(0)],
     ['an SVG', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')],
-  ])('refuses %s', async (_what, bytes) => {
+  ])('rejects %s', async (_what, bytes) => {
     await expect(inspectImage(put('other', bytes))).rejects.toThrow(Error);
   });
 
-  it('refuses a picture of too many pixels', async () => {
+  it('rejects a picture with too many pixels', async () => {
     const path = new URL('../photos/bad/pixel-bomb-65536.png', import.meta.url).pathname;
     expect(readFileSync(path).length).toBeGreaterThan(0);
     await expect(inspectImage(path)).rejects.toThrow(/pixel/i);

@@ -1,8 +1,8 @@
-/** `server.limits`: what clients are told is what is in force, also where a setting says otherwise. */
+/** `server.limits` reports the limits that are in force, including those changed by settings. */
 import { expect, onTestFinished, test } from 'vitest';
 import { startLikeness } from '../support/likeness.ts';
 
-test('every limit that a client meets, as it is in force', async () => {
+test('server.limits reports every limit with the value that is in force', async () => {
   const likeness = await startLikeness({
     manual: true,
     env: {
@@ -20,8 +20,8 @@ test('every limit that a client meets, as it is in force', async () => {
   const { data } = await likeness.gql<{ server: { limits: Record<string, number> } }>(
     `{ server { limits { ${names.join(' ')} } } }`,
   );
-  const told = data?.server.limits ?? {};
-  expect(told).toMatchObject({
+  const reported = data?.server.limits ?? {};
+  expect(reported).toMatchObject({
     operationsPerMinute: 77,
     requestsPerAddress: 88,
     falRequestsPerMinute: 99,
@@ -29,7 +29,7 @@ test('every limit that a client meets, as it is in force', async () => {
     maxPageSize: 100,
   });
   const inForce: Record<string, number> = likeness.app.limits;
-  const ofServer = Object.keys(told).filter((name) => name in inForce);
+  const ofServer = Object.keys(reported).filter((name) => name in inForce);
   expect(ofServer.length).toBeGreaterThan(10);
-  for (const name of ofServer) expect([name, told[name]]).toEqual([name, inForce[name]]);
+  for (const name of ofServer) expect([name, reported[name]]).toEqual([name, inForce[name]]);
 });

@@ -1,4 +1,4 @@
-/** The verdict test: every picture of test/photos gets the verdict that its name says. */
+/** Every picture in test/photos gets the verdict that these tables list. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ const problem = async (bytes: Uint8Array | string) => {
   const found = await inspectPhoto(file(bytes));
   return 'problem' in found ? found.problem : 'none';
 };
-/** A plain picture of these pixels. */
+/** A picture of one colour. */
 const plain = (width: number, height: number, channels: 3 | 4 = 3, background: string = '#808080') =>
   sharp({ create: { width, height, channels, background } });
 
@@ -61,7 +61,7 @@ const bad: Record<string, string | string[]> = {
   'warn-too-dark.jpg': ['TINY_FILE', 'TOO_DARK', 'LOW_CONTRAST'],
 };
 
-test('the tables name every picture', () => {
+test('the tables list every picture in test/photos', () => {
   expect(Object.keys(good).sort()).toEqual(photoNames('good'));
   expect(Object.keys(bad).sort()).toEqual(photoNames('bad'));
 });
@@ -76,7 +76,7 @@ test.each(Object.entries(bad))('bad %s', async (name, expected) => {
   expect(await verdict(photoPath(`bad/${name}`))).toEqual(expected);
 });
 
-test('a pixel bomb is refused by its header, without decoding it', async () => {
+test('a pixel bomb is rejected by its header without being decoded', async () => {
   await inspectPhoto(uploaded(photoPath('bad/text-named.png')));
   const startedAt = performance.now();
   await inspectPhoto(uploaded(photoPath('bad/pixel-bomb-65536.png')));
@@ -89,7 +89,7 @@ test('the dimensions are those after EXIF rotation', async () => {
   expect(await inspectPhoto(file(bytes))).toMatchObject({ width: 700, height: 600 });
 });
 
-describe('a picture that ends early is corrupt', () => {
+describe('a truncated picture is corrupt', () => {
   test.each(['01.jpg', '06-progressive.jpg', '04.png', '11.webp'])('%s', async (name) => {
     const bytes = readFileSync(photoPath(`good/${name}`));
     for (const missing of [20, 1000, bytes.length >> 1, bytes.length - 200]) {
@@ -100,12 +100,12 @@ describe('a picture that ends early is corrupt', () => {
   test.each(['01.jpg', '04.png', '11.webp'])('%s with a hole in the middle', async (name) => {
     const bytes = readFileSync(photoPath(`good/${name}`));
     for (let index = 0; index < 400; index += 1) bytes[(bytes.length >> 1) + index] = (index * 37) & 255;
-    // WebP's own coding has no checksum and decodes any bytes to some pixels.
+    // WebP has no checksum: any bytes decode to some pixels.
     expect(await problem(bytes)).toBe(name.endsWith('.webp') ? 'none' : 'CORRUPT');
   });
 });
 
-describe('what a picture is, its content says', () => {
+describe('the content decides the type', () => {
   test.each([
     ['<svg xmlns="http://www.w3.org/2000/svg" width="900" height="900"/>', 'UNSUPPORTED_FORMAT'],
     ['\uFEFF\n<?xml version="1.0"?><!-- note --><svg width="900" height="900"/>', 'UNSUPPORTED_FORMAT'],
@@ -119,12 +119,12 @@ describe('what a picture is, its content says', () => {
     expect(await problem(content)).toBe(expected);
   });
 
-  test('a JPEG signature before an SVG opens no SVG', async () => {
+  test('an SVG behind a JPEG signature is not opened as SVG', async () => {
     const signature = Buffer.from([0xff, 0xd8, 0xff, 0xe0]);
     expect(await problem(Buffer.concat([signature, Buffer.from('<svg width="900" height="900"/>')]))).toBe('CORRUPT');
   });
 
-  test('other formats are not even opened', async () => {
+  test('sharp does not open other formats', async () => {
     for (const bytes of [await plain(600, 600).gif().toBuffer(), await plain(600, 600).tiff().toBuffer()]) {
       const { path } = file(bytes);
       await expect(sharp(path).metadata()).rejects.toThrow('unsupported image format');
@@ -138,18 +138,18 @@ describe('brightness', () => {
     ['white', '#ffffff', 3, ['TINY_FILE', 'TOO_BRIGHT', 'LOW_CONTRAST']],
     ['black', '#000000', 3, ['TINY_FILE', 'TOO_DARK', 'LOW_CONTRAST']],
     ['grey', '#808080', 3, ['TINY_FILE', 'LOW_CONTRAST']],
-    ['transparent, which is drawn on white', '#00000000', 4, ['TINY_FILE', 'TOO_BRIGHT', 'LOW_CONTRAST']],
+    ['transparent, drawn on white', '#00000000', 4, ['TINY_FILE', 'TOO_BRIGHT', 'LOW_CONTRAST']],
   ] as const)('of %s', async (_, background, channels, warnings) => {
     expect(await verdict(file(await plain(600, 600, channels, background).png().toBuffer()).path)).toEqual(warnings);
   });
 
-  test('of 16 bits a channel', async () => {
+  test('of a picture with 16 bits a channel', async () => {
     const bytes = await plain(600, 600, 3, '#ffffff').toColourspace('rgb16').png().toBuffer();
     expect(await verdict(file(bytes).path)).toEqual(['TINY_FILE', 'TOO_BRIGHT', 'LOW_CONTRAST']);
   });
 });
 
-test('the largest photo that is taken, 50 megapixels, and the smallest', async () => {
+test('the largest photo, 50 megapixels, and the smallest are accepted', async () => {
   const huge = file(await plain(8000, 6250).jpeg().toBuffer());
   expect(await inspectPhoto(huge)).toMatchObject({ width: 8000, height: 6250, findings: [{ warning: 'HUGE' }, {}] });
   expect(await problem(await plain(512, 512).png().toBuffer())).toBe('none');

@@ -58,7 +58,7 @@ const remove = async (photoId: string) =>
   (await api.call<{ removePhoto: Record<string, unknown> }>('RemovePhoto', { photoId })).removePhoto;
 const rows = () => api.prisma.photo.findMany({ where: { avatarId: id }, orderBy: { position: 'asc' } });
 
-/** So many small photos that differ. */
+/** `count` small photos, all different. */
 async function plainPhotos(count: number): Promise<UploadedFile[]> {
   return Promise.all(
     Array.from({ length: count }, async (_, index) => {
@@ -86,7 +86,7 @@ async function startTraining() {
 }
 
 describe('addPhotos', () => {
-  test('keeps every good photo, in order, and the avatar is ready to train', async () => {
+  test('stores every good photo in order, and makes the avatar ready to train', async () => {
     const { avatar, verdicts } = await add(goodPhotos());
     expect(verdicts.map((verdict) => verdict.problems)).toEqual(verdicts.map(() => []));
     expect(avatar).toMatchObject({ id: avatarId, readiness: { ready: true, photoCount: 12 } });
@@ -97,7 +97,7 @@ describe('addPhotos', () => {
     expect(verdicts[2]?.photo).toMatchObject({ width: 1000, height: 1300 });
   });
 
-  test('keeps the good ones when others are refused, with a verdict per file in their order', async () => {
+  test('stores the good photos when others are rejected, and returns a verdict for each file in order', async () => {
     const { avatar, verdicts } = await add([
       ...good('01.jpg'),
       uploaded(photoPath('bad/too-small-320x240.jpg')),
@@ -117,7 +117,7 @@ describe('addPhotos', () => {
     expect(avatar.readiness.photoCount).toBe(2);
   });
 
-  test('finds duplicates of what the avatar has, and not of what another has', async () => {
+  test('rejects a duplicate of a photo of the same avatar, but not of another avatar', async () => {
     await add(good('01.jpg'));
     const again = await add([...good('02.jpg'), uploaded(photoPath('bad/duplicate-of-01.jpg'))]);
     expect(again.verdicts.map((verdict) => verdict.problems)).toEqual([[], ['DUPLICATE']]);
@@ -126,7 +126,7 @@ describe('addPhotos', () => {
     expect((await add(good('01.jpg'), other.avatarId)).verdicts[0]?.problems).toEqual([]);
   });
 
-  test('takes 20, and leaves no file of what is too many', async () => {
+  test('accepts 20 photos, and stores no file of the rest', async () => {
     const files = await plainPhotos(22);
     const { verdicts, avatar } = await add(files);
     expect(verdicts.map((verdict) => verdict.problems.join()).slice(19)).toEqual(['', 'AVATAR_FULL', 'AVATAR_FULL']);
@@ -139,7 +139,7 @@ describe('addPhotos', () => {
     expect((await rows()).at(-1)?.position).toBe(21);
   });
 
-  test('at once, gives each photo its own position and never more than 20', async () => {
+  test('gives each photo its own position when calls run concurrently, and stores at most 20', async () => {
     const files = await plainPhotos(24);
     const answers = await Promise.all([0, 8, 16].map((from) => add(files.slice(from, from + 8))));
     const problems = answers.flatMap(({ verdicts }) => verdicts.flatMap((verdict) => verdict.problems));
@@ -150,8 +150,8 @@ describe('addPhotos', () => {
   test.each([
     ['that is a path', '../../etc/passwd', '../../etc/passwd'],
     ['with control characters', 'a\u0000b\nc\u202Ed\u2028e.jpg', 'a b c d e.jpg'],
-    ['that is no whole text', '\uD800.jpg', '.jpg'],
-    ['of nothing', ' \t ', 'unnamed'],
+    ['that is not valid Unicode', '\uD800.jpg', '.jpg'],
+    ['that is blank', ' \t ', 'unnamed'],
     ['of many characters', '👩'.repeat(300), '👩'.repeat(255)],
     ['of joined characters', '👩‍🚀.jpg', '👩‍🚀.jpg'],
   ])('shows a name %s on one line', async (_, fileName, shown) => {
@@ -160,13 +160,13 @@ describe('addPhotos', () => {
     expect((await rows())[0]?.fileName).toBe(shown);
   });
 
-  test('refuses what is cut off as too large', async () => {
+  test('rejects a truncated upload as too large', async () => {
     const path = photoPath('good/01.jpg');
     const cut = new UploadedFile({ fileName: '01.jpg', path, byteSize: 1000, isTruncated: true });
     expect((await add([cut])).verdicts[0]?.problems).toEqual(['TOO_LARGE']);
   });
 
-  test('is refused while the avatar is being trained, and after that not', async () => {
+  test('is rejected while the avatar is being trained, and works again after that', async () => {
     const job = await startTraining();
     expect(await add(good('01.jpg'))).toMatchObject({
       __typename: 'JobActiveError',
@@ -176,7 +176,7 @@ describe('addPhotos', () => {
     expect((await add(good('01.jpg'))).verdicts[0]?.problems).toEqual([]);
   });
 
-  test('keeps nothing when a training starts while the files are looked at', async () => {
+  test('stores nothing when a training starts during the inspection of the files', async () => {
     const before = onDisk();
     const files = {
       ...api.app.files,
@@ -195,7 +195,7 @@ describe('addPhotos', () => {
     expect(onDisk()).toEqual(before);
   });
 
-  test('writes a file again that was removed before it was recorded', async () => {
+  test('writes a file again when it was removed before it was recorded', async () => {
     let removals = 0;
     const files = {
       ...api.app.files,
@@ -215,7 +215,7 @@ describe('addPhotos', () => {
     await expect(adding).rejects.toThrow(FileNotFound);
   });
 
-  test('finds no avatar that is not there, is deleted, or is somebody else’s', async () => {
+  test('returns NotFoundError for an avatar that is unknown, deleted or another user’s', async () => {
     const deleted = await newAvatar();
     await api.prisma.avatar.update({ where: { id: deleted.id }, data: { deletedAt: new Date() } });
     const others = await newAvatar(await api.addViewer());
@@ -227,10 +227,10 @@ describe('addPhotos', () => {
 });
 
 describe('removePhoto', () => {
-  test('removes the photo, and its file with its last use', async () => {
+  test('deletes the photo, and its file when nothing else uses it', async () => {
     const other = await newAvatar();
     const files = await plainPhotos(1);
-    const [kept] = (await add(files, other.avatarId)).verdicts;
+    const [verdict] = (await add(files, other.avatarId)).verdicts;
     const [photo] = (await add(files)).verdicts;
     const { fileHash } = (await rows())[0] ?? { fileHash: '' };
     expect(await remove(photo?.photo?.id ?? '')).toMatchObject({
@@ -238,19 +238,19 @@ describe('removePhoto', () => {
       avatar: { id: avatarId, readiness: { photoCount: 0 } },
     });
     expect(existsSync(api.pathOf(fileHash))).toBe(true);
-    await remove(kept?.photo?.id ?? '');
+    await remove(verdict?.photo?.id ?? '');
     expect(existsSync(api.pathOf(fileHash))).toBe(false);
-    expect(await remove(kept?.photo?.id ?? '')).toMatchObject({ __typename: 'NotFoundError' });
+    expect(await remove(verdict?.photo?.id ?? '')).toMatchObject({ __typename: 'NotFoundError' });
   });
 
-  test('is refused while the avatar is being trained', async () => {
+  test('is rejected while the avatar is being trained', async () => {
     const [verdict] = (await add(good('01.jpg'))).verdicts;
     await startTraining();
     expect(await remove(verdict?.photo?.id ?? '')).toMatchObject({ __typename: 'JobActiveError' });
     expect(await rows()).toHaveLength(1);
   });
 
-  test('finds nothing of somebody else, of a deleted avatar, or of another type', async () => {
+  test('returns NotFoundError for another user’s photo, a photo of a deleted avatar, and an id of another type', async () => {
     await add(good('01.jpg'));
     const photoId = encodeGlobalID('Photo', (await rows())[0]?.id ?? '');
     const stranger = await api.addViewer();
@@ -268,7 +268,7 @@ describe('reading', () => {
   const node =
     'query ($id: ID!, $width: Int) { node(id: $id) { ... on Photo { id fileName mimeType byteSize width height warnings createdAt url(width: $width) } } }';
 
-  test('a photo by its id is its owner’s only, and gone with its avatar', async () => {
+  test('only its owner can read a photo by id, until its avatar is deleted', async () => {
     await add(good('05.jpg'));
     const photoId = encodeGlobalID('Photo', (await rows())[0]?.id ?? '');
     const read = async (viewer = api.viewer) =>
@@ -286,7 +286,7 @@ describe('reading', () => {
     expect(await read()).toBeNull();
   });
 
-  test('its URL is signed, with the width that was asked for', async () => {
+  test('its URL is signed for the requested width', async () => {
     await add(good('05.jpg'));
     const [photo] = await rows();
     const photoId = encodeGlobalID('Photo', photo?.id ?? '');
@@ -304,7 +304,7 @@ describe('reading', () => {
     expect(await url(4097)).toBe('width: must be at most 4096');
   });
 
-  test('pages of photos keep their order, over gaps', async () => {
+  test('pages of photos keep their order when photos were removed', async () => {
     await add(await plainPhotos(5));
     const [, second] = await rows();
     await remove(encodeGlobalID('Photo', second?.id ?? ''));
@@ -327,7 +327,7 @@ describe('reading', () => {
   });
 });
 
-test('on a full disk nothing is taken', async () => {
+test('addPhotos stores nothing when the disk is full', async () => {
   const full = await openApi({ free: async () => 1 });
   const avatar = await full.prisma.avatar.create({
     data: { ownerId: full.viewer.id, kind: 'PORTRAIT', name: 'Ada', triggerPhrase: 'TOK_1' },
@@ -337,7 +337,7 @@ test('on a full disk nothing is taken', async () => {
   await full.close();
 });
 
-/** The hashes of all files on disk. */
+/** The hashes of all stored files. */
 function onDisk(): string[] {
   const root = join(api.pathOf('a'.repeat(64)), '../../..');
   return readdirSync(root, { recursive: true, withFileTypes: true })

@@ -46,7 +46,7 @@ test.each([
   expect(rejectByShape(shape)?.problem).toBe(problem);
 });
 
-test('a duplicate is one even when the avatar is full; a new file is not taken then', () => {
+test('when the avatar is full, a duplicate is reported as duplicate, and a new file as one too many', () => {
   const hashes = (count: number) => new Set(Array.from({ length: count }, (_, index) => `hash ${index}`));
   expect(rejectByAvatar('new', hashes(photoLimits.maxPhotos - 1))).toBeUndefined();
   expect(rejectByAvatar('new', hashes(photoLimits.maxPhotos))?.problem).toBe('AVATAR_FULL');
@@ -77,7 +77,7 @@ describe('warnings', () => {
   });
 });
 
-test('a verdict is a sentence', () => {
+test('a verdict message is a sentence', () => {
   expect(acceptedMessage([])).toBe('Kept.');
   const dark = findingsOf({ byteSize: 1, width: 600, height: 600, lumaMean: 0, lumaDeviation: 40 });
   expect(acceptedMessage(dark)).toBe(

@@ -1,4 +1,4 @@
-/** What goes through a real Redis: nudges between processes, and the minutes that they count together. */
+/** Through a real Redis: nudges between processes, and rate limits that they count together. */
 import { pino } from 'pino';
 import { RateLimiterRes } from 'rate-limiter-flexible';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -17,7 +17,7 @@ describe.runIf(hasRedis)('through Redis', () => {
   });
   afterAll(() => redis.stop());
 
-  /** As of a process. */
+  /** A connection as each process has one. */
   const open = async (prefix = 'likeness:a:') => {
     const logged: string[] = [];
     const clients = openRedis(redis.url, pino({ level: 'info' }, { write: (line: string) => void logged.push(line) }));
@@ -26,63 +26,63 @@ describe.runIf(hasRedis)('through Redis', () => {
     return { clients, logged, nudges: new Nudges(createRedisNudgeTarget(clients, prefix)) };
   };
   const hearing = (nudges: Nudges, topic: string) => {
-    const heard: string[] = [];
-    return { heard, stop: nudges.listen(topic, (detail) => heard.push(detail)) };
+    const received: string[] = [];
+    return { received, stop: nudges.listen(topic, (detail) => received.push(detail)) };
   };
-  /** Until it is heard: a SUBSCRIBE takes a moment. */
-  const untilHeard = async (by: Nudges, topic: string, heard: string[]) =>
+  /** Sends nudges until one arrives: SUBSCRIBE takes a moment. */
+  const untilReceived = async (by: Nudges, topic: string, received: string[]) =>
     await vi.waitFor(() => {
       by.send(topic, 'hello');
-      expect(heard).toContain('hello');
+      expect(received).toContain('hello');
     });
 
-  test('a nudge is heard by the other process, and once by the one that sends it', async () => {
+  test('a nudge reaches the other process, and the sender once', async () => {
     const [one, two] = [await open(), await open()];
     const [own, other] = [hearing(one.nudges, 'job:1'), hearing(two.nudges, 'job:1')];
-    await untilHeard(one.nudges, 'job:1', other.heard);
-    own.heard.length = 0;
+    await untilReceived(one.nudges, 'job:1', other.received);
+    own.received.length = 0;
     for (const detail of ['a', 'b', 'c']) one.nudges.send('job:1', detail);
-    expect(own.heard).toEqual(['a', 'b', 'c']);
-    const said = () => other.heard.filter((detail) => detail !== 'hello');
+    expect(own.received).toEqual(['a', 'b', 'c']);
+    const said = () => other.received.filter((detail) => detail !== 'hello');
     await vi.waitFor(() => expect(said()).toEqual(['a', 'b', 'c']));
-    // What it sent itself would have come with those.
-    expect(own.heard).toEqual(['a', 'b', 'c']);
+    // By now its own nudges would have come back through Redis.
+    expect(own.received).toEqual(['a', 'b', 'c']);
   });
 
-  test('other topics, other installations, and who listens no more, hear nothing', async () => {
+  test('a nudge does not reach other topics, other installations, or a listener that stopped', async () => {
     const [one, two, foreign] = [await open(), await open(), await open('likeness:b:')];
     const topic = hearing(two.nudges, 'job:2');
     const left = hearing(two.nudges, 'job:1');
     const stranger = hearing(foreign.nudges, 'job:1');
     const other = hearing(two.nudges, 'job:1');
-    await untilHeard(one.nudges, 'job:1', other.heard);
+    await untilReceived(one.nudges, 'job:1', other.received);
     left.stop();
-    left.heard.length = 0;
+    left.received.length = 0;
     one.nudges.send('job:1', 'last');
-    await vi.waitFor(() => expect(other.heard).toContain('last'));
-    expect([topic.heard, left.heard, stranger.heard]).toEqual([[], [], []]);
+    await vi.waitFor(() => expect(other.received).toContain('last'));
+    expect([topic.received, left.received, stranger.received]).toEqual([[], [], []]);
   });
 
-  test('while Redis is gone one hears oneself and nothing throws; when it is back, so are the others', async () => {
+  test('while Redis is down a process receives its own nudges and nothing throws; afterwards it receives those of others again', async () => {
     const [one, two] = [await open(), await open()];
     const [own, other] = [hearing(one.nudges, 'job:3'), hearing(two.nudges, 'job:3')];
-    await untilHeard(one.nudges, 'job:3', other.heard);
+    await untilReceived(one.nudges, 'job:3', other.received);
     await redis.stop();
-    other.heard.length = 0;
+    other.received.length = 0;
     one.nudges.send('job:3', 'alone');
-    expect(own.heard.at(-1)).toBe('alone');
-    // Also a topic that is first listened to meanwhile.
+    expect(own.received.at(-1)).toBe('alone');
+    // The same for a topic that is first listened to while Redis is down.
     const late = hearing(two.nudges, 'job:4');
     await vi.waitFor(() => expect(one.logged.join('')).toContain('Redis cannot be reached'));
     await redis.start();
-    await untilHeard(one.nudges, 'job:3', other.heard);
-    await untilHeard(one.nudges, 'job:4', late.heard);
-    expect(other.heard).not.toContain('alone');
+    await untilReceived(one.nudges, 'job:3', other.received);
+    await untilReceived(one.nudges, 'job:4', late.received);
+    expect(other.received).not.toContain('alone');
     expect(one.logged.filter((line) => line.includes('cannot be reached')).length).toBeLessThanOrEqual(2);
     expect(one.logged.join('')).toContain('Redis can be reached again');
   });
 
-  test('a minute is counted together, and by each alone while Redis is gone', async () => {
+  test('processes count a minute together, and each alone while Redis is down', async () => {
     const [one, two] = await Promise.all([open(), open()]);
     const [first, second] = [one, two].map(({ clients }) => inRedis(clients.commands, 'likeness:a')('operations', 3));
     if (first === undefined || second === undefined) throw new Error('Two were made.');
@@ -99,7 +99,7 @@ describe.runIf(hasRedis)('through Redis', () => {
     await redis.start();
   });
 
-  test('a password in the URL is in no line of the log', async () => {
+  test('no log line contains the password in the URL', async () => {
     const logged: string[] = [];
     const url = redis.url.replace('redis://', 'redis://user:secret-password@');
     const log = pino({ level: 'trace' }, { write: (line: string) => void logged.push(line) });

@@ -1,4 +1,4 @@
-/** What is seen of a file before fal is told of it, at a real server on loopback, as in simulated mode. */
+/** The check of a remote file before its URL goes to fal, against a real server on loopback, as in simulated mode. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
@@ -30,7 +30,7 @@ test.each<[Wanted, () => Promise<Uint8Array>]>([
   ['ZIP', async () => new Uint8Array(await (await zip({ 'a.txt': Buffer.from('a') })).arrayBuffer())],
   ['PICTURE', async () => readFileSync(photoPath('good/01.jpg'))],
   ['LORA', async () => safetensors],
-])('a %s is one, and nothing else is', async (wanted, content) => {
+])('a %s is accepted as such, and as nothing else', async (wanted, content) => {
   serve(await content());
   expect(await look(wanted)).toBeUndefined();
   const others = (['ZIP', 'PICTURE', 'LORA'] as const).filter((other) => other !== wanted);
@@ -41,25 +41,25 @@ test.each([
   ['nothing', Buffer.alloc(0)],
   ['a page', Buffer.from('<!doctype html><title>Moved</title>')],
   ['what only begins like one', Buffer.from('PK')],
-])('%s is none of them', async (_what, content) => {
+])('%s is rejected as each of them', async (_what, content) => {
   serve(content);
   for (const wanted of ['ZIP', 'PICTURE', 'LORA'] as const) expect(await look(wanted)).toMatch(/^The file is no /);
 });
 
-test('one that is gone, or larger than it may be, is told of', async () => {
+test('a file that is gone or too large is reported', async () => {
   answer = (response) => void response.writeHead(404).end();
   expect(await look('ZIP')).toBe('The server of the file answered 404.');
   answer = (response) => void response.writeHead(200, { 'content-length': 3 * 1024 ** 3 }).write('PK\x03\x04');
   expect(await look('ZIP')).toMatch(/larger than/);
 });
 
-test('what leads elsewhere than to the public is told of', async () => {
+test('a URL that leads to a private address is reported', async () => {
   answer = (response) => void response.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data' }).end();
   expect(await look('ZIP')).toBe('Only https is taken, not http.');
   expect(await look('ZIP', false)).toBe('Only https is taken, not http.');
 });
 
-test('what cannot be reached from here is fal’s to judge', async () => {
+test('a file that this server cannot reach is left to fal', async () => {
   answer = (response) => void response.writeHead(503).end();
   expect(await look('ZIP')).toBeUndefined();
   answer = (response) => void response.destroy();
@@ -67,7 +67,7 @@ test('what cannot be reached from here is fal’s to judge', async () => {
   expect(await lookAt('https://nobody.invalid/a.zip', 'ZIP', { allowLoopback: false, signal })).toBeUndefined();
 });
 
-test('the server’s own end is passed on', async () => {
+test('the abort of the server is passed on', async () => {
   const stop = new AbortController();
   answer = () => stop.abort(new Error('stopping'));
   await expect(lookAt(url, 'ZIP', { allowLoopback: true, signal: stop.signal })).rejects.toThrow('stopping');

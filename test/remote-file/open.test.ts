@@ -34,7 +34,7 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map(async (server) => new Promise((resolve) => server.close(resolve))));
 });
 
-describe('a URL is refused by its words', () => {
+describe('a URL is rejected by its text', () => {
   it.each([
     // Loopback
     'https://127.0.0.1/',
@@ -161,7 +161,7 @@ describe('with loopback allowed', () => {
     'http://localhost:4000/',
     'http://fal.localhost./',
     'https://example.com/',
-  ])('%s is taken', (url) => {
+  ])('%s is accepted', (url) => {
     expect(() => assertPublicUrl(new URL(url), { allowLoopback: true })).not.toThrow();
   });
 
@@ -175,7 +175,7 @@ describe('with loopback allowed', () => {
     'http://ada@127.0.0.1:4000/',
     'ftp://localhost/',
     'https://printer.local/',
-  ])('%s is refused', (url) => {
+  ])('%s is rejected', (url) => {
     expect(() => assertPublicUrl(new URL(url), { allowLoopback: true })).toThrow(NotPublic);
   });
 });
@@ -206,7 +206,7 @@ describe('DNS', () => {
     [['1.1.1.1', '::ffff:127.0.0.1']],
     [['1.1.1.1', '64:ff9b::a00:1']],
     [['127.0.0.1']],
-  ])('that answers %j leads nowhere', async (addresses) => {
+  ])('that answers %j leads to no connection', async (addresses) => {
     const error = await failure(openOutside(url, { ...limits, lookup: answering(addresses) }));
     expect(error).toEqual(new NotPublic('"files.example.com" leads to an address that is not public.'));
     expect(connect).not.toHaveBeenCalled();
@@ -239,7 +239,7 @@ describe('DNS', () => {
     expect(String(await read(new URL(`http://localhost:${at.port}/`), limits))).toBe('here');
   });
 
-  it('is asked once, and its answer is what is connected to, whatever it says the second time', async () => {
+  it('is queried once, and the connection goes to its answer, even when a second answer would differ', async () => {
     const at = await serveSecurely((_request, response) => response.end('here'));
     const dialled = standInForInternet(at, '1.1.1.1');
     const lookup = answering(['1.1.1.1', '2606:4700::1111'], ['127.0.0.1']);
@@ -253,7 +253,7 @@ describe('DNS', () => {
     expect(dialled).toEqual([{ host: 'files.example.com', port: 443, first: pinned, second: pinned }]);
   });
 
-  it.each(['127.0.0.1', '10.0.0.1', '::1'])('is not all: no byte is sent to a peer that is at %s', async (peer) => {
+  it.each(['127.0.0.1', '10.0.0.1', '::1'])('is not the only check: no byte is sent to a peer at %s', async (peer) => {
     const heard: Buffer[] = [];
     const raw = createRawServer((socket) => socket.on('data', (data) => heard.push(data)));
     const at = await listen(raw as Server, 'http');
@@ -273,12 +273,12 @@ describe('DNS', () => {
     expect(await failure(openOutside(url, { ...limits, lookup }))).toMatchObject({ name: 'Unreadable', transient });
   });
 
-  it('that knows no address gives none', async () => {
+  it('without an address fails', async () => {
     const error = await failure(openOutside(url, { ...limits, lookup: answering([]) }));
     expect(error).toEqual(new Unreadable('"files.example.com" has no address.', false));
   });
 
-  it('that is silent is not waited for', async () => {
+  it('that does not answer times out', async () => {
     const error = await failure(openOutside(url, { ...limits, idleMs: 30, lookup: () => undefined }));
     expect(error).toMatchObject({ name: 'Unreadable', transient: true });
   });
@@ -315,7 +315,7 @@ describe('https', () => {
     expect(handle).not.toHaveBeenCalled();
   });
 
-  it('is not waited for when TLS stays silent', async () => {
+  it('times out when the TLS handshake does not answer', async () => {
     const raw = createRawServer((socket) => socket.resume());
     standInForInternet(await listen(raw as Server, 'http'), '1.1.1.1');
     const connected = once(raw, 'connection') as Promise<[Socket]>;
@@ -356,7 +356,7 @@ describe('a file', () => {
     expect(await openOutside(url2, limits)).toMatchObject({ contentType: undefined, contentLength: undefined });
   });
 
-  it('has a connection of its own, which goes with the body', async () => {
+  it('has its own connection, which closes with the body', async () => {
     const used: Socket[] = [];
     const url = await serve((request, response) => {
       used.push(request.socket);
@@ -371,7 +371,7 @@ describe('a file', () => {
     expect(new Set(used).size).toBe(3);
   });
 
-  it('that nobody reads yet harms nothing when its connection closes, and is whole when read', async () => {
+  it('that is not read yet when its connection closes does no harm, and is complete when read', async () => {
     const size = 300_000;
     const url = await serveRaw((socket) => {
       socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\nconnection: close\r\n\r\n`);
@@ -385,7 +385,7 @@ describe('a file', () => {
   it.each([
     ['by its length', 'content-length: 10\r\n\r\nabc'],
     ['by its chunks', 'transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'],
-  ])('that breaks off is told, %s', async (_how, rest) => {
+  ])('that breaks off ends with an error, %s', async (_how, rest) => {
     const url = await serveRaw((socket) => socket.end(`HTTP/1.1 200 OK\r\n${rest}`));
     const { body } = await openOutside(url, limits);
     expect(await failure(buffer(body))).toMatchObject({ name: 'Unreadable', transient: true });
@@ -435,7 +435,7 @@ describe('a file', () => {
     await gone(used);
   });
 
-  it('is none where nobody listens', async () => {
+  it('fails where nothing listens', async () => {
     const url = await serve(() => undefined);
     await new Promise((resolve) => servers.pop()?.close(resolve));
     expect(await failure(openOutside(url, limits))).toMatchObject({ name: 'Unreadable', transient: true });
@@ -443,7 +443,7 @@ describe('a file', () => {
 });
 
 describe('a redirect', () => {
-  it('is followed, to the third, and says nothing of where it came from', async () => {
+  it('is followed up to three times, without a Referer', async () => {
     const seen: IncomingMessage[] = [];
     const url = await serve((request, response) => {
       seen.push(request);
@@ -471,7 +471,7 @@ describe('a redirect', () => {
     body.destroy();
   });
 
-  it('too many ends it', async () => {
+  it('fails after too many', async () => {
     let requests = 0;
     const url = await serve((_request, response) => {
       requests += 1;
@@ -505,7 +505,7 @@ describe('a redirect', () => {
     await gone(used);
   });
 
-  it('to a public name that leads to a private address is refused', async () => {
+  it('to a public name with a private address is rejected', async () => {
     const url = await serve((_request, response) =>
       response.writeHead(302, { location: 'https://files.example.com/' }).end(),
     );
@@ -562,7 +562,7 @@ describe('time', () => {
     ['its headers', () => undefined],
     ['its body', (_request, response) => response.flushHeaders()],
     ['more of its body', (_request, response) => response.write('a')],
-  ])('is up for a server that is silent before %s', async (_what, handle) => {
+  ])('runs out for a server that is silent before %s', async (_what, handle) => {
     const used: Socket[] = [];
     const url = await serve((request, response) => {
       used.push(request.socket);
@@ -574,7 +574,7 @@ describe('time', () => {
     await gone(used);
   });
 
-  it('is up for a file that drips on past its limit', async () => {
+  it('runs out for a file that arrives too slowly', async () => {
     const used: Socket[] = [];
     const url = await serve((request, response) => {
       used.push(request.socket);
@@ -587,7 +587,7 @@ describe('time', () => {
     await gone(used);
   });
 
-  it('is up for redirects together', async () => {
+  it('runs out for all redirects together', async () => {
     const url = await serve((_request, response) => {
       setTimeout(() => response.writeHead(302, { location: '/' }).end(), 60);
     });
@@ -595,7 +595,7 @@ describe('time', () => {
     expect(error).toEqual(new Unreadable('The file was not read whole in 100 ms.', true));
   });
 
-  it.each([1, 100_000, 4_000_000])('is not up for a reader that is slow with %i bytes', async (size) => {
+  it.each([1, 100_000, 4_000_000])('does not run out for a reader that is slow with %i bytes', async (size) => {
     const url = await serve((_request, response) => response.end(Buffer.alloc(size)));
     const { body } = await openOutside(url, { ...limits, idleMs: 50 });
     await wait(180);
@@ -623,7 +623,7 @@ describe('time', () => {
     expect(await failure(buffer(body))).toEqual(new Unreadable('The file was not read whole in 100 ms.', true));
   });
 
-  it('is up for an address that takes no connection', async () => {
+  it('runs out for an address that accepts no connection', async () => {
     const socket = new Socket();
     vi.mocked(connect).mockImplementation(((options: Dial) =>
       addAbortSignal(options.signal, socket)) as typeof connect);
@@ -636,7 +636,7 @@ describe('time', () => {
 describe('the caller', () => {
   const reason = new Error('no longer wanted');
 
-  it('who has left already connects to nothing', async () => {
+  it('that has already aborted opens no connection', async () => {
     const url = await serve((_request, response) => response.end());
     expect(await failure(openOutside(url, { ...limits, signal: AbortSignal.abort(reason) }))).toBe(reason);
     const named = new URL('https://files.example.com/');
@@ -646,7 +646,7 @@ describe('the caller', () => {
     expect(connect).not.toHaveBeenCalled();
   });
 
-  it('may leave during DNS', async () => {
+  it('can abort during DNS', async () => {
     const leaving = new AbortController();
     const lookup: LookupFunction = () => leaving.abort(reason);
     const opened = openOutside(new URL('https://files.example.com/'), { ...limits, lookup, signal: leaving.signal });
@@ -656,7 +656,7 @@ describe('the caller', () => {
   it.each([
     ['the headers', false],
     ['the end of the body', true],
-  ])('may leave before %s', async (_what, withHeaders) => {
+  ])('can abort before %s', async (_what, withHeaders) => {
     const used: Socket[] = [];
     const leaving = new AbortController();
     const url = await serve((request, response) => {

@@ -1,4 +1,4 @@
-/** What only a bucket can do: be away, break off, refuse, and keep what others laid there. */
+/** Failures that only a bucket has: it is unavailable, breaks connections, rejects requests, or contains foreign objects. */
 import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
@@ -39,7 +39,7 @@ const messageOf = (work: Promise<unknown>) =>
   );
 
 describe('bytes', () => {
-  test('are read in parts, and as a whole', async () => {
+  test('can be read in part and as a whole', async () => {
     const { hash } = await write('0123456789');
     const read = async (range?: { start: number; end: number }) =>
       (await buffer(await (await store.files.open(hash)).read(range))).toString();
@@ -48,7 +48,7 @@ describe('bytes', () => {
     expect((await store.files.open(hash)).byteSize).toBe(10);
   });
 
-  test('of a large file go through without being held', async () => {
+  test('of a large file are streamed, not buffered', async () => {
     const piece = randomBytes(1024 * 1024);
     const hash = createHash('sha256');
     for (let n = 0; n < 96; n += 1) hash.update(piece);
@@ -74,7 +74,7 @@ describe('bytes', () => {
     expect(store.temporary()).toEqual([]);
   });
 
-  test('that are not what their name says are refused by the store, and no file is there', async () => {
+  test('that do not match their checksum are rejected by the store, and no file is left', async () => {
     const key = fileKey('a'.repeat(64));
     const path = `${store.folder}/other`;
     writeFileSync(path, 'not what was hashed');
@@ -82,7 +82,7 @@ describe('bytes', () => {
     expect(store.keys()).toEqual([]);
   });
 
-  test('of a file that is gone', async () => {
+  test('of a removed file cannot be read', async () => {
     const { hash } = await write('gone');
     const opened = await store.files.open(hash);
     store.take(fileKey(hash));
@@ -93,9 +93,9 @@ describe('bytes', () => {
   });
 });
 
-describe('a bucket that is away', () => {
-  test('is told soon and by its own name, whatever is asked, and works again when it is back', async () => {
-    const { hash, byteSize } = await write('kept');
+describe('an unavailable bucket', () => {
+  test('fails every operation soon with StorageUnavailable, and works again when it is back', async () => {
+    const { hash, byteSize } = await write('stored');
     await s3.stop();
     await expect(write('lost')).rejects.toThrow(StorageUnavailable);
     await expect(store.files.open(hash)).rejects.toThrow(StorageUnavailable);
@@ -110,16 +110,16 @@ describe('a bucket that is away', () => {
     expect(store.temporary()).toEqual([]);
     await s3.start();
     expect(await store.files.health()).toBe(true);
-    expect((await buffer(await (await store.files.open(hash)).read())).toString()).toBe('kept');
+    expect((await buffer(await (await store.files.open(hash)).read())).toString()).toBe('stored');
   });
 
-  test('says nothing for long and is not waited for', async () => {
-    const { hash } = await write('kept');
+  test('that does not respond is not waited for long', async () => {
+    const { hash } = await write('stored');
     s3.fault = () => 'HANG';
     await expect(store.files.open(hash)).rejects.toThrow(StorageUnavailable);
   });
 
-  test('that breaks a connection or throttles once is asked again', async () => {
+  test('that breaks a connection or throttles once gets the request again', async () => {
     for (const fault of ['BREAK', 503] as const) {
       let faults = 1;
       s3.fault = ({ method }) => (method === 'PUT' && faults-- > 0 ? fault : undefined);
@@ -133,7 +133,7 @@ describe('a bucket that is away', () => {
 });
 
 describe('removing', () => {
-  test('a failure leaves the rows, and waits for all removals before it lets go of them', async () => {
+  test('keeps the rows after a failure, and waits for all removals before it releases them', async () => {
     const written = await Promise.all(Array.from({ length: 5 }, (_, n) => write(`file ${n}`)));
     await database.prisma.$transaction((tx) =>
       store.files.record(
@@ -143,13 +143,13 @@ describe('removing', () => {
     );
     const refused = fileKey(written[2]?.hash ?? '');
     const order: string[] = [];
-    // The others are so slow that they end after the one that fails.
+    // The others are slow, so that they end after the failing one.
     s3.fault = ({ method, key }) => {
       if (method !== 'DELETE') return undefined;
       return key === refused ? 403 : wait(300).then(() => void order.push('removed'));
     };
-    expect(await store.files.removeUnused().finally(() => order.push('told'))).toBe(0);
-    expect(order).toEqual(['removed', 'removed', 'removed', 'removed', 'told']);
+    expect(await store.files.removeUnused().finally(() => order.push('returned'))).toBe(0);
+    expect(order).toEqual(['removed', 'removed', 'removed', 'removed', 'returned']);
     expect(await database.prisma.storedFile.count()).toBe(5);
     expect(store.keys()).toEqual([refused]);
     s3.fault = () => undefined;
@@ -157,7 +157,7 @@ describe('removing', () => {
     expect(store.keys()).toEqual([]);
   });
 
-  test('looks at more files than a listing holds', async () => {
+  test('reads all pages of a listing', async () => {
     for (let n = 0; n < 1_100; n += 1) {
       const hash = createHash('sha256').update(String(n)).digest('hex');
       store.lay(fileKey(hash), 2);
@@ -167,14 +167,14 @@ describe('removing', () => {
   });
 });
 
-describe('a bucket that refuses', () => {
+describe('a bucket that rejects requests', () => {
   const check = (other: Partial<ReturnType<typeof bucketAt>>) => {
     const temporaryFolder = createTemporaryFolder(store.folder, () => Promise.resolve(Infinity));
     const bucket = createBucketStore({ ...bucketAt(s3), ...other }, temporaryFolder);
     return bucket.check().finally(() => bucket.close());
   };
 
-  test('is named with the setting that is wrong', async () => {
+  test('is reported with the setting that is wrong', async () => {
     await expect(check({ bucket: 'other' })).rejects.toThrow(/^S3_BUCKET: there is no bucket other/);
     const credentials = { ...s3Key, accessKeyId: 'AKIA-of-another' };
     await expect(check({ credentials })).rejects.toThrow(/^S3_ACCESS_KEY_ID: /);
@@ -182,7 +182,7 @@ describe('a bucket that refuses', () => {
     await expect(check({})).resolves.toBeUndefined();
   });
 
-  test('is never quoted with its key', async () => {
+  test('is reported without its key', async () => {
     const credentials = { accessKeyId: 'AKIA-of-another', secretAccessKey: 'very-secret' };
     const temporaryFolder = createTemporaryFolder(store.folder, () => Promise.resolve(Infinity));
     const bucket = createBucketStore({ ...bucketAt(s3), credentials }, temporaryFolder);

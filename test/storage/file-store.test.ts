@@ -75,7 +75,7 @@ describe.each(stores)('in %s', (_name, openStore) => {
   });
 
   describe('write', () => {
-    test('keeps streamed bytes under their SHA-256, the same ones once', async () => {
+    test('stores streamed bytes under their SHA-256, and the same bytes once', async () => {
       const bytes = randomBytes(300_000);
       const hash = createHash('sha256').update(bytes).digest('hex');
       const written = await store.files.write(Readable.from([bytes.subarray(0, 7), bytes.subarray(7)]), { maxBytes });
@@ -86,7 +86,7 @@ describe.each(stores)('in %s', (_name, openStore) => {
       expect(store.temporary()).toEqual([]);
     });
 
-    test('many at once of the same content give one whole file', async () => {
+    test('concurrent writes of the same content give one complete file', async () => {
       const bytes = randomBytes(100_000);
       const all = await Promise.all(Array.from({ length: 20 }, () => store.files.write(bytes, { maxBytes })));
       expect(new Set(all.map((file) => file.hash)).size).toBe(1);
@@ -94,7 +94,7 @@ describe.each(stores)('in %s', (_name, openStore) => {
       expect(store.temporary()).toEqual([]);
     });
 
-    test('takes exactly the limit, and leaves nothing of what passes it or breaks off', async () => {
+    test('accepts exactly the limit, and leaves nothing of a stream that exceeds it or breaks off', async () => {
       expect(await store.files.write(Buffer.alloc(10), { maxBytes: 10 })).toMatchObject({ byteSize: 10 });
       await expect(store.files.write(Buffer.alloc(11), { maxBytes: 10 })).rejects.toThrow(FileTooLarge);
       const broken = Readable.from(
@@ -109,7 +109,7 @@ describe.each(stores)('in %s', (_name, openStore) => {
   });
 
   describe('record', () => {
-    test('writes a row, and again only renews it', async () => {
+    test('writes a row, and only renews it the second time', async () => {
       const written = await store.files.write(Buffer.from('one'), { maxBytes });
       await record(written);
       const first = await database.prisma.storedFile.findUniqueOrThrow({ where: { hash: written.hash } });
@@ -119,7 +119,7 @@ describe.each(stores)('in %s', (_name, openStore) => {
       expect(second.putAt.getTime()).toBeGreaterThanOrEqual(first.putAt.getTime());
     });
 
-    test('refuses a file that is not on disk, and the transaction leaves no row', async () => {
+    test('rejects a file that is not on disk, and the transaction leaves no row', async () => {
       const gone = { hash: 'a'.repeat(64), byteSize: 1 };
       await expect(record(gone)).rejects.toThrow(FileNotFound);
       expect(await database.prisma.storedFile.count()).toBe(0);
@@ -127,7 +127,7 @@ describe.each(stores)('in %s', (_name, openStore) => {
   });
 
   describe('removeUnused', () => {
-    test('removes row, file and renditions of what nothing refers to, and nothing else', async () => {
+    test('removes the row, file and renditions of unused files, and nothing else', async () => {
       const [used, unused, other] = await Promise.all(
         ['used', 'unused', 'other'].map((bytes) => store.files.write(Buffer.from(bytes), { maxBytes })),
       );
@@ -145,7 +145,7 @@ describe.each(stores)('in %s', (_name, openStore) => {
       expect((await database.prisma.storedFile.findMany()).map((file) => file.hash)).toEqual([used.hash]);
     });
 
-    test('removes more than one batch', async () => {
+    test('removes more than one batch of files', async () => {
       const written = await Promise.all(
         Array.from({ length: 120 }, (_, index) => store.files.write(Buffer.from(`file ${index}`), { maxBytes })),
       );
@@ -154,7 +154,7 @@ describe.each(stores)('in %s', (_name, openStore) => {
       expect(await database.prisma.storedFile.count()).toBe(0);
     });
 
-    test('while others put the same content again: no row is left without its file', async () => {
+    test('leaves no row without a file while the same content is written again', async () => {
       const bytes = Buffer.from('contested');
       const put = async (position: number): Promise<void> => {
         const written = await store.files.write(bytes, { maxBytes });
@@ -193,7 +193,7 @@ describe.each(stores)('in %s', (_name, openStore) => {
   });
 
   describe('sweep', () => {
-    test('removes what crashes left once it is an hour old: unknown files, temporary files, stale renditions', async () => {
+    test('removes leftovers of crashes after an hour: unknown files, temporary files, stale renditions', async () => {
       const fresh = await store.files.write(Buffer.from('fresh orphan'), { maxBytes });
       const stale = await store.files.write(Buffer.from('stale orphan'), { maxBytes });
       const used = await store.files.write(Buffer.from('used'), { maxBytes });
@@ -203,7 +203,7 @@ describe.each(stores)('in %s', (_name, openStore) => {
       store.lay(fileKey(used.hash), 2, Buffer.from('used'));
       layTemporary('new', 0.5);
       layTemporary('old', 2);
-      const kept = [`renditions/${used.hash}/64-80.webp`, fileKey(fresh.hash), fileKey(used.hash), 'notes/readme'];
+      const remaining = [`renditions/${used.hash}/64-80.webp`, fileKey(fresh.hash), fileKey(used.hash), 'notes/readme'];
       const removed = [
         `renditions/${used.hash}/65-80.webp`,
         `renditions/${'f'.repeat(64)}/64-80.webp`,
@@ -214,12 +214,12 @@ describe.each(stores)('in %s', (_name, openStore) => {
       store.lay(`renditions/${'f'.repeat(64)}/64-80.webp`, 0);
       store.lay('notes/readme', 1000);
       expect(await store.files.sweep()).toBe(1);
-      expect(kept.filter((key) => !store.has(key))).toEqual([]);
+      expect(remaining.filter((key) => !store.has(key))).toEqual([]);
       expect(removed.filter((key) => store.has(key))).toEqual([]);
       expect(store.temporary()).toEqual(['new']);
     });
 
-    test('looks through all of it at most once an hour', async () => {
+    test('checks the whole store at most once an hour', async () => {
       expect(await store.files.sweep()).toBe(0);
       const { hash } = await store.files.write(Buffer.from('orphan'), { maxBytes });
       store.lay(fileKey(hash), 2, Buffer.from('orphan'));
@@ -229,7 +229,7 @@ describe.each(stores)('in %s', (_name, openStore) => {
       vi.useRealTimers();
     });
 
-    test('an old file that is written again counts as new', async () => {
+    test('counts an old file that is written again as new', async () => {
       const { hash } = await store.files.write(Buffer.from('again'), { maxBytes });
       store.lay(fileKey(hash), 2);
       await store.files.write(Buffer.from('again'), { maxBytes });
@@ -239,7 +239,7 @@ describe.each(stores)('in %s', (_name, openStore) => {
   });
 
   describe('space', () => {
-    test('is told for a folder that is not there yet', async () => {
+    test('is measured for a folder that does not exist yet', async () => {
       expect(await freeBytes(join(store.folder, 'new'))).toBeGreaterThan(0);
     });
 

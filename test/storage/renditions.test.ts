@@ -18,7 +18,7 @@ let store: TestStore;
 
 beforeAll(async () => {
   database = await openTestDatabase();
-  // What the server never reads, this test does.
+  // This test decodes formats that the server never reads.
   sharp.unblock({ operation: ['VipsForeignLoadHeifBuffer', 'VipsForeignLoadHeifFile'] });
 });
 afterAll(() => database.close());
@@ -62,7 +62,7 @@ describe.each(stores)('render, in %s', (_name, openStore) => {
     });
   });
 
-  test('three at once, and a later one, are drawn once; nothing else is left', async () => {
+  test('draws a rendition once for three concurrent requests and a later one, and leaves nothing else', async () => {
     const hash = await good('09.jpg');
     const temporaryFolder = createTemporaryFolder(`${store.folder}/temporary`, () => freeBytes(store.folder));
     let drawn = 0;
@@ -86,7 +86,7 @@ describe.each(stores)('render, in %s', (_name, openStore) => {
     expect(store.temporary()).toEqual([]);
   });
 
-  test('a picture that cannot be decoded leaves nothing; one that is gone says so', async () => {
+  test('leaves nothing of a picture that cannot be decoded, and reports a removed picture as such', async () => {
     const hash = await put(photoPath('bad/truncated.jpg'));
     await expect(store.files.render(hash, { width: 64, format: 'PNG' })).rejects.toThrow('premature end');
     expect(store.temporary()).toEqual([]);
@@ -94,7 +94,7 @@ describe.each(stores)('render, in %s', (_name, openStore) => {
     await expect(store.files.render(hash, { width: 64, format: 'PNG' })).rejects.toThrow(FileNotFound);
   });
 
-  test('one that is removed while it is drawn leaves no copy', async () => {
+  test('leaves no rendition of a picture that is removed while it is drawn', async () => {
     const hash = await good('08.jpg');
     const drawing = render(hash, { width: 640, format: 'AVIF' });
     await store.files.removeUnused([hash]);
@@ -122,8 +122,8 @@ describe('parameters', () => {
     { width: 16.5 },
     { quality: 0 },
     { quality: 101 },
-  ])('%j are refused', (asked) => {
-    expect(() => renditionParameters(asked)).toThrow(InvalidInputError);
+  ])('%j are rejected', (parameters) => {
+    expect(() => renditionParameters(parameters)).toThrow(InvalidInputError);
   });
 
   test.each([

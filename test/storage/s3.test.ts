@@ -1,4 +1,4 @@
-/** The tests' own S3 server, as the official client finds it. */
+/** The S3 server of the tests, checked with the official client. */
 import { createHash } from 'node:crypto';
 import {
   CompleteMultipartUploadCommand,
@@ -35,7 +35,7 @@ const read = async (Key: string, Range?: string) => {
   return [await Body?.transformToString(), ContentRange];
 };
 
-test('an object is put, read in whole and in part, described and removed', async () => {
+test('an object can be written, read as a whole and in part, described and removed', async () => {
   const Key = 'a/b c';
   await client.send(new PutObjectCommand({ Bucket, Key, Body: '0123456789', ContentType: 'text/plain' }));
   expect(await read(Key)).toEqual(['0123456789', undefined]);
@@ -50,14 +50,14 @@ test('an object is put, read in whole and in part, described and removed', async
   await expect(client.send(new HeadObjectCommand({ Bucket, Key }))).rejects.toMatchObject({ name: 'NotFound' });
 });
 
-test('what differs from its checksum is refused', async () => {
+test('an object that does not match its checksum is rejected', async () => {
   const ChecksumSHA256 = createHash('sha256').update('other').digest('base64');
   const put = client.send(new PutObjectCommand({ Bucket, Key: 'x', Body: 'this', ChecksumSHA256 }));
   await expect(put).rejects.toMatchObject({ name: 'BadDigest' });
   expect(s3.objects.has('x')).toBe(false);
 });
 
-test('a listing is cut into pages, and into folders', async () => {
+test('a listing comes in pages and in folders', async () => {
   for (const Key of ['list/1', 'list/2', 'list/3', 'list/deep/1', 'other']) {
     await client.send(new PutObjectCommand({ Bucket, Key, Body: Key }));
   }
@@ -72,7 +72,7 @@ test('a listing is cut into pages, and into folders', async () => {
   expect(folders.CommonPrefixes).toEqual([{ Prefix: 'list/deep/' }]);
 });
 
-test('an object comes in parts', async () => {
+test('an object can be uploaded in parts', async () => {
   const Key = 'parts';
   const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
   const parts = await Promise.all(
@@ -88,7 +88,7 @@ test('an object comes in parts', async () => {
   expect(await read(Key)).toEqual(['onetwo', undefined]);
 });
 
-test('nobody comes in without a signature of the right key, nor to another bucket', async () => {
+test('requests without a valid signature, or for another bucket, are rejected', async () => {
   expect((await fetch(`${s3.url}/${Bucket}?list-type=2`)).status).toBe(403);
   const stranger = connect({ ...s3Key, accessKeyId: 'another' });
   const list = new ListObjectsV2Command({ Bucket });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { semaphore } from '../../src/storage/semaphore.ts';
 
-test('lets so many in at once, the others in order, and goes on after a failure', async () => {
+test('runs a limited number of tasks at once, the others in order, and continues after a failure', async () => {
   const pass = semaphore(2);
   const started: number[] = [];
   const finish: ((fails: boolean) => void)[] = [];

@@ -1,4 +1,4 @@
-/** Files as a browser gets them: over HTTP from a running server, by the URLs that the API gives. */
+/** Files as a browser gets them: over HTTP from a running server, by the signed URLs of the API. */
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { encodeGlobalID } from '@pothos/plugin-relay';
@@ -37,7 +37,7 @@ afterAll(() => likeness.close());
 const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
 
 describe('an original', () => {
-  test('is the file as it was uploaded, safe to show and to keep until its URL expires', async () => {
+  test('is the uploaded file, with safe headers, cacheable until its URL expires', async () => {
     const response = await fetch(url);
     expect(response.status).toBe(200);
     expect((await bytesOf(response)).equals(original)).toBe(true);
@@ -56,7 +56,7 @@ describe('an original', () => {
     expect(Number(maxAge)).toBeLessThanOrEqual(60 * 60);
   });
 
-  test('is not sent again to who has it, nor its bytes to who asks only about it', async () => {
+  test('gets 304 for a matching ETag, and no body for HEAD', async () => {
     const etag = (await fetch(url)).headers.get('etag') ?? '';
     for (const known of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
       const response = await fetch(url, { headers: { 'if-none-match': known } });
@@ -67,7 +67,7 @@ describe('an original', () => {
     expect([head.status, head.headers.get('content-length')]).toEqual([200, String(original.length)]);
   });
 
-  test('can be had in parts', async () => {
+  test('supports range requests', async () => {
     const part = await fetch(url, { headers: { range: 'bytes=10-19' } });
     expect([part.status, part.headers.get('content-range')]).toEqual([206, `bytes 10-19/${original.length}`]);
     expect((await bytesOf(part)).equals(original.subarray(10, 20))).toBe(true);
@@ -82,7 +82,7 @@ describe('an original', () => {
 });
 
 describe('a rendition', () => {
-  test('is smaller, without metadata, whole, and known by a tag of its own', async () => {
+  test('is smaller, complete, without metadata, and has its own ETag', async () => {
     const response = await fetch(small, { headers: { range: 'bytes=0-9' } });
     expect(response.status).toBe(200);
     expect(response.headers.get('accept-ranges')).toBe('none');
@@ -102,7 +102,7 @@ describe('a rendition', () => {
     await response.body?.cancel();
   });
 
-  test.each([{ height: '64' }, { width: '5' }, { format: 'GIF' }])('%j is no rendition', async (parameters) => {
+  test.each([{ height: '64' }, { width: '5' }, { format: 'GIF' }])('%j is rejected', async (parameters) => {
     const response = await fetch(likeness.app.urls.sign(new URL(url).pathname, parameters));
     expect([response.status, Object.keys((await response.json()) as object)]).toEqual([400, ['error']]);
   });
@@ -118,14 +118,14 @@ describe('nothing is served', () => {
     return response.status;
   };
 
-  test('by a URL that was changed or has no signature', async () => {
+  test('for a URL that was changed or has no signature', async () => {
     const changed = new URL(url);
     changed.searchParams.set('width', '64');
     expect(await status(changed)).toBe(403);
     expect(await status(`${likeness.url}${changed.pathname}`)).toBe(403);
   });
 
-  test('by a URL that has expired', async () => {
+  test('for a URL that has expired', async () => {
     const { openSignedUrls } = await import('../../src/storage/signed-urls.ts');
     const past = await openSignedUrls({
       prisma: likeness.app.prisma,
@@ -139,13 +139,13 @@ describe('nothing is served', () => {
     expect(await status(likeness.app.urls.sign(path))).toBe(404);
   });
 
-  test('of a photo or an image that is not there', async () => {
+  test('for a photo or an image that does not exist', async () => {
     const id = '00000000-0000-4000-8000-000000000000';
     expect(await status(likeness.app.urls.sign(`/files/photos/${id}`))).toBe(404);
     expect(await status(likeness.app.urls.sign(`/files/images/${id}`))).toBe(404);
   });
 
-  test('to a method that is not for reading', async () => {
+  test('for a method that does not read', async () => {
     const response = await new Promise<number | undefined>((resolve, reject) => {
       const sent = request(url, { method: 'DELETE' }, (answer) => resolve(answer.resume().statusCode));
       sent.on('error', reject).end();
@@ -153,8 +153,8 @@ describe('nothing is served', () => {
     expect(response).toBe(405);
   });
 
-  // Last: the photo is gone from here on.
-  test('of a photo that was removed', async () => {
+  // Last, because it removes the photo.
+  test('for a photo that was removed', async () => {
     const { errors } = await likeness.gql('mutation ($id: ID!) { removePhoto(photoId: $id) { __typename } }', {
       id: photoId,
     });

@@ -1,4 +1,4 @@
-/** Whole servers that keep their files in a bucket: each on a data folder of its own, as on machines of their own. */
+/** Servers that share a bucket. Each has its own data folder, as on separate machines. */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -79,7 +79,7 @@ describe.each(databases)('on %s', (name, open) => {
     return { status: response.status, bytes: Buffer.from(await response.arrayBuffer()), headers: response.headers };
   };
 
-  test('it trains and draws, others serve it, the bucket may go and come, and at the end is empty', async () => {
+  test('one server trains and draws, others serve the files, an outage of the bucket passes, and at the end the bucket is empty', async () => {
     const avatarId = (await ask<{ createAvatar: { id: string } }>(createDocument)).createAvatar.id;
     const input = { avatarId, files: photos.map(() => null) };
     await upload(likeness.url, addDocument, { input }, uploads);
@@ -87,7 +87,7 @@ describe.each(databases)('on %s', (name, open) => {
     expect(await endOf(training.startTraining.id)).toBe('JobSucceeded');
     const drawn = await generate(avatarId);
     expect(await endOf(drawn)).toBe('JobSucceeded');
-    // Ten photos, the weights and their config, two pictures; none of them on this machine.
+    // Ten photos, the weights and their config, and two images, none of them on the local disk.
     expect(s3.objects.size).toBe(14);
     const here = join(likeness.dataDir, 'files');
     expect([readdirSync(here), readdirSync(join(here, 'temporary'))]).toEqual([['temporary'], []]);
@@ -100,7 +100,7 @@ describe.each(databases)('on %s', (name, open) => {
     expect([part.status, part.headers.get('content-range')]).toEqual([206, `bytes 100-199/${whole.bytes.length}`]);
     expect(part.bytes.equals(whole.bytes.subarray(100, 200))).toBe(true);
 
-    // One that shares the database and the bucket, and nothing else; the embedded database is one process's own.
+    // Another server shares only the database and the bucket. PGlite cannot be shared.
     const other = name === 'PostgreSQL' ? await startProcess({ ...env, DATA_DIR: await newFolder() }) : undefined;
     for (const at of [likeness.url, other?.url ?? likeness.url]) {
       const there = (url: string) => url.replace(likeness.url, at);
@@ -146,7 +146,7 @@ describe('a job', () => {
   });
   afterEach(() => s3.stop());
 
-  test('whose pictures fal has drawn waits for the bucket, however often it has failed', async () => {
+  test('whose images are ready at fal waits for the bucket, however many attempts fail', async () => {
     const job = await openScriptedJob({}, s3.env);
     onTestFinished(() => job.close());
     job.fal.script(routes.submit, says.accepted);
@@ -169,7 +169,7 @@ describe('a job', () => {
 });
 
 describe('a server', () => {
-  test('does not start with a bucket that refuses it, and says why in a sentence', async () => {
+  test('does not start when the bucket rejects it, and prints the reason in one sentence', async () => {
     const s3 = await new TestS3().start();
     onTestFinished(() => s3.stop());
     const { code, output } = await runToEnd({ DATA_DIR: await newFolder(), ...s3.env, S3_BUCKET: 'other' });
@@ -180,7 +180,7 @@ describe('a server', () => {
     expect(refused.output).not.toMatch(/AKIA|test-secret/);
   });
 
-  test('starts while the bucket is away, and is ready when it is there', async () => {
+  test('starts while the bucket is unavailable, and becomes ready when the bucket is back', async () => {
     const s3 = await new TestS3().start();
     await s3.stop();
     const likeness = await startLikeness({ env: s3.env, manual: true });

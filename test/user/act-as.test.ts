@@ -1,4 +1,4 @@
-/** X-Likeness-User: end users of whoever calls, made on first use, each with nothing but what is theirs. */
+/** X-Likeness-User: a key owner's end users, who are created on first use and see only their own data. */
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => likeness.close());
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
-/** A key of the operator's, or of a user of the operator's. */
+/** A key of the operator, or of one of the operator's users. */
 async function newKey(scopes: string[], owner?: string): Promise<Record<string, string>> {
   const { id } =
     owner === undefined ? localViewer : await findOrCreateUser(likeness.app, endUserRealm(localViewer), owner);
@@ -36,7 +36,7 @@ const statusOf = async (headers: Record<string, string>, body: string | FormData
   await response.body?.cancel();
   return response.status;
 };
-/** The code that a WebSocket was closed with; 1000 when it was let in. */
+/** The close code of a WebSocket; 1000 when it was accepted. */
 async function codeOf(connectionParams: Record<string, unknown>): Promise<number> {
   const url = `${likeness.url.replace('http', 'ws')}/graphql`;
   const client = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 0, connectionParams });
@@ -50,8 +50,8 @@ async function codeOf(connectionParams: Record<string, unknown>): Promise<number
   }
 }
 
-describe('the user', () => {
-  test('is made on first use, of many at once by one, and is the same ever after', async () => {
+describe('an end user', () => {
+  test('is created once, on first use, also by concurrent requests', async () => {
     const headers = await newKey(['WRITE', 'ACT_AS']);
     const where = { externalId: 'telegram:1' };
     expect(await likeness.app.prisma.user.count({ where })).toBe(0);
@@ -63,7 +63,7 @@ describe('the user', () => {
     expect((await callerOf(headers))?.id).not.toBe(callers[0]?.id);
   });
 
-  test('is the same for every key of one owner, and another for the keys of another owner', async () => {
+  test('is shared by the keys of one owner, and separate from the keys of another owner', async () => {
     const [one, two] = [await newKey(['WRITE', 'ACT_AS']), await newKey(['READ', 'ACT_AS'])];
     const other = await newKey(['WRITE', 'ACT_AS'], 'another-app');
     const ada = await callerOf(one, 'ada');
@@ -75,8 +75,8 @@ describe('the user', () => {
   });
 });
 
-describe('what may be done for them', () => {
-  test('what the key may, but never what an admin may', async () => {
+describe('acting for an end user', () => {
+  test('allows what the key allows, but nothing that needs ADMIN', async () => {
     const code = async (scopes: string[], query: string) => {
       const { errors } = await gql(likeness.url, query, {}, { ...(await newKey(scopes)), 'x-likeness-user': 'ada' });
       return errors?.[0]?.extensions?.['code'];
@@ -94,7 +94,7 @@ describe('what may be done for them', () => {
     expect(await code(['ACT_AS'], '{ viewer { id } }')).toBe('FORBIDDEN');
   });
 
-  test('nothing without the scope ACT_AS: 403 over HTTP, for streams and with files, 4403 over WebSocket; nobody is made', async () => {
+  test('without ACT_AS gets 403 over HTTP, streams and uploads, 4403 over WebSocket, and creates no user', async () => {
     const headers = { ...(await newKey(['ADMIN'])), 'x-likeness-user': 'never-made' };
     expect(await statusOf(headers)).toBe(403);
     expect(await statusOf({ ...headers, accept: 'text/event-stream' })).toBe(403);
@@ -108,21 +108,21 @@ describe('what may be done for them', () => {
 
   test.each([
     ['a space', 'a b'],
-    ['more than ASCII', 'Zo\u00eb'],
+    ['a character outside ASCII', 'Zo\u00eb'],
     ['256 characters', 'x'.repeat(256)],
-    ['two of them', 'ada, bob'],
-  ])('nothing for an id of %s: 400, and 4403 over WebSocket', async (_what, id) => {
+    ['two names', 'ada, bob'],
+  ])('with an id of %s gets 400, and 4403 over WebSocket', async (_what, id) => {
     const headers = { ...(await newKey(['WRITE', 'ACT_AS'])), 'x-likeness-user': id };
     expect(await statusOf(headers)).toBe(400);
     expect(await codeOf(headers)).toBe(4403);
   });
 
-  test('everything for an id of 255 characters, of any that are visible', async () => {
+  test('works with an id of 255 visible characters', async () => {
     const id = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~'.padEnd(255, 'x');
     expect((await callerOf(await newKey(['READ', 'ACT_AS']), id))?.externalId).toBe(id);
   });
 
-  describe('never the key owner’s own, when the id that is sent is none', () => {
+  describe('with an empty or invalid id is rejected, and never treated as the key owner:', () => {
     test('an empty header', async () => {
       expect(await statusOf({ ...(await newKey(['WRITE', 'ACT_AS'])), 'x-likeness-user': '' })).toBe(400);
     });
@@ -132,7 +132,7 @@ describe('what may be done for them', () => {
   });
 });
 
-test('avatars of two end users do not mix, nor with those of their app', async () => {
+test('the avatars of two end users and of the key owner are separate', async () => {
   const headers = await newKey(['ADMIN', 'ACT_AS']);
   const as = (id: string) => ({ ...headers, 'x-likeness-user': id });
   const run = async <Data>(who: Record<string, string>, query: string, variables = {}) =>
@@ -141,7 +141,7 @@ test('avatars of two end users do not mix, nor with those of their app', async (
     const mutation =
       'mutation($name: String!) { createAvatar(input: { portrait: { name: $name } }) { ... on PortraitAvatar { id isDefault } } }';
     const data = await run<{ createAvatar: { id: string; isDefault: boolean } }>(who, mutation, { name });
-    // Each has a default avatar of their own.
+    // Each has their own default avatar.
     expect(data?.createAvatar.isDefault).toBe(true);
     return data?.createAvatar.id ?? '';
   };

@@ -1,4 +1,4 @@
-/** What admins do about users: making them, finding them, setting what they may take, and what is refused. */
+/** What admins can do with users: create them, find them, and set their limits. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { endUserRealm, findOrCreateUser, localViewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
@@ -31,7 +31,7 @@ const find = async (externalId: string) => {
 };
 
 describe('createUser', () => {
-  test('makes whom X-Likeness-User would; who is there stays as they are', async () => {
+  test('creates the same user as X-Likeness-User would, and leaves an existing user unchanged', async () => {
     const made = await send('createUser', { externalId: 'discord:1' });
     expect(made).toMatchObject({ __typename: 'User', externalId: 'discord:1', weight: 1, dailyBudget: 50 });
     await send('setUserLimits', { userId: made?.id, weight: 9 });
@@ -59,7 +59,7 @@ describe('createUser', () => {
     'Zo\u00eb',
     'a\n',
     'x'.repeat(256),
-  ])('refuses %j, naming the field', async (externalId) => {
+  ])('rejects %j and names the field', async (externalId) => {
     expect(await send('createUser', { externalId })).toMatchObject({
       __typename: 'InvalidInputError',
       issues: [{ path: 'externalId', message: 'Takes 1 to 255 visible ASCII characters.' }],
@@ -68,7 +68,7 @@ describe('createUser', () => {
   });
 });
 
-test('users(externalId:) finds those of that id whoever’s they are, exactly, newest first; without it everybody', async () => {
+test('users(externalId:) returns the users of all owners with exactly that id, newest first; without it all users', async () => {
   const app = await findOrCreateUser(likeness.app, endUserRealm(localViewer), 'an-app');
   const scopes = ['ADMIN', 'ACT_AS'];
   const { key } = await createApiKey(likeness.app, app.id, { name: 'theirs', scopes });
@@ -89,7 +89,7 @@ test('users(externalId:) finds those of that id whoever’s they are, exactly, n
 describe('setUserLimits', () => {
   const newUser = async (externalId: string) => (await send('createUser', { externalId }))?.id ?? '';
 
-  test('sets what is given and leaves the rest; null is the server’s default', async () => {
+  test('sets the given limits and leaves the others; null means the server’s default', async () => {
     const userId = await newUser('limited');
     const steps: [object, object][] = [
       [
@@ -108,20 +108,21 @@ describe('setUserLimits', () => {
         { weight: 5, dailyBudget: 50 },
       ],
     ];
-    for (const [given, then] of steps) expect(await send('setUserLimits', { userId, ...given })).toMatchObject(then);
+    for (const [input, expected] of steps)
+      expect(await send('setUserLimits', { userId, ...input })).toMatchObject(expected);
   });
 
   test.each<[string, object, string]>([
-    ['no weight', { weight: 0 }, 'weight'],
-    ['a negative one', { weight: -1 }, 'weight'],
-    ['too much', { weight: 1001 }, 'weight'],
+    ['a weight of zero', { weight: 0 }, 'weight'],
+    ['a negative weight', { weight: -1 }, 'weight'],
+    ['a weight that is too large', { weight: 1001 }, 'weight'],
     ['a negative budget', { dailyBudget: -0.1 }, 'dailyBudget'],
-    ['half a tenth', { dailyBudget: 0.05 }, 'dailyBudget'],
-    ['a little more than may be', { dailyBudget: 10_000_000.1 }, 'dailyBudget'],
-    ['a good weight beside', { weight: 7, dailyBudget: 1e300 }, 'dailyBudget'],
-  ])('refuses %s, naming the field, and sets nothing', async (_what, given, path) => {
+    ['a budget of half a tenth', { dailyBudget: 0.05 }, 'dailyBudget'],
+    ['a budget just over the maximum', { dailyBudget: 10_000_000.1 }, 'dailyBudget'],
+    ['a valid weight with an invalid budget', { weight: 7, dailyBudget: 1e300 }, 'dailyBudget'],
+  ])('rejects %s, names the field, and sets nothing', async (_what, input, path) => {
     const userId = await newUser('unlimited');
-    expect(await send('setUserLimits', { userId, ...given })).toMatchObject({
+    expect(await send('setUserLimits', { userId, ...input })).toMatchObject({
       __typename: 'InvalidInputError',
       issues: [{ path, message: expect.stringMatching(/^Takes /) }],
     });
@@ -129,15 +130,15 @@ describe('setUserLimits', () => {
   });
 
   test.each([
-    ['a user that there is none of', globalId('User', '00000000-0000-4000-8000-00000000dead')],
-    ['the id of something else', globalId('Photo', localViewer.id)],
-    ['no id', 'ada'],
-  ])('finds nothing for %s', async (_what, userId) => {
+    ['an unknown user', globalId('User', '00000000-0000-4000-8000-00000000dead')],
+    ['the id of another type', globalId('Photo', localViewer.id)],
+    ['an invalid id', 'ada'],
+  ])('returns NotFoundError for %s', async (_what, userId) => {
     expect(await send('setUserLimits', { userId, weight: 2 })).toMatchObject({ __typename: 'NotFoundError' });
   });
 });
 
-test('a user reads themselves, and nobody else; an admin reads everybody', async () => {
+test('a user can read only their own user, an admin can read all', async () => {
   const ids = [await send('createUser', { externalId: 'one' }), await send('createUser', { externalId: 'two' })];
   const [one = '', two = ''] = ids.map((user) => user?.id);
   const read = async (id: string, headers: Record<string, string>) =>

@@ -36,7 +36,7 @@ async function all(): Promise<RequestStatus[]> {
 const words = (statuses: RequestStatus[]) => statuses.map(({ status }) => status);
 
 describe('a stream that works', () => {
-  it('is read after one look at the status, and ends with COMPLETED', async () => {
+  it('is read after one read of the status, and ends with COMPLETED', async () => {
     adapter.server.script(statusRoute, json(202, queued));
     adapter.server.script(streamRoute, sse([event(running('a')), ': ping\n\n', event(running('b')), event(done)]));
     const seen = await all();
@@ -71,7 +71,7 @@ describe('a stream that works', () => {
     expect(adapter.server.seen).toHaveLength(1);
   });
 
-  it('keeps characters whole that arrive in pieces, and closes its connection though fal leaves it open', async () => {
+  it('decodes characters that arrive in pieces, and closes its connection even if fal does not', async () => {
     const bar = ' 36%|███▌      | 10/28 прогресс';
     const bytes = Buffer.from(event(running(bar)) + event(done));
     adapter.server.script(statusRoute, json(202, queued));
@@ -88,7 +88,7 @@ describe('a stream that works', () => {
   });
 });
 
-describe('a stream that fails gives way to polling', () => {
+describe('after a stream fails, the client polls', () => {
   it.each<[string, Act]>([
     ['closed before a byte', sse([])],
     ['closed too early', sse([event(running())])],
@@ -118,7 +118,7 @@ describe('a stream that fails gives way to polling', () => {
     await adapter.server.at(streamRoute)[0]?.closed;
   });
 
-  it('and is tried again after a while, with reads 1 to 3 s apart', async () => {
+  it('and tries the stream again after a while, with reads 1 to 3 s apart', async () => {
     adapter.server.script(statusRoute, json(202, queued));
     adapter.server.always(statusRoute, json(202, running()));
     adapter.server.script(streamRoute, json(503, {}), sse([event(done)]));
@@ -186,14 +186,14 @@ describe('reading the status meanwhile', () => {
     'not-a-uuid',
     '',
     `${requestId}/cancel`,
-  ])('never makes a URL of the request id %j', async (id) => {
+  ])('rejects the request id %j before it gets into a URL', async (id) => {
     const next = adapter.fal.follow(endpoint, id, leaving.signal)[Symbol.asyncIterator]().next();
     expect(await rejection(next)).toMatchObject({ code: 'RESULT_LOST', transient: false });
     expect(adapter.server.seen).toEqual([]);
   });
 });
 
-describe('leaving ends it silently and lets go of everything', () => {
+describe('an abort ends it without an error and releases everything', () => {
   it.each<[string, Act, Act, string]>([
     ['before the first answer', hang, hang, statusRoute],
     ['while the stream is opened', json(202, queued), hang, streamRoute],

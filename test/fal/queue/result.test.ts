@@ -59,7 +59,7 @@ describe('a result', () => {
     ['202 with a status', json(202, { status: 'IN_PROGRESS', request_id: requestId })],
     ['200 with a status', json(200, { status: 'IN_PROGRESS', request_id: requestId, logs: null })],
     ['not finished', json(400, { detail: 'Request is still in progress' })],
-  ])('is asked for again after %s', async (_name, act) => {
+  ])('is requested again after %s', async (_name, act) => {
     adapter.server.script(resultRoute, act, json(200, output));
     expect(await result()).toEqual(output);
     expect(adapter.slept).toEqual([500]);
@@ -111,7 +111,7 @@ describe('a result', () => {
     });
   });
 
-  it('is given up at once when its caller leaves', async () => {
+  it('is aborted at once when its caller aborts', async () => {
     adapter.server.script(resultRoute, hang);
     const leaving = new AbortController();
     const asking = rejection(result(leaving.signal));
@@ -122,7 +122,7 @@ describe('a result', () => {
     await closed;
   });
 
-  it('is given up between two attempts', async () => {
+  it('is aborted between two attempts', async () => {
     const leaving = new AbortController();
     const { fal, server, close } = await openAdapter({ sleep: async () => leaving.abort() });
     server.always(resultRoute, json(503, {}));
@@ -133,7 +133,7 @@ describe('a result', () => {
 });
 
 describe('one read of the status', () => {
-  it('asks for the logs, and gives them in UTC', async () => {
+  it('requests the logs, and returns them in UTC', async () => {
     const timestamp = '2024-12-20T15:37:17.120314';
     adapter.server.script(
       statusRoute,
@@ -189,7 +189,7 @@ describe('a cancel', () => {
   });
 });
 
-describe('ids are checked before a URL is made of them', () => {
+describe('ids are checked before they get into a URL', () => {
   it.each(['../../../other/app/requests/1', '', `${requestId}?x=1`, `${requestId}\n`])('the request %j', async (id) => {
     const unknown = { code: 'RESULT_LOST', transient: false };
     expect(await rejection(adapter.fal.status(endpoint, id))).toMatchObject(unknown);

@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(async () => adapter.close());
 
-describe('a submit that fal takes', () => {
+describe('a submit that fal accepts', () => {
   it('carries the input, the key, the webhook and the host it is meant for', async () => {
     const base = `https://queue.fal.run/fal-ai/flux-pro/requests/${requestId}`;
     adapter.server.script(
@@ -60,7 +60,7 @@ describe('a submit that fal takes', () => {
     });
   });
 
-  it('uses a connection of its own each time: a kept one could close while a submit leaves on it', async () => {
+  it('uses a new connection each time, because an idle one could close while a submit is being sent', async () => {
     adapter.server.always(submitRoute, json(200, { request_id: requestId }));
     await adapter.fal.submit(endpoint, input);
     await adapter.fal.submit(endpoint, input);
@@ -68,7 +68,7 @@ describe('a submit that fal takes', () => {
   });
 });
 
-describe('a submit whose fate is not known is sent once', () => {
+describe('a submit with an unknown outcome is sent once', () => {
   it.each<[string, Act]>([
     ['reset before the answer', reset],
     ['reset in the answer', resetMidBody],
@@ -107,7 +107,7 @@ describe('a submit whose fate is not known is sent once', () => {
   });
 });
 
-describe('a submit that fal refuses is sent once, and may be sent again by its caller only when it says so', () => {
+describe('a submit that fal rejects is sent once, and its error says whether the caller may send it again', () => {
   const complaint = (loc: unknown[], type = 'value_error') => ({ detail: [{ loc, msg: 'is wrong', type }] });
 
   it.each<[string, Act, Partial<FalError>]>([
@@ -156,11 +156,11 @@ describe('a submit that fal refuses is sent once, and may be sent again by its c
   });
 });
 
-describe('a submit that cannot have left', () => {
+describe('a submit that cannot have been sent', () => {
   it.each([
-    ['nobody listens', async () => openScriptedFal().then(async ({ url, close }) => close().then(() => url))],
+    ['nothing listens', async () => openScriptedFal().then(async ({ url, close }) => close().then(() => url))],
     ['the name does not resolve', async () => 'http://fal.invalid'],
-  ])('is told so: %s', async (_name, baseUrlOf) => {
+  ])('fails as such: %s', async (_name, baseUrlOf) => {
     const fal = createFal({ key, baseUrl: await baseUrlOf() });
     const error = await rejection(fal.submit(endpoint, input));
     expect(error).toBeInstanceOf(FalError);
@@ -168,14 +168,14 @@ describe('a submit that cannot have left', () => {
     await fal.close();
   });
 
-  it('is told so: TLS does not come about', async () => {
+  it('fails as such: the TLS handshake fails', async () => {
     const fal = createFal({ key, baseUrl: adapter.server.url.replace('http:', 'https:') });
     expect(await rejection(fal.submit(endpoint, input))).toMatchObject({ code: 'FAL_UNAVAILABLE', transient: true });
     expect(adapter.server.seen).toEqual([]);
     await fal.close();
   });
 
-  it('is told so: the adapter is closed', async () => {
+  it('fails as such: the client is closed', async () => {
     await adapter.fal.close();
     expect(await rejection(adapter.fal.submit(endpoint, input))).toMatchObject({ code: 'FAL_UNAVAILABLE' });
     expect(adapter.server.seen).toEqual([]);
@@ -186,7 +186,7 @@ describe('a submit that cannot have left', () => {
     'fal-ai/flux-lora/../x',
     '',
     'constructor',
-  ])('is refused before a URL is made of the endpoint %j', async (unknown) => {
+  ])('is rejected before the endpoint %j gets into a URL', async (unknown) => {
     const error = await rejection(adapter.fal.submit(unknown as EndpointId, input));
     expect(error).toMatchObject({ name: 'FalError', code: 'ENDPOINT_RETIRED', transient: false });
     expect(adapter.server.seen).toEqual([]);

@@ -1,4 +1,4 @@
-/** fal's keys, from a real HTTP server: how long they are held, how often they are asked for, what is not believed. */
+/** fal's keys, from a real HTTP server: how long they are cached, how often they are fetched, which responses are rejected. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fetchJwks, readJwks } from '../../../src/fal/webhook/jwks.ts';
@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => fal.close());
 const url = () => `${fal.url}/.well-known/jwks.json`;
 
-describe('the keys that are held', () => {
+describe('the cached keys', () => {
   let time = 0;
   let keys: WebhookKeys;
   beforeEach(() => {
@@ -33,7 +33,7 @@ describe('the keys that are held', () => {
   });
   const asked = () => fal.at(route).length;
 
-  test('are asked for when they are first needed, and not again', async () => {
+  test('are fetched when they are first needed, and not again', async () => {
     fal.always(route, set(jwkOf(nextKey), jwkOf(key)));
     expect(asked()).toBe(0);
     expect(await keys.some(isKey)).toBe(true);
@@ -42,7 +42,7 @@ describe('the keys that are held', () => {
     expect(asked()).toBe(1);
   });
 
-  test('are good for a day', async () => {
+  test('are valid for a day', async () => {
     fal.script(route, set(jwkOf(key)), set(jwkOf(nextKey)));
     expect(await keys.some(isKey)).toBe(true);
     time += dayMs;
@@ -50,7 +50,7 @@ describe('the keys that are held', () => {
     expect(asked()).toBe(2);
   });
 
-  test('are looked at anew when none fits: fal may have changed them', async () => {
+  test('are fetched again when none matches, since fal may have changed them', async () => {
     fal.script(route, set(jwkOf(key)), set(jwkOf(nextKey)));
     expect(await keys.some(isKey)).toBe(true);
     time += minuteMs;
@@ -58,7 +58,7 @@ describe('the keys that are held', () => {
     expect(await keys.some(isKey)).toBe(false);
   });
 
-  test('are asked for once a minute at most, however many fit none', async () => {
+  test('are fetched at most once a minute, however many signatures match none', async () => {
     fal.always(route, set(jwkOf(key)));
     for (let n = 0; n < 100; n += 1) expect(await keys.some(isNextKey)).toBe(false);
     expect(asked()).toBe(1);
@@ -70,14 +70,14 @@ describe('the keys that are held', () => {
     expect(asked()).toBe(2);
   });
 
-  test('are asked for once when many need them at the same time', async () => {
+  test('are fetched once for many concurrent calls', async () => {
     fal.always(route, set(jwkOf(key)));
     const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => keys.some(n % 2 ? isKey : isNextKey)));
     expect(answers.filter(Boolean)).toHaveLength(50);
     expect(asked()).toBe(1);
   });
 
-  test('are not asked for a second time while the first answer is late', async () => {
+  test('are not fetched a second time while the first response is late', async () => {
     let answer: (response: void) => void = () => undefined;
     fal.script(route, async (response) => {
       await new Promise((resolve) => {
@@ -94,7 +94,7 @@ describe('the keys that are held', () => {
     expect(asked()).toBe(1);
   });
 
-  test('fail closed: without them nothing is genuine or forged, and fal is left alone for a minute', async () => {
+  test('that cannot be fetched leave every webhook unverified, and are not requested again for a minute', async () => {
     fal.script(route, json(503, {}), set(jwkOf(key)));
     await expect(keys.some(isKey)).rejects.toThrow(KeysUnreachable);
     await expect(keys.some(isKey)).rejects.toThrow(KeysUnreachable);
@@ -104,7 +104,7 @@ describe('the keys that are held', () => {
     expect(await keys.some(isNextKey)).toBe(false);
   });
 
-  test('stay good for their day while fal does not answer; what fits none of them cannot be told', async () => {
+  test('stay valid for their day while fal does not answer; a webhook that matches none stays unverified', async () => {
     fal.script(route, set(jwkOf(key)), json(500, {}), json(500, {}));
     expect(await keys.some(isKey)).toBe(true);
     time += minuteMs;
@@ -128,7 +128,7 @@ describe('an answer that is no key set', () => {
     ['a broken connection', reset, /fetch failed/],
     ['silence', hang, /timeout/],
     ['more bytes than a set has', set(jwkOf(key), { padding: 'x'.repeat(64 * 1024) }), /terminated/],
-  ])('%s is not believed', async (_name, act, reason) => {
+  ])('%s is rejected', async (_name, act, reason) => {
     fal.script(route, act);
     await expect(fetchJwks(url(), { timeoutMs: 500 })).rejects.toThrow(reason);
   });
@@ -140,7 +140,7 @@ describe('an answer that is no key set', () => {
     expect(fal.at('GET /elsewhere')).toEqual([]);
   });
 
-  test('a body that goes on for ever is cut off', async () => {
+  test('an endless body is cut off', async () => {
     fal.script(route, (response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       const more = () => {
@@ -160,7 +160,7 @@ test('no connection is kept for the day', async () => {
   await expect.poll(() => fal.openSockets()).toBe(0);
 });
 
-test('of a mixed set the usable keys are read, each as it is', () => {
+test('the usable keys of a mixed set are read', () => {
   const short = { ...jwkOf(key), x: Buffer.alloc(31).toString('base64url') };
   const broken = [null, 'x', {}, { kty: 'OKP', crv: 'Ed25519' }, { kty: 'OKP', crv: 'Ed25519', x: '' }, short];
   const keys = readJwks({ keys: [...broken, { ...jwkOf(key), kid: 'one', alg: 'EdDSA' }, jwkOf(nextKey)], more: true });

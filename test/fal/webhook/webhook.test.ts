@@ -68,7 +68,7 @@ const header = (name: string, value: string | string[] | undefined) => ({
 });
 
 describe('a genuine webhook', () => {
-  test('is told on, by its ids alone', async () => {
+  test('is passed on with only its ids', async () => {
     const { call, taken } = receiver();
     expect(await call()).toMatchObject({ status: 200 });
     expect(taken).toEqual([{ token, requestId, gatewayRequestId, falUserId: userId, status: 'OK' }]);
@@ -132,13 +132,13 @@ describe('a genuine webhook', () => {
     ['of a body that is no text', { body: Buffer.from([0, 255, 128, 10, 13]) }],
     ['at its URL in upper case', { path: webhookPath(token.toUpperCase()) }],
     ['of a user whose id is not ASCII, as its bytes come over HTTP', latin1User('github|Zoë')],
-  ])('%s is taken', async (_name, call) => {
+  ])('%s is accepted', async (_name, call) => {
     const { call: send, taken } = receiver();
     expect(await send(call)).toMatchObject({ status: 200 });
     expect(taken).toHaveLength(1);
   });
 
-  test('is taken with any key of the set', async () => {
+  test('is accepted with any key of the set', async () => {
     const { call } = receiver();
     expect(await call({ key: otherKey })).toMatchObject({ status: 200 });
   });
@@ -147,11 +147,11 @@ describe('a genuine webhook', () => {
     expect(await receiver({ onWebhook: async () => outcome }).call()).toMatchObject({ status: 200 });
   });
 
-  test('for another’s request is answered 401', async () => {
+  test('for another job’s request is answered 401', async () => {
     expect(await receiver({ onWebhook: async () => 'FOREIGN' }).call()).toMatchObject({ status: 401 });
   });
 
-  test('that cannot be dealt with throws, for fal to come again', async () => {
+  test('that cannot be processed throws, so that fal sends it again', async () => {
     const onWebhook = () => Promise.reject(new Error('the database is away'));
     await expect(receiver({ onWebhook }).call()).rejects.toThrow('the database is away');
   });
@@ -162,14 +162,14 @@ describe('a genuine webhook', () => {
     await expect(receiver({ keys }).call()).rejects.toThrow('operation not supported');
   });
 
-  test('that comes again is told on again: what it brings about is the same', async () => {
+  test('that arrives again is passed on again with the same effect', async () => {
     const { call, taken } = receiver();
     expect(await call()).toEqual(await call());
     expect(taken).toEqual([taken[0], taken[0]]);
   });
 });
 
-describe('anything else changes nothing', () => {
+describe('anything else is rejected', () => {
   test.each<[string, Parameters<ReturnType<typeof receiver>['call']>[0]]>([
     [
       'another body under the signature',
@@ -259,14 +259,14 @@ describe('anything else changes nothing', () => {
     expect(asked).toBe(0);
   });
 
-  test('one that cannot be verified now: 503, for fal to come again', async () => {
+  test('one that cannot be verified now: 503, so that fal sends it again', async () => {
     const keys = new WebhookKeys({ load: () => Promise.reject(new Error('no route')) });
     const { call, taken } = receiver({ keys });
     expect(await call()).toMatchObject({ status: 503, headers: { 'retry-after': '60' } });
     expect(taken).toEqual([]);
   });
 
-  test('one that is forged on its face is refused without asking for keys', async () => {
+  test('an obvious forgery is rejected without fetching keys', async () => {
     let asked = 0;
     const keys = new WebhookKeys({ load: async () => ((asked += 1), [key.publicKey]) });
     const { call } = receiver({ keys });
@@ -276,7 +276,7 @@ describe('anything else changes nothing', () => {
   });
 });
 
-test('no line of the log holds a payload or a token', async () => {
+test('no log line contains a payload or a token', async () => {
   const { call, lines } = receiver();
   const body = JSON.stringify({ ...told, payload: { prompt: 'a secret garden' } });
   await call({ body });

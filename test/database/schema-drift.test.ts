@@ -1,4 +1,4 @@
-/** What the migrations make of an empty database is what schema.prisma says, so that Prisma's client fits it. */
+/** The migrations create the database that schema.prisma describes, so that Prisma's client matches it. */
 import { readFileSync } from 'node:fs';
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { datamodel, diff, startEngine } from '../support/schema-engine.ts';
 const source = readFileSync(new URL('../../prisma/schema.prisma', import.meta.url), 'utf8');
 
 let pglite: PGlite;
-// One for the file: its WebAssembly is one for the process.
+// One engine for the whole file: its WebAssembly can be loaded once per process.
 let engine: Awaited<ReturnType<typeof startEngine>>;
 let migrated: string;
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
     query: (sql, values) => pglite.query(sql, values),
   });
   await pglite.exec('DROP TABLE _prisma_migrations');
-  // schema.prisma cannot write down partial indexes; test/avatar/constraints.test.ts holds them.
+  // schema.prisma cannot express partial indexes; test/avatar/constraints.test.ts tests them.
   const { rows } = await pglite.query<{ name: string }>(
     `SELECT indexrelid::regclass::text AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
      WHERE i.indpred IS NOT NULL AND c.relnamespace = 'public'::regnamespace`,
@@ -42,7 +42,7 @@ afterAll(() => pglite.close());
 
 const statements = (sql: string) => sql.split('\n').filter((line) => line !== '' && !line.startsWith('--'));
 
-it('the migrated database and schema.prisma differ in nothing', async () => {
+it('the migrated database matches schema.prisma', async () => {
   expect(migrated).toContain('model Avatar {');
   expect(statements(await diff(engine, datamodel(migrated), datamodel()))).toEqual([]);
   expect(statements(await diff(engine, datamodel(), datamodel(migrated)))).toEqual([]);
@@ -50,12 +50,12 @@ it('the migrated database and schema.prisma differ in nothing', async () => {
 
 it.each([
   ['a column', /^ {2}triggerWord .*\n/m, ''],
-  ['whether a column may be null', 'triggerWord          String?', 'triggerWord String'],
+  ['the nullability of a column', 'triggerWord          String?', 'triggerWord String'],
   ['a type', 'lastSequence   Int ', 'lastSequence   BigInt '],
   ['an index', '@@index([retryOfId])', ''],
-  ['what deleting does', 'onDelete: Cascade', 'onDelete: Restrict'],
+  ['the action on delete', 'onDelete: Cascade', 'onDelete: Restrict'],
   ['a value of an enum', '  LOW_CONTRAST\n', ''],
-])('would show %s that differs', async (_what, from, to) => {
+])('this test would detect a difference in %s', async (_what, from, to) => {
   const changed = source.replace(from, to);
   expect(changed).not.toBe(source);
   expect(statements(await diff(engine, datamodel(migrated), datamodel(changed)))).not.toEqual([]);

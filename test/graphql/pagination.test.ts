@@ -57,7 +57,7 @@ async function pageOf(document: string, variables: object = {}): Promise<Page> {
 const idsOf = ({ edges }: Page) => edges.map(({ node }) => node.id);
 
 describe.each([...ofQuery, ...ofAvatar])('%s', (_list, document) => {
-  it('of an empty page tell no cursors', async () => {
+  it('returns null cursors for an empty page', async () => {
     for (const variables of [{ first: 0 }, { last: 0 }]) {
       const { edges, pageInfo } = await pageOf(document, variables);
       expect(edges).toEqual([]);
@@ -68,7 +68,7 @@ describe.each([...ofQuery, ...ofAvatar])('%s', (_list, document) => {
     expect(behind.pageInfo).toMatchObject({ startCursor: null, endCursor: null, hasNextPage: false });
   });
 
-  it('take an empty cursor for none', async () => {
+  it('treats an empty cursor as none', async () => {
     expect(await pageOf(document, { after: '', before: null })).toEqual(await pageOf(document));
   });
 
@@ -81,14 +81,14 @@ describe.each([...ofQuery, ...ofAvatar])('%s', (_list, document) => {
     'R1BDOk46NQ',
     'R1BDOlM6bm9wZQ==',
     'x'.repeat(1_000_000),
-  ])('refuse a cursor that was never given, %#', async (cursor) => {
+  ])('rejects an invalid cursor, %#', async (cursor) => {
     for (const variables of [{ after: cursor }, { last: 1, before: cursor }]) {
       const { errors } = await run(document, variables);
       expect(errors?.map(({ message }) => message)).toEqual([`Invalid cursor: ${cursor.slice(0, 100)}`]);
     }
   });
 
-  it('refuse a number under 0', async () => {
+  it('rejects a negative number', async () => {
     for (const name of ['first', 'last']) {
       const { errors } = await run(document, { [name]: -1 });
       expect(errors?.[0]?.message).toBe(`Argument "${name}" must be a non-negative integer`);
@@ -97,7 +97,7 @@ describe.each([...ofQuery, ...ofAvatar])('%s', (_list, document) => {
 });
 
 describe.each(ofAvatar)('%s', (_list, document) => {
-  it('go on, forwards and backwards', async () => {
+  it('can be read page by page, forwards and backwards', async () => {
     const all = await pageOf(document);
     expect(all.edges).toHaveLength(5);
     const cursors = all.edges.map(({ cursor }) => cursor);
@@ -119,7 +119,7 @@ describe.each(ofAvatar)('%s', (_list, document) => {
     );
   });
 
-  it('tell where a page stands when nothing else is asked of it', async () => {
+  it('returns pageInfo when only pageInfo is selected', async () => {
     const { pageInfo } = await pageOf(document, { first: 2 });
     const bare = document.replace(fields, 'pageInfo { hasNextPage hasPreviousPage startCursor endCursor }');
     expect(await pageOf(bare, { first: 2 })).toEqual({ pageInfo });
@@ -127,7 +127,7 @@ describe.each(ofAvatar)('%s', (_list, document) => {
 });
 
 describe('its photos', () => {
-  it('go on behind a photo that was removed meanwhile', async () => {
+  it('continue after a photo that was removed meanwhile', async () => {
     const [, photos = ''] = ofAvatar[0] ?? [];
     const all = idsOf(await pageOf(photos));
     const front = await pageOf(photos, { first: 2 });
@@ -135,7 +135,7 @@ describe('its photos', () => {
     expect(idsOf(await pageOf(photos, { first: 2, after: front.pageInfo.endCursor }))).toEqual(all.slice(2, 4));
   });
 
-  it('can be asked for twice, each time another page', async () => {
+  it('can be selected twice, with a different page each time', async () => {
     const { data, errors } = await api.run(
       `query ($id: ID!) { node(id: $id) { ... on AvatarProfile {
         one: photos(first: 1) { edges { node { fileName } } }
@@ -156,7 +156,7 @@ describe('its photos', () => {
 });
 
 describe('the events of a job', () => {
-  it('refuse a number under 0 as every list does', async () => {
+  it('reject a negative number as every list does', async () => {
     const { id } = await api.prisma.job.findFirstOrThrow({ where: { kind: 'TRAINING' } });
     const document = 'query ($id: ID!) { node(id: $id) { ... on Job { events(first: -1) { edges { cursor } } } } }';
     const { errors } = await api.run(document, { id: globalId('Training', id) });
