@@ -3,7 +3,8 @@ import type { ApiKey as ApiKeyRow } from '../../prisma/generated/client/client.t
 import { owned } from '../access/ownership.ts';
 import { builder } from '../graphql/builder.ts';
 import { uuidOf } from '../graphql/global-id.ts';
-import { InvalidInputError, NotFoundError } from '../refusal/refusal.ts';
+import { InvalidInputError } from '../refusal/invalid-input.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 import { userIdOf } from '../user/key.ts';
 import { User } from '../user/user.graphql.ts';
 import { createApiKey, revokeApiKey } from './commands.ts';

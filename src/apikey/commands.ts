@@ -2,7 +2,8 @@
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
 import { generateApiKey } from '../access/api-key.ts';
 import type { App } from '../app/app.ts';
-import { NotFoundError, parseInput } from '../refusal/refusal.ts';
+import { parseInput } from '../refusal/invalid-input.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 import { createApiKeyInput } from './rules.ts';
 
 type KeyApp = Pick<App, 'prisma' | 'now'>;

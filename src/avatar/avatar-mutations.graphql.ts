@@ -1,7 +1,8 @@
 /** GraphQL: the mutations of avatars. */
 import { encodeGlobalID } from '@pothos/plugin-relay';
 import { builder } from '../graphql/builder.ts';
-import { InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
+import { InvalidInputError } from '../refusal/invalid-input.ts';
+import { LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { avatarTypeName, PortraitAvatar, StyleAvatar } from './avatar.graphql.ts';
 import { createAvatar, deleteAvatar, importAvatar, renameAvatar, setDefaultAvatar } from './commands.ts';
 import { type AvatarKey, avatarKey } from './key.ts';

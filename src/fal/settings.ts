@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { line } from '../database/storable-text.ts';
-import type { InputIssue } from '../refusal/refusal.ts';
+import type { InputIssue } from '../refusal/invalid-input.ts';
 import { type Field, type Fields, type ImageSize, imageSizes } from './fields.ts';
 import { artefactField, type DrawingModel, drawingFields, type Trainer } from './model.ts';
 import { range } from './range.ts';

@@ -11,7 +11,7 @@ import {
 } from '../fal/model.ts';
 import { encodeSettings, inputIssues, readGiven, type Settings, warningsOf, writeAt } from '../fal/settings.ts';
 import type { FalMode } from '../fal/url.ts';
-import { type InputIssue, InvalidInputError } from '../refusal/refusal.ts';
+import { type InputIssue, InvalidInputError } from '../refusal/invalid-input.ts';
 import { onlyIssues, promptIssues, routeGeneration, seedIssues } from './rules.ts';
 import {
   type GenerationSettings,

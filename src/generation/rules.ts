@@ -3,7 +3,8 @@ import type { Avatar, AvatarKind, AvatarStatus, GenerationPreset } from '../../p
 import { type AvatarFinding, findingsOf } from '../avatar/findings.ts';
 import { isStorable } from '../database/storable-text.ts';
 import type { CommonSettings, DrawingModel } from '../fal/model.ts';
-import { type InputIssue, Refusal } from '../refusal/refusal.ts';
+import type { InputIssue } from '../refusal/invalid-input.ts';
+import { Refusal } from '../refusal/refusal.ts';
 import { models, modelsOfPreset } from './settings.ts';
 
 type NotReady = Exclude<AvatarStatus, 'READY'>;

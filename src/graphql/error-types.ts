@@ -1,5 +1,6 @@
 /** GraphQL: the interface Error and the errors that several nouns share. An error of one noun is built in that noun's room. */
-import { type InputIssue, InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
+import { type InputIssue, InvalidInputError } from '../refusal/invalid-input.ts';
+import { LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { builder } from './builder.ts';
 
 export const ErrorInterface = builder.interfaceRef<Error>('Error').implement({

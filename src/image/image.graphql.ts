@@ -3,7 +3,8 @@ import { GraphQLError } from 'graphql';
 import { owned } from '../access/ownership.ts';
 import { builder } from '../graphql/builder.ts';
 import { Generation } from '../job/job.graphql.ts';
-import { InvalidInputError, NotFoundError } from '../refusal/refusal.ts';
+import { InvalidInputError } from '../refusal/invalid-input.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 import { renditionParameters } from '../storage/rendition.ts';
 import { deleteImage, favoriteImage } from './commands.ts';
 

@@ -5,7 +5,8 @@ import { lockOwner } from '../access/ownership.ts';
 import type { App } from '../app/app.ts';
 import { isStorable } from '../database/storable-text.ts';
 import { idempotencyKey } from '../job/commands/idempotency.ts';
-import { InvalidInputError, NotFoundError, parseInput } from '../refusal/refusal.ts';
+import { InvalidInputError, parseInput } from '../refusal/invalid-input.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 import { issue } from './account.ts';
 import { toCredits, toTenths } from './prices.ts';
 

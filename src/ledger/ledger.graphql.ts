@@ -3,7 +3,8 @@ import type { LedgerEntry as EntryRow } from '../../prisma/generated/client/clie
 import { owned } from '../access/ownership.ts';
 import { builder } from '../graphql/builder.ts';
 import { Job } from '../job/job.graphql.ts';
-import { InvalidInputError, NotFoundError } from '../refusal/refusal.ts';
+import { InvalidInputError } from '../refusal/invalid-input.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 import { userIdOf } from '../user/key.ts';
 import { User } from '../user/user.graphql.ts';
 import { spentToday } from './account.ts';

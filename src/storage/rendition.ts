@@ -1,6 +1,6 @@
 /** A size and format of a picture, as arguments of the API and as parameters of a URL. */
 import { z } from 'zod';
-import { parseInput } from '../refusal/refusal.ts';
+import { parseInput } from '../refusal/invalid-input.ts';
 
 export type ImageFormat = 'JPEG' | 'PNG' | 'WEBP' | 'AVIF';
 

@@ -1,7 +1,7 @@
 /** Answers a request for one of our files by a signed URL. It knows neither the file's owner nor Node's server. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import { InvalidInputError } from '../refusal/refusal.ts';
+import { InvalidInputError } from '../refusal/invalid-input.ts';
 import { FileNotFound, type OpenFile, StorageUnavailable } from './blob-store.ts';
 import type { FileStore } from './file-store.ts';
 import { parseRange } from './range.ts';

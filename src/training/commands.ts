@@ -16,7 +16,7 @@ import {
   startJob,
 } from '../job/commands/start-job.ts';
 import { isEnded } from '../job/state.ts';
-import { parseInput } from '../refusal/refusal.ts';
+import { parseInput } from '../refusal/invalid-input.ts';
 import { planRetry, planSettings, type TrainingPlan } from './plan.ts';
 import { assertDatasetReady, startTrainingInput } from './rules.ts';
 

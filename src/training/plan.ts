@@ -3,7 +3,7 @@ import type { Avatar, TrainingPreset } from '../../prisma/generated/client/clien
 import type { EndpointId } from '../fal/endpoints.ts';
 import type { FalInput, Trainer } from '../fal/model.ts';
 import { encodeSettings, inputIssues, type Settings, warningsOf } from '../fal/settings.ts';
-import { InvalidInputError } from '../refusal/refusal.ts';
+import { InvalidInputError } from '../refusal/invalid-input.ts';
 import { routeTraining } from './rules.ts';
 import { presetSettings, readSettings, type SettingsInput, settingsFrom, trainerOf, trainers } from './settings.ts';
 

@@ -5,7 +5,8 @@ import type { Trainer } from '../fal/model.ts';
 import { givenSchema } from '../fal/settings.ts';
 import { type FalMode, urlForFal } from '../fal/url.ts';
 import { photoLimits as ofPhotos } from '../photo/rules.ts';
-import { type InputIssue, Refusal } from '../refusal/refusal.ts';
+import type { InputIssue } from '../refusal/invalid-input.ts';
+import { Refusal } from '../refusal/refusal.ts';
 import { presetNames } from './presets.ts';
 import { type SettingsInput, trainers, trainersOf } from './settings.ts';
 

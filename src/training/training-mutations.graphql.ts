@@ -8,7 +8,8 @@ import { IdempotencyConflictError, JobActiveError } from '../job/commands/start-
 import { Training } from '../job/job.graphql.ts';
 import { registerStartRefusals } from '../job/start-refusals.ts';
 import { InsufficientCreditsError } from '../ledger/account.ts';
-import { InvalidInputError, LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
+import { InvalidInputError } from '../refusal/invalid-input.ts';
+import { LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { startTraining } from './commands.ts';
 import { TrainingPreset } from './preset.graphql.ts';
 import { TrainingReadiness } from './readiness.graphql.ts';

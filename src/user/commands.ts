@@ -4,7 +4,8 @@ import type { User } from '../../prisma/generated/client/client.ts';
 import { endUserRealm, findOrCreateUser, isExternalId, type Viewer } from '../access/session.ts';
 import type { App } from '../app/app.ts';
 import { toTenths } from '../ledger/prices.ts';
-import { NotFoundError, parseInput } from '../refusal/refusal.ts';
+import { parseInput } from '../refusal/invalid-input.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 
 const createUserInput = z.object({
   externalId: z.string().refine(isExternalId, 'Takes 1 to 255 visible ASCII characters.'),

@@ -2,7 +2,8 @@
 
 import { isStorable } from '../database/storable-text.ts';
 import { builder } from '../graphql/builder.ts';
-import { InvalidInputError, NotFoundError } from '../refusal/refusal.ts';
+import { InvalidInputError } from '../refusal/invalid-input.ts';
+import { NotFoundError } from '../refusal/refusal.ts';
 import { createUser, setUserLimits } from './commands.ts';
 import { userIdOf } from './key.ts';
 

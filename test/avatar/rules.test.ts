@@ -3,7 +3,7 @@ import { decodeCursor, encodeCursor } from '../../src/avatar/cursor.ts';
 import { findingsOf } from '../../src/avatar/findings.ts';
 import { createAvatarInput, defaultTrigger, importAvatarInput, renameAvatarInput } from '../../src/avatar/rules.ts';
 import { urlForFal } from '../../src/fal/url.ts';
-import { InvalidInputError, parseInput } from '../../src/refusal/refusal.ts';
+import { InvalidInputError, parseInput } from '../../src/refusal/invalid-input.ts';
 
 describe('a name', () => {
   const emoji = '🧑🏽‍🎨';

@@ -4,7 +4,7 @@ import type { FalMode } from '../../src/fal/url.ts';
 import { type GenerationInput, generationWarnings, planDrawing, typicalSeconds } from '../../src/generation/plan.ts';
 import { presetDescriptions } from '../../src/generation/presets.ts';
 import { readSettings } from '../../src/generation/settings.ts';
-import { InvalidInputError } from '../../src/refusal/refusal.ts';
+import { InvalidInputError } from '../../src/refusal/invalid-input.ts';
 
 const path = 'https://v3.fal.media/files/ada.safetensors';
 const portrait = {

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OpenDatabase } from '../../src/database/client.ts';
-import { InvalidInputError } from '../../src/refusal/refusal.ts';
+import { InvalidInputError } from '../../src/refusal/invalid-input.ts';
 import { FileNotFound, fileKey } from '../../src/storage/blob-store.ts';
 import { freeBytes } from '../../src/storage/disk-space.ts';
 import { parseRendition, type Rendition, renditionParameters } from '../../src/storage/rendition.ts';

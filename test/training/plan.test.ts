@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Avatar, AvatarKind } from '../../prisma/generated/client/client.ts';
-import { InvalidInputError } from '../../src/refusal/refusal.ts';
+import { InvalidInputError } from '../../src/refusal/invalid-input.ts';
 import { planRetry, planSettings, trainingWarnings } from '../../src/training/plan.ts';
 import { presetSettings, readSettings, type SettingsInput, trainerOf } from '../../src/training/settings.ts';
 

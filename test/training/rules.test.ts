@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidInputError, parseInput } from '../../src/refusal/refusal.ts';
+import { InvalidInputError, parseInput } from '../../src/refusal/invalid-input.ts';
 import {
   assertDatasetReady,
   DatasetNotReadyError,

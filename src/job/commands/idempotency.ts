@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { isStorable } from '../../database/storable-text.ts';
-import { parseInput } from '../../refusal/refusal.ts';
+import { parseInput } from '../../refusal/invalid-input.ts';
 import type { Idempotency } from './start-job.ts';
 
 /** What a client calls an attempt of its own, so that a repetition of it does nothing more. */

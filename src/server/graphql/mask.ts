@@ -4,7 +4,8 @@ import type { Logger } from 'pino';
 import { Prisma } from '../../../prisma/generated/client/client.ts';
 import { isDatabaseUnavailable } from '../../database/is-unavailable.ts';
 import { abridge } from '../../database/storable-text.ts';
-import { InvalidInputError, Refusal } from '../../refusal/refusal.ts';
+import { InvalidInputError } from '../../refusal/invalid-input.ts';
+import { Refusal } from '../../refusal/refusal.ts';
 import { StorageUnavailable } from '../../storage/blob-store.ts';
 import type { HttpError } from '../http/http-error.ts';
 
