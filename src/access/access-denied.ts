@@ -1,6 +1,7 @@
-/** Why a request is refused before it is read: its credentials. */
-
-/** 401: the credentials are missing or invalid. 403: they are valid, but not for this. 400: they are malformed. */
+/**
+ * The caller's credentials do not allow the request; it is refused before its operation is read. 401: the credentials are
+ * missing or invalid. 403: they are valid, but not for this. 400: they are malformed.
+ */
 export class AccessDenied extends Error {
   override name = 'AccessDenied';
   readonly status: 400 | 401 | 403;
@@ -15,11 +16,12 @@ export class AccessDenied extends Error {
   }
 }
 
-/** In the characters that RFC 6750 allows in a description; Node refuses to send others in a header. */
+/** Replaces the characters that RFC 6750 does not allow in a description, some of which Node refuses to send. */
 const describable = (message: string) => message.replaceAll(/[^ !#-[\]-~]/g, "'");
 
-export const missing = () =>
+export const missingCredentials = () =>
   new AccessDenied('Send an API key or a token: the header `Authorization: Bearer …`, or the same in connection_init.');
-export const invalid = (message: string) => new AccessDenied(message, { error: 'invalid_token' });
-export const malformed = (message: string) => new AccessDenied(message, { status: 400 });
+/** The credentials are not valid, or no longer. */
+export const invalidCredentials = (message: string) => new AccessDenied(message, { error: 'invalid_token' });
+export const malformedCredentials = (message: string) => new AccessDenied(message, { status: 400 });
 export const forbidden = (message: string) => new AccessDenied(message, { status: 403 });

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
 import type { Database } from '../database/client.ts';
-import { invalid } from './access-denied.ts';
+import { invalidCredentials } from './access-denied.ts';
 
 const prefix = 'lk_';
 
@@ -27,9 +27,9 @@ export async function findApiKey(
 ): Promise<ApiKey> {
   const at = now();
   const found = await prisma.apiKey.findUnique({ where: { hash: hashOf(key) } });
-  if (found === null) throw invalid('There is no such API key.');
-  if (found.revokedAt !== null) throw invalid('This API key was revoked.');
-  if (found.expiresAt !== null && found.expiresAt <= at) throw invalid('This API key has expired.');
+  if (found === null) throw invalidCredentials('There is no such API key.');
+  if (found.revokedAt !== null) throw invalidCredentials('This API key was revoked.');
+  if (found.expiresAt !== null && found.expiresAt <= at) throw invalidCredentials('This API key has expired.');
   const usedBefore = new Date(at.getTime() - lastUsedEveryMs);
   if (found.lastUsedAt === null || found.lastUsedAt < usedBefore) {
     // Of many concurrent requests, one writes. A failure to record the use refuses no request.

@@ -1,6 +1,6 @@
 /** A request's credentials: in the headers over HTTP, and also in connection_init over a WebSocket. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { invalid } from './access-denied.ts';
+import { invalidCredentials } from './access-denied.ts';
 
 export type Credentials = {
   /** An API key or a JWT; undefined when there is none. */
@@ -30,7 +30,8 @@ export function readCredentials(headers: IncomingHttpHeaders, connectionParams: 
 
 function bearerOf(authorization: string): string {
   const [, bearer] = /^Bearer +([\w.~+/=-]{1,8192})$/i.exec(authorization.trim()) ?? [];
-  if (bearer === undefined) throw invalid('The Authorization header must be `Bearer` and an API key or a token.');
+  if (bearer === undefined)
+    throw invalidCredentials('The Authorization header must be `Bearer` and an API key or a token.');
   return bearer;
 }
 

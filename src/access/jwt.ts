@@ -2,7 +2,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { isStorable } from '../database/storable-text.ts';
-import { invalid } from './access-denied.ts';
+import { invalidCredentials } from './access-denied.ts';
 
 /** Asymmetric algorithms only: with HS256 the public key would serve as the secret. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
@@ -35,7 +35,7 @@ export function createJwtVerifier({ keys, issuer, audience }: JwtSettings): Veri
   return async (token, now) => {
     const { sub, exp } = await verify(token, key, { ...options, currentDate: now });
     if (typeof sub !== 'string' || sub === '' || sub.length > 255 || !isStorable(sub)) {
-      throw invalid('The token’s `sub` is no user.');
+      throw invalidCredentials('The token’s `sub` is no user.');
     }
     return { issuer, subject: sub, expiresAt: new Date(1000 * (exp ?? 0)) };
   };
@@ -65,10 +65,10 @@ async function verify(
       typeof key === 'function' ? await jwtVerify(token, key, options) : await jwtVerify(token, key, options);
     return payload;
   } catch (error) {
-    if (error instanceof errors.JWTExpired) throw invalid('The token has expired.');
+    if (error instanceof errors.JWTExpired) throw invalidCredentials('The token has expired.');
     // jose throws a TypeError when the PEM and the token use different kinds of key.
     if (isTokenError(error) || error instanceof TypeError)
-      throw invalid('The token is not one that this server takes.');
+      throw invalidCredentials('The token is not one that this server takes.');
     throw error;
   }
 }

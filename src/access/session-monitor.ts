@@ -28,22 +28,22 @@ export class SessionMonitor {
     this.#log = log;
   }
 
-  /** Calls `end` once, when the session expires or its key is revoked. Returns a function that stops watching. */
-  watch({ apiKeyId, expiresAt }: Session, end: () => void): () => void {
-    let isOver = false;
-    const stops: (() => void)[] = [];
-    const stop = () => {
-      isOver = true;
-      for (const each of stops.splice(0)) each();
+  /** Calls `end` once, when the session expires or its key is revoked. The returned function cancels that. */
+  onEnd({ apiKeyId, expiresAt }: Session, end: () => void): () => void {
+    let hasEnded = false;
+    const cancels: (() => void)[] = [];
+    const cancel = () => {
+      hasEnded = true;
+      for (const each of cancels.splice(0)) each();
     };
-    const over = () => {
-      if (isOver) return;
-      stop();
+    const expire = () => {
+      if (hasEnded) return;
+      cancel();
       end();
     };
-    if (expiresAt !== undefined) stops.push(this.#at(expiresAt, over));
-    if (apiKeyId !== undefined) stops.push(this.#ofKey(apiKeyId, over));
-    return stop;
+    if (expiresAt !== undefined) cancels.push(this.#atTime(expiresAt, expire));
+    if (apiKeyId !== undefined) cancels.push(this.#onRevocation(apiKeyId, expire));
+    return cancel;
   }
 
   close(): void {
@@ -51,23 +51,26 @@ export class SessionMonitor {
     clearTimeout(this.#checking);
   }
 
-  #at(time: Date, over: () => void): () => void {
+  #atTime(time: Date, expire: () => void): () => void {
     let timer: NodeJS.Timeout;
     const arm = () => {
       const leftMs = time.getTime() - this.#now().getTime();
-      timer = setTimeout(() => (leftMs > longestMs ? arm() : over()), Math.min(Math.max(leftMs, 0), longestMs)).unref();
+      timer = setTimeout(
+        () => (leftMs > longestMs ? arm() : expire()),
+        Math.min(Math.max(leftMs, 0), longestMs),
+      ).unref();
     };
     arm();
     return () => clearTimeout(timer);
   }
 
-  #ofKey(id: string, over: () => void): () => void {
-    const ends = this.#byKey.get(id) ?? new Set();
-    this.#byKey.set(id, ends.add(over));
+  #onRevocation(keyId: string, expire: () => void): () => void {
+    const ends = this.#byKey.get(keyId) ?? new Set();
+    this.#byKey.set(keyId, ends.add(expire));
     this.#scheduleCheck();
     return () => {
-      ends.delete(over);
-      if (ends.size === 0 && this.#byKey.get(id) === ends) this.#byKey.delete(id);
+      ends.delete(expire);
+      if (ends.size === 0 && this.#byKey.get(keyId) === ends) this.#byKey.delete(keyId);
     };
   }
 
@@ -80,9 +83,10 @@ export class SessionMonitor {
     try {
       const where = { id: { in: [...this.#byKey.keys()] }, revokedAt: { not: null } };
       const revoked = await within(checkTimeoutMs, this.#prisma.apiKey.findMany({ where, select: { id: true } }));
-      for (const { id } of revoked) for (const over of this.#byKey.get(id) ?? []) over();
+      for (const { id } of revoked) for (const expire of this.#byKey.get(id) ?? []) expire();
     } catch (error) {
-      if (!this.#isClosed) this.#log.warn({ err: error }, 'the database could not be asked for revoked API keys');
+      if (!this.#isClosed)
+        this.#log.warn({ err: error }, 'could not check the database for revoked API keys; trying again');
     }
     this.#checking = undefined;
     if (this.#byKey.size > 0) this.#scheduleCheck();

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
 import type { Database } from '../database/client.ts';
-import { forbidden, invalid, malformed, missing } from './access-denied.ts';
+import { forbidden, invalidCredentials, malformedCredentials, missingCredentials } from './access-denied.ts';
 import { findApiKey, isApiKey } from './api-key.ts';
 import type { Credentials } from './credentials.ts';
 import type { VerifyJwt } from './jwt.ts';
@@ -37,7 +37,7 @@ export type AccessDependencies = {
 /** Throws AccessDenied; KeysUnavailable. */
 export async function openSession(parts: AccessDependencies, { bearer, actFor }: Credentials): Promise<Session> {
   if (bearer === undefined) {
-    if (parts.local === undefined) throw missing();
+    if (parts.local === undefined) throw missingCredentials();
     const local = { viewer: parts.local, scopes: allScopes, apiKeyId: undefined, expiresAt: undefined, isLocal: true };
     return actFor === undefined ? local : await actAs(parts, local, actFor);
   }
@@ -45,7 +45,8 @@ export async function openSession(parts: AccessDependencies, { bearer, actFor }:
     const session = sessionOfKey(await findApiKey(parts, bearer));
     return actFor === undefined ? session : await actAs(parts, session, actFor);
   }
-  if (parts.verifyJwt === undefined) throw invalid('This is not an API key, and this server accepts no tokens.');
+  if (parts.verifyJwt === undefined)
+    throw invalidCredentials('This is not an API key, and this server accepts no tokens.');
   const { issuer, subject, expiresAt } = await parts.verifyJwt(bearer, parts.now());
   if (actFor !== undefined) throw forbidden('A token speaks for its own user only.');
   const viewer = await findOrCreateUser(parts, `jwt:${issuer}`, subject);
@@ -60,7 +61,7 @@ function sessionOfKey({ id, ownerId, scopes, expiresAt }: ApiKey): Session {
 async function actAs(parts: AccessDependencies, session: Session, externalId: string): Promise<Session> {
   if (!session.scopes.has('ACT_AS'))
     throw forbidden('This API key has no ACT_AS scope: it speaks for its own user only.');
-  if (!isExternalId(externalId)) throw malformed('X-Likeness-User takes 1 to 255 visible ASCII characters.');
+  if (!isExternalId(externalId)) throw malformedCredentials('X-Likeness-User takes 1 to 255 visible ASCII characters.');
   const viewer = await findOrCreateUser(parts, endUserRealm(session.viewer), externalId);
   return { ...session, viewer, scopes: scopesWhenActingAs(session.scopes) };
 }

@@ -21,28 +21,28 @@ export function openContexts(
     verifyJwt: jwtVerifier(settings),
     local: settings.needsAccess ? undefined : localViewer,
   };
-  const watch = new SessionMonitor(app);
+  const monitor = new SessionMonitor(app);
   return {
     async createContext({ headers, connectionParams }) {
       const session = await openSession(access, readCredentials(headers, connectionParams));
-      return { viewer: session.viewer, scopes: session.scopes, app, session: new CallerSession(session, watch) };
+      return { viewer: session.viewer, scopes: session.scopes, app, session: new CallerSession(session, monitor) };
     },
-    close: () => watch.close(),
+    close: () => monitor.close(),
   };
 }
 
-/** The getters work out what only few operations read. */
+/** Getters compute what only few operations read. */
 class CallerSession implements OperationSession {
   readonly ownerId: string;
   readonly isLimited: boolean;
   readonly #session: Session;
-  readonly #watch: SessionMonitor;
+  readonly #monitor: SessionMonitor;
 
-  constructor(session: Session, watch: SessionMonitor) {
+  constructor(session: Session, monitor: SessionMonitor) {
     this.ownerId = ownedBy(session.viewer).ownerId;
     this.isLimited = session.isLocal !== true;
     this.#session = session;
-    this.#watch = watch;
+    this.#monitor = monitor;
   }
 
   get mayIntrospect(): boolean {
@@ -53,8 +53,8 @@ class CallerSession implements OperationSession {
     return [this.#session.viewer.id, ...[...this.#session.scopes].sort()].join(' ');
   }
 
-  watch(end: () => void): () => void {
-    return this.#watch.watch(this.#session, end);
+  onEnd(end: () => void): () => void {
+    return this.#monitor.onEnd(this.#session, end);
   }
 }
 

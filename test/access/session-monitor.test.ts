@@ -197,7 +197,7 @@ describe('the session monitor', () => {
     const { monitor, findMany, session, inSeconds } = openMonitor();
     const end = vi.fn<() => void>();
     const stops = ['a', 'a', 'b'].map((apiKeyId) =>
-      monitor.watch(session({ apiKeyId, expiresAt: inSeconds(3_600) }), end),
+      monitor.onEnd(session({ apiKeyId, expiresAt: inSeconds(3_600) }), end),
     );
     await vi.advanceTimersByTimeAsync(3_000);
     expect(findMany.mock.calls.map(([{ where }]) => where.id.in)).toEqual([
@@ -208,7 +208,7 @@ describe('the session monitor', () => {
     for (const stop of stops) stop();
     await vi.advanceTimersByTimeAsync(1_000);
     expect(vi.getTimerCount()).toBe(0);
-    monitor.watch(session({ apiKeyId: 'a' }), end);
+    monitor.onEnd(session({ apiKeyId: 'a' }), end);
     monitor.close();
     expect(vi.getTimerCount()).toBe(0);
     expect(end).not.toHaveBeenCalled();
@@ -217,7 +217,7 @@ describe('the session monitor', () => {
   test('reports an ended session once, also when its key is revoked and expires at the same time', async () => {
     const { monitor, session, inSeconds } = openMonitor(async () => [{ id: 'a' }]);
     const end = vi.fn<() => void>();
-    monitor.watch(session({ apiKeyId: 'a', expiresAt: inSeconds(1) }), end);
+    monitor.onEnd(session({ apiKeyId: 'a', expiresAt: inSeconds(1) }), end);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(end).toHaveBeenCalledTimes(1);
     expect(vi.getTimerCount()).toBe(0);
@@ -227,7 +227,7 @@ describe('the session monitor', () => {
     const { monitor, session, inSeconds } = openMonitor();
     const end = vi.fn<() => void>();
     const days = 24 * 60 * 60;
-    monitor.watch(session({ expiresAt: inSeconds(60 * days) }), end);
+    monitor.onEnd(session({ expiresAt: inSeconds(60 * days) }), end);
     await vi.advanceTimersByTimeAsync(1_000 * (60 * days - 1));
     expect(end).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(1_000);
@@ -238,7 +238,7 @@ describe('the session monitor', () => {
     const { monitor, findMany, session } = openMonitor();
     findMany.mockImplementationOnce(() => new Promise(() => undefined)).mockResolvedValue([{ id: 'a' }]);
     const end = vi.fn<() => void>();
-    monitor.watch(session({ apiKeyId: 'a' }), end);
+    monitor.onEnd(session({ apiKeyId: 'a' }), end);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(end).toHaveBeenCalledTimes(1);
   });

@@ -24,8 +24,8 @@ export type OperationSession = {
   mayIntrospect: boolean;
   /** Sessions with the same key see the same rows and have the same scopes, so one result serves them all. */
   authorizationKey: string;
-  /** Calls `end` once, when the session expires or is revoked. Returns a function that stops watching. */
-  watch(end: () => void): () => void;
+  /** Calls `end` once, when the session expires or is revoked. The returned function cancels that. */
+  onEnd(end: () => void): () => void;
 };
 
 /**

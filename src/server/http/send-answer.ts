@@ -68,11 +68,11 @@ async function sendStream(body: ReadableStream<Uint8Array>, response: ServerResp
 export function onLeave(response: ServerResponse, { closing, session }: StreamEnds, leave: () => void): () => void {
   response.once('close', leave);
   closing.addEventListener('abort', leave);
-  const unwatch = session?.watch(leave);
+  const cancelOnEnd = session?.onEnd(leave);
   return () => {
     response.off('close', leave);
     closing.removeEventListener('abort', leave);
-    unwatch?.();
+    cancelOnEnd?.();
   };
 }
 

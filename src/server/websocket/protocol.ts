@@ -27,7 +27,7 @@ export function createProtocol(options: {
   /** The socket counts for its owner while it is open, and is closed when the session ends. */
   function bindToSession(client: Client, session: OperationSession): void {
     if (session.isLimited) client.onClosed(allowances.socket(session.ownerId));
-    client.onClosed(session.watch(() => client.close(CloseCode.Forbidden, sessionOver)));
+    client.onClosed(session.onEnd(() => client.close(CloseCode.Forbidden, sessionOver)));
   }
 
   return makeServer<Record<string, unknown> | undefined, Client>({
