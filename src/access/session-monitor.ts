@@ -86,7 +86,7 @@ export class SessionMonitor {
       for (const { id } of revoked) for (const expire of this.#byKey.get(id) ?? []) expire();
     } catch (error) {
       if (!this.#isClosed)
-        this.#log.warn({ err: error }, 'could not check the database for revoked API keys; trying again');
+        this.#log.warn({ err: error }, 'could not read which API keys are revoked; trying again');
     }
     this.#checking = undefined;
     if (this.#byKey.size > 0) this.#scheduleCheck();

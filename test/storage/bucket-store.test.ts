@@ -106,7 +106,7 @@ describe('an unavailable bucket', () => {
     await expect(recording).rejects.toThrow(StorageUnavailable);
     expect(await database.prisma.storedFile.count()).toBe(0);
     expect(await store.files.removeUnused([hash])).toBe(0);
-    expect(await store.files.health()).toMatch(/does not answer/);
+    expect(await store.files.health()).toMatch(/cannot be used now/);
     expect(store.temporary()).toEqual([]);
     await s3.start();
     expect(await store.files.health()).toBe(true);

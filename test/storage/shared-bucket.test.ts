@@ -117,7 +117,7 @@ describe.each(databases)('on %s', (name, open) => {
       503,
       {
         ready: false,
-        parts: { database: true, steps: true, disk: true, storage: expect.stringContaining('not answer') },
+        parts: { database: true, steps: true, disk: true, storage: expect.stringContaining('cannot be used now') },
       },
     ]);
     const refused = await upload(likeness.url, addDocument, { input }, uploads);
