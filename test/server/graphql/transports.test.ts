@@ -39,7 +39,7 @@ beforeAll(async () => {
         isLimited: true,
         mayIntrospect: owner.startsWith('admin'),
         authorizationKey: owner,
-        watch: () => () => undefined,
+        onEnd: () => () => undefined,
       };
       return { caller: 'somebody', session };
     },
