@@ -85,8 +85,7 @@ export class SessionMonitor {
       const revoked = await within(checkTimeoutMs, this.#prisma.apiKey.findMany({ where, select: { id: true } }));
       for (const { id } of revoked) for (const expire of this.#byKey.get(id) ?? []) expire();
     } catch (error) {
-      if (!this.#isClosed)
-        this.#log.warn({ err: error }, 'could not read which API keys are revoked; trying again');
+      if (!this.#isClosed) this.#log.warn({ err: error }, 'could not read which API keys are revoked; trying again');
     }
     this.#checking = undefined;
     if (this.#byKey.size > 0) this.#scheduleCheck();
