@@ -7,7 +7,7 @@ import { type Likeness, start } from './app/start.ts';
 import { DataFolderInUse } from './database/folder-lock.ts';
 import { DataFolderError } from './database/pglite.ts';
 import { DatabaseMisconfigured } from './database/postgres.ts';
-import { armFailpoints, readFailpoints } from './runtime/failpoint.ts';
+import { armFailpoints, parseFailpoints } from './runtime/failpoint.ts';
 import { StorageMisconfigured } from './storage/blob-store.ts';
 
 /** The last resort. Each part has a shorter limit of its own, so only a process that hangs reaches this one. */
@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   const log = createLogger(settings);
   const dataDir = resolve(settings.DATA_DIR);
   if (settings.FAILPOINT !== undefined) {
-    armFailpoints(readFailpoints(settings.FAILPOINT) ?? [], dataDir);
+    armFailpoints(parseFailpoints(settings.FAILPOINT) ?? [], dataDir);
   }
   const isForPeople = settings.NODE_ENV !== 'production';
   if (isForPeople && !existsSync(dataDir)) say('Creating the database. This takes a few seconds, once.');

@@ -1,7 +1,7 @@
 /** The settings: one zod object, the only reader of process.env. A test compares them with the table in docs/configuration.md. */
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { readFailpoints } from '../runtime/failpoint.ts';
+import { parseFailpoints } from '../runtime/failpoint.ts';
 import { isLoopbackHost } from '../runtime/loopback.ts';
 
 const onOff = z.enum(['on', 'off']);
@@ -69,7 +69,7 @@ export const settings = z.object({
   NODE_ENV: z.string().optional(),
   FAILPOINT: z
     .string()
-    .refine((text) => readFailpoints(text) !== undefined, 'must be name:kill, name:throw or name:delay')
+    .refine((text) => parseFailpoints(text) !== undefined, 'must be name:kill, name:throw or name:delay')
     .optional(),
 });
 

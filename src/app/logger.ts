@@ -1,7 +1,7 @@
 /** The log: readable lines in a terminal, JSON otherwise. Each line has the ids of its span and job. No secret is ever logged, and no prompt at info or above. */
 import { destination, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
-import { idsOfLine } from '../tracing/trace.ts';
+import { traceFields } from '../tracing/trace.ts';
 import type { Settings } from './config.ts';
 
 export function createLogger(settings: Pick<Settings, 'LOG_LEVEL' | 'NODE_ENV'>): Logger {
@@ -10,7 +10,7 @@ export function createLogger(settings: Pick<Settings, 'LOG_LEVEL' | 'NODE_ENV'>)
     {
       level: settings.LOG_LEVEL ?? (isForPeople ? 'warn' : 'info'),
       base: null,
-      mixin: idsOfLine,
+      mixin: traceFields,
       redact: {
         paths: ['*.authorization', '*.headers.authorization', '*.FAL_KEY', '*.key', '*.prompt', '*.finalPrompt'],
         censor: '…',

@@ -39,9 +39,9 @@ export type Likeness = {
 export type StartOptions = {
   settings: Settings;
   log: Logger;
-  /** For tests, as are the next two: the worker's pace, and with `manual` a worker that runs only when `tick` is called. */
+  /** For tests, as are the next two. With `manual` the worker runs only when `tick` is called. */
   worker?: Partial<WorkerOptions> & { manual?: boolean };
-  runner?: Partial<Pick<StepDependencies, 'fal' | 'now' | 'random' | 'followMs' | 'deadlineMs'>>;
+  overrides?: Partial<Pick<StepDependencies, 'fal' | 'now' | 'random' | 'followMs' | 'deadlineMs'>>;
   limits?: Partial<Limits>;
 };
 
@@ -51,7 +51,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
   const publicUrl = settings.PUBLIC_URL?.replace(/\/$/, '');
   const hasWorker = settings.ROLE !== 'web';
   const isWorking = hasWorker && options.worker?.manual !== true;
-  const now = options.runner?.now ?? (() => new Date());
+  const now = options.overrides?.now ?? (() => new Date());
   const { limits, ...policy } = readPolicy(settings);
   const metrics = createMetrics();
   const parts = new OpenParts(log);
@@ -69,16 +69,16 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
     const redis = parts.add(settings.REDIS_URL === undefined ? undefined : openRedis(settings.REDIS_URL, log));
     const installation = await installationId(prisma);
     const nudges = new Nudges(redis && createRedisNudgeTarget(redis, `likeness:${installation}:`));
-    const events = parts.add(new Events(prisma, nudges, { now, onHanded: metrics.onHanded }));
+    const events = parts.add(new Events(prisma, nudges, { now, onDelivery: metrics.onDelivery }));
     const { files } = parts.add(await openStorage(settings, { dataDir, prisma, log }));
     const { steps } = parts.add(await openStepQueue(database.stepQueue, log, nudges));
     const urls = await openSignedUrls({ prisma, baseUrl: () => publicUrl ?? server.url(), now });
 
     const shared = { ...policy, prisma, events, files, steps, log, now };
-    const client = options.runner?.fal ?? fal.client;
+    const client = options.overrides?.fal ?? fal.client;
     const tasks = createTasks({ ...shared, fal: client, allowLoopback: fal.isLoopback });
     const app: App = { ...shared, urls, tasks, limits: { ...limits, ...options.limits } };
-    const dependencies = stepDependencies({ ...shared, tasks, fal: client }, publicUrl, options.runner);
+    const dependencies = stepDependencies({ ...shared, tasks, fal: client }, publicUrl, options.overrides);
     const worker = new Worker(dependencies, {
       ...options.worker,
       onStep: metrics.onStep,
@@ -101,7 +101,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       const { jobEvents, jobChanged } = events.followers;
       return { jobEvents: jobEvents + server.open().subscribers, jobChanged };
     };
-    metrics.read({ prisma, now, log, followers, open: server.open });
+    metrics.registerGauges({ prisma, now, log, followers, open: server.open });
     const { url } = await server.listen();
     if (isWorking) worker.start();
     return { url, app, worker, close: () => parts.close() };

@@ -1,7 +1,7 @@
 /**
- * Prisma's driver adapter over PGlite. pglite-prisma-adapter converts the values; what it does about transactions and
- * scripts is replaced, because version 0.7.2 does not await a script, swallows an error of COMMIT, and sets an isolation
- * level outside the transaction that it is meant for.
+ * Prisma's driver adapter for PGlite. pglite-prisma-adapter converts the values. Its transactions and scripts are replaced,
+ * because version 0.7.2 does not await a script, swallows an error of COMMIT, and sets the isolation level outside of the
+ * transaction.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PGlite, Transaction as PGliteTransaction } from '@electric-sql/pglite';
@@ -32,8 +32,8 @@ export function pgliteAdapter(pglite: PGlite): SqlDriverAdapterFactory {
 }
 
 /**
- * PGlite runs a transaction as a callback, and nobody else's statement while it runs; this holds the callback open until
- * Prisma commits or rolls back. However that goes, the callback ends: one that does not would block the database for ever.
+ * PGlite runs a transaction as a callback and runs no other statement meanwhile. This callback stays open until Prisma
+ * commits or rolls back. It must always end: otherwise it would block the database for ever.
  */
 async function begin(
   pglite: PGlite,
@@ -41,18 +41,18 @@ async function begin(
   level: IsolationLevel | undefined,
 ): Promise<Transaction> {
   const { promise: opened, resolve: open } = withResolvers<PGliteTransaction>();
-  const { promise: decided, resolve: decide } = withResolvers<'COMMIT' | 'ROLLBACK'>();
+  const { promise: outcome, resolve: decide } = withResolvers<'COMMIT' | 'ROLLBACK'>();
   const finished = pglite.transaction(async (tx) => {
-    // PGlite answers without a turn of the event loop, and a queue of transactions would let nothing else have one.
+    // PGlite answers within one turn of the event loop, so a queue of transactions would starve everything else.
     await nextTurn();
     if (level !== undefined) await tx.exec(`SET TRANSACTION ISOLATION LEVEL ${level}`);
     open(tx);
-    if ((await decided) === 'ROLLBACK') await tx.rollback();
+    if ((await outcome) === 'ROLLBACK') await tx.rollback();
   });
-  // If it never opens (a closed database, a refused level), opening is what fails; a later failure is its end's to tell.
+  // If the transaction never opens (a closed database, an invalid level), opening it fails; a later failure rejects its end.
   const tx = await Promise.race([opened, finished.then(() => opened)]);
-  const end = (how: 'COMMIT' | 'ROLLBACK') => async () => {
-    decide(how);
+  const end = (chosen: 'COMMIT' | 'ROLLBACK') => async () => {
+    decide(chosen);
     await finished;
   };
   return Object.assign(Object.create(queries) as Transaction, {

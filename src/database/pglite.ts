@@ -15,15 +15,15 @@ export type EmbeddedDatabase = { pglite: PGlite; close(): Promise<void> };
  */
 const startParams = [...PGlite.defaultStartParams.filter((param) => param !== '-F'), '-c', 'wal_sync_method=fsync'];
 
-/** The data folder cannot be written to, or its database does not open. The message says all that the user needs. */
+/** The data folder cannot be written to, or its database does not open. The message tells the user what to do. */
 export class DataFolderError extends Error {}
 
 /**
- * Opens the database of a data folder, making it when it is not there. Throws DataFolderInUse when another process has
- * it, and DataFolderError.
+ * Opens the database of a data folder, or creates it. Throws DataFolderInUse while another process uses the folder, and
+ * DataFolderError.
  */
 export async function openPglite(dataDir: string): Promise<EmbeddedDatabase> {
-  const unlock = take(dataDir);
+  const unlock = createAndLock(dataDir);
   try {
     const pglite = await open(dataDir);
     return {
@@ -42,7 +42,7 @@ export async function openPglite(dataDir: string): Promise<EmbeddedDatabase> {
   }
 }
 
-function take(dataDir: string): () => void {
+function createAndLock(dataDir: string): () => void {
   try {
     mkdirSync(dataDir, { recursive: true });
     return lockFolder(dataDir);
@@ -57,7 +57,7 @@ function take(dataDir: string): () => void {
 
 async function open(dataDir: string): Promise<PGlite> {
   const folder = join(dataDir, 'database');
-  // Exists until a new database is complete. A first start that was killed in between starts over.
+  // This file exists until a new database is complete. If the first start is killed before, the next one starts over.
   const unfinished = join(dataDir, 'database.unfinished');
   try {
     if (existsSync(unfinished)) rmSync(folder, { recursive: true, force: true });
@@ -65,7 +65,7 @@ async function open(dataDir: string): Promise<PGlite> {
     if (isNew) writeFileSync(unfinished, '');
     const pglite = new PGlite({ dataDir: folder, startParams });
     await pglite.waitReady;
-    syncForReal(pglite);
+    enableFsync(pglite);
     if (isNew) {
       await failpoint('boot.created');
       await pglite.exec('CHECKPOINT');
@@ -86,8 +86,8 @@ function reasonOf(error: unknown): string {
 
 type NodeFs = { stream_ops: { fsync?: (stream: { nfd: number }) => number } };
 
-/** Emscripten's NODEFS has no fsync of its own: the call succeeds and syncs nothing. */
-function syncForReal(pglite: PGlite): void {
+/** Gives Emscripten's NODEFS an fsync. Without it the call succeeds and syncs nothing. */
+function enableFsync(pglite: PGlite): void {
   const { NODEFS } = pglite.Module as unknown as { NODEFS: NodeFs };
   NODEFS.stream_ops.fsync = (stream) => {
     fsyncSync(stream.nfd);

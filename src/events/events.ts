@@ -19,7 +19,7 @@ export class Events {
   readonly #owners = new Map<string, OwnerTail>();
   readonly #now: () => Date;
   readonly #stopRereading: () => void;
-  readonly #onHanded: (lagMs: number) => void;
+  readonly #onDelivery: (lagMs: number) => void;
   #jobFollowers = 0;
 
   constructor(
@@ -28,14 +28,14 @@ export class Events {
     options: {
       now?: () => Date;
       timers?: Timers;
-      /** Hears how long after it was written each event is handed to a follower who was there to wait for it. */
-      onHanded?: ((lagMs: number) => void) | undefined;
+      /** Called for each event that a subscriber receives live, with the time since it was stored. Replayed events do not count. */
+      onDelivery?: ((lagMs: number) => void) | undefined;
     } = {},
   ) {
     this.#prisma = prisma;
     this.#nudges = nudges;
     this.#now = options.now ?? (() => new Date());
-    this.#onHanded = options.onHanded ?? (() => undefined);
+    this.#onDelivery = options.onDelivery ?? (() => undefined);
     const { every } = options.timers ?? realTimers;
     this.#stopRereading = every(rereadMs, () => void this.reread().catch(() => undefined));
   }
@@ -94,8 +94,8 @@ export class Events {
       placeOf: async (number) => await this.#placeOf(jobId, number),
       open: (place) => (this.#feeds.get(jobId) ?? this.#open(jobId, place)).follow(place),
       count: (more) => void (this.#jobFollowers += more),
-      // What was there before is a replay, and no measure of how soon news comes.
-      handed: (event, { head }) => event.sequence > head && this.#onHanded(lagOf(event, this.#now())),
+      // Events up to the head are a replay: their age says nothing about the delivery.
+      delivered: (event, { head }) => event.sequence > head && this.#onDelivery(lagOf(event, this.#now())),
     });
   }
 

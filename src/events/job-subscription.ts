@@ -16,8 +16,8 @@ export type LogOfJob = {
   open: (place: number) => PullIterator<JobEvent>;
   /** One more is following by itself, or one less. */
   count: (more: 1 | -1) => void;
-  /** An event was handed on. */
-  handed: (event: JobEvent, place: Place) => void;
+  /** Called for each event that the subscriber receives. */
+  delivered: (event: JobEvent, place: Place) => void;
 };
 
 export class JobSubscription implements AsyncIterableIterator<JobEvent> {
@@ -92,12 +92,12 @@ export class JobSubscription implements AsyncIterableIterator<JobEvent> {
     }
     const next = await this.#feed.next();
     if (next.done === true || place === undefined) return 'END';
-    this.#handed(next.value, place);
+    this.#delivered(next.value, place);
     return next.value;
   }
 
-  #handed(event: JobEvent, place: Place): void {
-    this.#log.handed(event, place);
+  #delivered(event: JobEvent, place: Place): void {
+    this.#log.delivered(event, place);
     if (!this.#isFirst) return;
     this.#isFirst = false;
     const job = { id: this.jobId, traceparent: place.traceparent };

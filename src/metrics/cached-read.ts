@@ -1,20 +1,21 @@
-/** A value that costs something to read: read once in a while, by one at a time, and not waited for too long. */
+/** Caches a costly read for a short time, so that repeated calls add no load. */
 import { within } from '../runtime/timers.ts';
 
 /**
- * Returns the value, `forMs` old at most; undefined when it could not be read, or not within `withinMs`. A read that takes
- * longer goes on, and whoever asks meanwhile waits for that one: asking again and again adds no load.
+ * Returns a function that resolves to the value, `forMs` old at most. Concurrent calls share one read. A call resolves to
+ * undefined when the read fails or takes longer than `withinMs`; such a slow read continues, and later calls wait for it
+ * instead of starting another.
  */
 export function cachedRead<T>(
   read: () => Promise<T>,
   { forMs, withinMs, onFailed }: { forMs: number; withinMs: number; onFailed: (error: unknown) => void },
 ): () => Promise<T | undefined> {
-  let known: { value: T; at: number } | undefined;
+  let cached: { value: T; at: number } | undefined;
   let reading: Promise<T | undefined> | undefined;
-  const readOn = async () => {
+  const readOnce = async () => {
     try {
       const value = await read();
-      known = { value, at: performance.now() };
+      cached = { value, at: performance.now() };
       return value;
     } catch (error) {
       onFailed(error);
@@ -24,8 +25,8 @@ export function cachedRead<T>(
     }
   };
   return async () => {
-    if (known !== undefined && performance.now() - known.at < forMs) return known.value;
-    reading ??= readOn();
+    if (cached !== undefined && performance.now() - cached.at < forMs) return cached.value;
+    reading ??= readOnce();
     return await within(withinMs, reading).catch((error: unknown) => {
       onFailed(error);
       return undefined;

@@ -1,4 +1,4 @@
-/** What a scrape reads from the database: one statement each, over an index that holds just what is counted. */
+/** The counts and sums that a scrape reads from the database, each in one statement. */
 import { Prisma } from '../../prisma/generated/client/client.ts';
 import type { Database } from '../database/client.ts';
 import { toCredits } from '../ledger/prices.ts';
@@ -8,13 +8,13 @@ export type JobCount = {
   endpoint: string;
   status: string;
   count: number;
-  /** Those that wait here for their turn. */
+  /** How many of them wait here until fal has room. */
   waiting: number;
-  /** When the first of them came. */
+  /** When the oldest waiting job was created. */
   oldestAt: Date | null;
 };
 
-/** The jobs that have not ended, over the partial index of them: its condition is written here as it is there. */
+/** Counts unfinished jobs. The condition matches that of their partial index word for word, so that PostgreSQL uses it. */
 export async function countJobs(prisma: Database): Promise<JobCount[]> {
   return await prisma.$queryRaw<JobCount[]>(Prisma.sql`
     SELECT "kind"::text, "endpoint", "status"::text, count(*)::int AS count,
@@ -27,7 +27,7 @@ export async function countJobs(prisma: Database): Promise<JobCount[]> {
 /** In credits. */
 export type LedgerSums = { available: number; reserved: number; earned: number };
 
-/** Balances from the owners' rows, a row each; what was earned from the partial index of those entries alone. */
+/** Sums the balances over the owners' rows, and the earned credits over the partial index of EARNED entries. */
 export async function sumLedger(prisma: Database): Promise<LedgerSums> {
   const [sums] = await prisma.$queryRaw<{ available: bigint; reserved: bigint; earned: bigint }[]>(Prisma.sql`
     SELECT coalesce(sum("balanceTenths"), 0)::bigint AS available, coalesce(sum("reservedTenths"), 0)::bigint AS reserved,

@@ -1,13 +1,13 @@
-/** Node's own metrics, as every dashboard for Node knows them. They are the process's: one registry, however many servers. */
+/** Node's default metrics. They describe the process, so the servers of one process share one registry. */
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
-let ofProcess: Registry | undefined;
+let registry: Registry | undefined;
 
-/** Made at the first scrape: a process that nobody scrapes measures nothing of itself. */
+/** Created at the first scrape: a process without a scraper collects nothing. */
 export function processRegistry(): Registry {
-  if (ofProcess === undefined) {
-    ofProcess = new Registry();
-    collectDefaultMetrics({ register: ofProcess });
+  if (registry === undefined) {
+    registry = new Registry();
+    collectDefaultMetrics({ register: registry });
   }
-  return ofProcess;
+  return registry;
 }

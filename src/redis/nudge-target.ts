@@ -1,20 +1,21 @@
-/** Nudges between processes, over Redis. This process hears its own at once, and not a second time from there. */
+/** Sends nudges between processes over Redis. This process receives its own nudges directly, and ignores their copies from Redis. */
 import { randomUUID } from 'node:crypto';
 import { createRedisEventTarget } from '@graphql-yoga/redis-event-target';
 import type { NudgeTarget } from '../events/nudges.ts';
 import type { RedisClients } from './redis-clients.ts';
 
-type Sent = { by: string; detail: string };
+/** `by` is the sending process. */
+type Message = { by: string; detail: string };
 
-/** `prefix` is of this installation: another may use the same Redis. */
+/** `prefix` keeps installations apart that share a Redis. */
 export function createRedisNudgeTarget(
   { commands, listener }: Pick<RedisClients, 'commands' | 'listener'>,
   prefix: string,
 ) {
-  const own = randomUUID();
-  const here = new EventTarget();
-  const there = createRedisEventTarget<CustomEvent<Sent>>({
-    // Nobody waits for these, and what is lost is found two seconds later.
+  const self = randomUUID();
+  const local = new EventTarget();
+  const remote = createRedisEventTarget<CustomEvent<Message>>({
+    // Failures are ignored: a lost nudge delays its event by two seconds.
     publishClient: {
       publish: (channel: string, message: string) => commands.publish(channel, message).catch(() => 0),
     } as typeof commands,
@@ -24,27 +25,27 @@ export function createRedisNudgeTarget(
       unsubscribe: (channel: string) => listener.unsubscribe(channel).catch(() => undefined),
     } as unknown as typeof listener,
   });
-  const wrapped = new Map<unknown, (event: CustomEvent<Sent>) => void>();
+  const remoteListeners = new Map<unknown, (event: CustomEvent<Message>) => void>();
   const target: NudgeTarget = {
-    addEventListener(topic, heard) {
-      if (typeof heard !== 'function') return;
-      const hear = ({ detail }: CustomEvent<Sent>) => {
-        if (detail.by !== own) heard(new CustomEvent(topic, { detail: detail.detail }));
+    addEventListener(topic, onNudge) {
+      if (typeof onNudge !== 'function') return;
+      const onMessage = ({ detail }: CustomEvent<Message>) => {
+        if (detail.by !== self) onNudge(new CustomEvent(topic, { detail: detail.detail }));
       };
-      wrapped.set(heard, hear);
-      here.addEventListener(topic, heard);
-      there.addEventListener(prefix + topic, hear);
+      remoteListeners.set(onNudge, onMessage);
+      local.addEventListener(topic, onNudge);
+      remote.addEventListener(prefix + topic, onMessage);
     },
-    removeEventListener(topic, heard) {
-      const hear = wrapped.get(heard);
-      wrapped.delete(heard);
-      here.removeEventListener(topic, heard);
-      if (hear !== undefined) there.removeEventListener(prefix + topic, hear);
+    removeEventListener(topic, onNudge) {
+      const onMessage = remoteListeners.get(onNudge);
+      remoteListeners.delete(onNudge);
+      local.removeEventListener(topic, onNudge);
+      if (onMessage !== undefined) remote.removeEventListener(prefix + topic, onMessage);
     },
     dispatchEvent(event) {
-      here.dispatchEvent(event);
+      local.dispatchEvent(event);
       const { detail } = event as CustomEvent<string>;
-      return there.dispatchEvent(new CustomEvent(prefix + event.type, { detail: { by: own, detail } }));
+      return remote.dispatchEvent(new CustomEvent(prefix + event.type, { detail: { by: self, detail } }));
     },
   };
   return target;

@@ -1,79 +1,81 @@
 /**
- * Places where a test makes this process die, fail or stand still, by `FAILPOINT=submit.intended:kill`. In production
- * nothing can be armed, and a passing is one call of an empty function.
+ * Points in the code where a test makes this process die, fail or pause, by `FAILPOINT=submit.intended:kill`. In
+ * production none can be armed, and reaching one costs a function call.
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Each place, in the order in which a job comes by. The sweep of tests runs over all of them. */
+/** Each failpoint, with the state of the process when it is reached, in the order in which a job reaches them. */
 export const failpoints = {
-  'boot.created': 'the first start has made the embedded database and not yet called it whole',
-  'boot.migrating': 'a migration has run and is not yet committed',
-  'boot.migrated': 'the tables are there, and nothing in them',
-  'photo.written': 'photos lie in the store, their rows do not exist',
-  'photo.recorded': 'photos are recorded, their uploader does not know',
-  'start.recorded': 'a job is recorded and not yet committed',
-  'start.committed': 'a job is committed, its owner does not know',
-  'admit.given': 'jobs were given their turns and not yet committed',
-  'submit.prepared': 'what a job needs is put up at fal, the intent is not written',
-  'submit.intended': 'the intent is committed, the request not sent',
-  'submit.refused': 'fal has refused the request, the intent stands',
-  'submit.accepted': 'fal has the request, nobody wrote down its id',
-  'submit.recorded': 'fal’s answer is committed, nobody was told',
-  'follow.seen': 'fal told something that is not written yet',
-  'event.written': 'an event is committed and not pushed',
-  'finalize.fetched': 'the result is read, no file copied',
+  'boot.created': 'the first start has created the embedded database, but not marked it as complete',
+  'boot.migrating': 'a migration has run, but is not committed',
+  'boot.migrated': 'the tables exist and are empty',
+  'photo.written': 'photos are in the store, but have no rows yet',
+  'photo.recorded': 'photos are recorded, but the caller has no answer yet',
+  'start.recorded': 'a job is recorded, but not committed',
+  'start.committed': 'a job is committed, but the caller has no answer yet',
+  'admit.given': 'waiting jobs are admitted, but this is not committed',
+  'submit.prepared': 'the job’s files are uploaded to fal, but the intent to submit is not recorded',
+  'submit.intended': 'the intent to submit is committed, but the request is not sent',
+  'submit.refused': 'fal has refused the request, but the intent is still recorded',
+  'submit.accepted': 'fal has accepted the request, but its id is not recorded',
+  'submit.recorded': 'fal’s answer is committed, but not published',
+  'follow.seen': 'progress from fal has arrived, but is not recorded',
+  'event.written': 'an event is committed, but not published',
+  'finalize.fetched': 'the result is read, but no file is copied',
   'file.half': 'a file is half written',
-  'file.written': 'a file lies in the store, its row does not exist',
-  'finalize.kept': 'what a job made is recorded and not yet committed',
-  'finalize.committed': 'a job has succeeded, nobody was told',
-  'webhook.verified': 'a webhook is known to be fal’s, nothing is written',
-  'webhook.stored': 'what a webhook brings about is not yet committed',
-  'webhook.applied': 'a webhook is taken, fal does not know',
-  'cancel.recorded': 'a wish to cancel is committed, fal does not know',
-  'cancel.asked': 'fal was asked to cancel, nothing came of it yet',
-  'end.recorded': 'an end is recorded and not yet committed',
-  'purge.rows': 'the rows of a deleted avatar are gone, its files are not',
+  'file.written': 'a file is in the store, but has no row yet',
+  'finalize.kept': 'the job’s results are recorded, but not committed',
+  'finalize.committed': 'a job has succeeded, but this is not published',
+  'webhook.verified': 'a webhook’s signature is verified, but nothing is recorded',
+  'webhook.stored': 'a webhook’s effect is recorded, but not committed',
+  'webhook.applied': 'a webhook’s effect is committed, but fal has no answer yet',
+  'cancel.recorded': 'a request to cancel is committed, but not sent to fal',
+  'cancel.asked': 'the request to cancel is sent to fal, but its outcome is unknown',
+  'end.recorded': 'a job’s end is recorded, but not committed',
+  'purge.rows': 'a deleted avatar’s rows are gone, but its files remain',
 } as const;
 
 export type Failpoint = keyof typeof failpoints;
 
-const acts = ['kill', 'throw', 'delay'] as const;
-type Act = (typeof acts)[number];
+const actions = ['kill', 'throw', 'delay'] as const;
+type Action = (typeof actions)[number];
 
-/** How long a delay is: longer than any other wait but a lease. */
+/** Longer than every other wait except a lease. */
 const delayMs = 1_500;
 
-/** What is done at the first passing of each. */
-const armed = new Map<Failpoint, Act>();
-let record: string | undefined;
+/** The action for the first time that each failpoint is reached. */
+const armed = new Map<Failpoint, Action>();
+let logFile: string | undefined;
 
-/** `name:act`, several with commas; undefined for what is none. */
-export function readFailpoints(text: string): [Failpoint, Act][] | undefined {
-  const read = text.split(',').map((one) => one.split(':'));
-  return read.every(isArming) ? read : undefined;
+/** Parses `name:action`, several separated by commas; undefined if the text is not of that form. */
+export function parseFailpoints(text: string): [Failpoint, Action][] | undefined {
+  const pairs = text.split(',').map((one) => one.split(':'));
+  return pairs.every(isPair) ? pairs : undefined;
 }
 
-function isArming(pair: string[]): pair is [Failpoint, Act] {
-  return pair.length === 2 && Object.hasOwn(failpoints, String(pair[0])) && acts.some((act) => act === pair[1]);
+function isPair(pair: string[]): pair is [Failpoint, Action] {
+  return (
+    pair.length === 2 && Object.hasOwn(failpoints, String(pair[0])) && actions.some((action) => action === pair[1])
+  );
 }
 
-/** To be called once, before anything can come by. Each that is passed is written to `failpoints.txt` there, a line each. */
-export function armFailpoints(points: [Failpoint, Act][], folder: string): void {
+/** Call it once, before any failpoint can be reached. Each armed failpoint that is reached adds a line to `failpoints.txt` in the folder. */
+export function armFailpoints(points: [Failpoint, Action][], folder: string): void {
   mkdirSync(folder, { recursive: true });
-  for (const [name, act] of points) armed.set(name, act);
-  record = join(folder, 'failpoints.txt');
+  for (const [name, action] of points) armed.set(name, action);
+  logFile = join(folder, 'failpoints.txt');
 }
 
-/** A passing. Throws when it was armed to. */
+/** Marks that the failpoint is reached, and carries out its action if it is armed. Throws if that action is `throw`. */
 export async function failpoint(name: Failpoint): Promise<void> {
   if (armed.size === 0) return;
-  const act = armed.get(name);
-  if (act === undefined || record === undefined) return;
+  const action = armed.get(name);
+  if (action === undefined || logFile === undefined) return;
   armed.delete(name);
-  appendFileSync(record, `${name}\n`);
-  if (act === 'kill') process.kill(process.pid, 'SIGKILL');
-  if (act === 'throw') throw new Error(`Failpoint ${name}.`);
+  appendFileSync(logFile, `${name}\n`);
+  if (action === 'kill') process.kill(process.pid, 'SIGKILL');
+  if (action === 'throw') throw new Error(`Failpoint ${name}.`);
   await sleep(delayMs);
 }

@@ -1,10 +1,10 @@
-/** Waiting and measuring, as the core does them. A simulation brings its own; everybody else takes the real ones. */
+/** Timers that the tests' simulation replaces by its own virtual clock; everything else uses `realTimers`. */
 export type Timers = {
-  /** Calls once after so long, unless the returned function is called before. */
+  /** Calls once after `ms`, unless the returned function is called before. */
   after(ms: number, call: () => void): () => void;
-  /** Calls again and again, until the returned function is called. By itself it keeps no process alive. */
+  /** Calls every `ms`, until the returned function is called. Does not keep the process alive. */
   every(ms: number, call: () => void): () => void;
-  /** Milliseconds since an instant of its own: to measure how long something took, whatever is done to the clock. */
+  /** A monotonic clock in milliseconds, to measure durations. Changes of the system time do not affect it. */
   elapsedMs(): number;
 };
 
@@ -20,7 +20,7 @@ export const realTimers: Timers = {
   elapsedMs: () => performance.now(),
 };
 
-/** What the promise comes to. Throws when it has come to nothing by then; what it is of goes on. */
+/** Resolves or rejects as the promise does, and rejects if it takes longer than `ms`. The work itself is not cancelled. */
 export async function within<Value>(ms: number, promise: Promise<Value>): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

@@ -1,17 +1,17 @@
 /**
- * Where the spans of trace.ts go: an OpenTelemetry collector, by the standard variables of OTLP. Nothing of it is loaded
- * unless a collector is named. What is not read here (headers, timeouts, certificates, sampler, batches, attributes of
- * the resource) OpenTelemetry's own packages read from the environment themselves.
+ * Exports the spans of trace.ts to an OpenTelemetry collector, configured by the standard OTLP variables. Without a
+ * collector none of the OpenTelemetry SDK is loaded. OpenTelemetry's packages themselves read the variables that are not
+ * read here: headers, timeouts, certificates, sampler, batches and resource attributes.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { context, DiagLogLevel, diag, propagation, trace } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 
-/** For the last spans, when the server stops: a collector that is gone holds nobody up. */
+/** How long a stopping server waits for its last spans to be sent. */
 const flushMs = 2_000;
 
-/** Resolves when spans are taken. `close` sends what is left. */
+/** From when it resolves on, spans are exported. `close` sends the remaining ones and never throws. */
 export async function openTracing(settings: TracingSettings, log: Logger): Promise<{ close(): Promise<void> }> {
   const url = tracesUrl(settings);
   if (url === undefined) return { close: async () => undefined };
@@ -25,13 +25,13 @@ export async function openTracing(settings: TracingSettings, log: Logger): Promi
       : import('@opentelemetry/exporter-trace-otlp-proto'),
   ]);
   diag.setLogger(toLog(log), DiagLogLevel.WARN);
-  const named = resources.resourceFromAttributes({
+  const service = resources.resourceFromAttributes({
     'service.name': settings.OTEL_SERVICE_NAME,
     'service.instance.id': randomUUID(),
   });
   const fromEnvironment = resources.detectResources({ detectors: [resources.envDetector] });
   const provider = new sdk.BasicTracerProvider({
-    resource: resources.defaultResource().merge(fromEnvironment).merge(named),
+    resource: resources.defaultResource().merge(fromEnvironment).merge(service),
     spanProcessors: [new sdk.BatchSpanProcessor(new exporters.OTLPTraceExporter({ url }))],
   });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
@@ -60,7 +60,7 @@ export type TracingSettings = {
   OTEL_SDK_DISABLED: 'true' | 'false';
 };
 
-/** As OTLP says: the one of traces as it stands, else below the one of everything. Undefined when nothing is to be sent. */
+/** By OTLP's rules: the traces endpoint as given, else the common endpoint with /v1/traces. Undefined: export nothing. */
 export function tracesUrl(settings: TracingSettings): string | undefined {
   if (settings.OTEL_SDK_DISABLED === 'true') return undefined;
   if (settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT !== undefined) return settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;
@@ -68,7 +68,7 @@ export function tracesUrl(settings: TracingSettings): string | undefined {
   return base === undefined ? undefined : `${base.replace(/\/$/, '')}/v1/traces`;
 }
 
-/** What OpenTelemetry has to complain of, such as a collector that cannot be reached. */
+/** Logs OpenTelemetry's own errors, such as a collector that cannot be reached, as warnings. */
 const toLog = (log: Logger) => ({
   error: (message: string) => log.warn({ from: 'opentelemetry' }, message),
   warn: (message: string) => log.warn({ from: 'opentelemetry' }, message),

@@ -1,7 +1,7 @@
 /**
  * The trace of a job: spans from the mutation that starts it, through its steps and their calls to fal, to the first
- * event that a subscriber gets. Without an exporter (watch/tracing.ts) all of it is OpenTelemetry's no-op. A span carries
- * names and numbers, never what a user wrote: not a prompt, not the message of an error.
+ * event that a subscriber receives. Without an exporter (exporter.ts) OpenTelemetry makes all of it no-ops. A span carries
+ * names and numbers, never a prompt nor an error message, which may quote the user.
  */
 import {
   type Attributes,
@@ -16,22 +16,22 @@ import {
   trace,
 } from '@opentelemetry/api';
 
-/** A W3C trace context, as a header and as a job's row have it: `00-<trace id>-<span id>-<flags>`. */
+/** A W3C trace context, as in the traceparent header and in a job's row: `00-<trace id>-<span id>-<flags>`. */
 export type Traceparent = string;
 
 const jobKey = createContextKey('job');
 
-/** Asked for at each span: a tracer that was got once keeps to the exporter of its time. */
+/** Looked up for each span: a tracer keeps the exporter that was set when it was looked up. */
 const tracer = () => trace.getTracer('likeness');
 
-/** The active span, for a row or a header that others go on from; null when there is none. */
-export function traceparentNow(): Traceparent | null {
+/** The active span, to be stored or sent so that another process can continue its trace; null when there is none. */
+export function activeTraceparent(): Traceparent | null {
   const carrier: { traceparent?: string } = {};
   propagation.inject(context.active(), carrier);
   return carrier.traceparent ?? null;
 }
 
-/** Runs `work` in a span that a caller's may be above. It fails with `work`, and when `problemOf` names a problem. */
+/** Runs `work` in a span under the caller's, if there is one. The span is an error if `work` throws or `problemOf` names a problem. */
 export async function inServerSpan<T>(
   name: string,
   traceparent: Traceparent | null,
@@ -45,8 +45,8 @@ export async function inServerSpan<T>(
 }
 
 /**
- * Runs `work` in a span of the job's trace, whatever is active. A job that was started without one has none: then `work`
- * runs in no span at all.
+ * Runs `work` in a span of the job's trace, whatever span is active. A job that was started without a trace has none:
+ * `work` then runs without a span.
  */
 export async function inJobSpan<T>(
   name: string,
@@ -61,7 +61,7 @@ export async function inJobSpan<T>(
   return await run(tracer().startSpan(name, options, parent), parent, work, problemOf);
 }
 
-/** A span of a job's trace that is over by now. */
+/** Records a span of the job's trace that ends now. */
 export function recordJobSpan(
   name: string,
   job: { id: string; traceparent: Traceparent | null },
@@ -70,11 +70,14 @@ export function recordJobSpan(
 ): void {
   const parent = contextOf(job.traceparent);
   if (trace.getSpanContext(parent) === undefined) return;
-  const about = { 'likeness.job.id': job.id, ...attributes };
-  tracer().startSpan(name, { kind: SpanKind.PRODUCER, startTime: startedAt, attributes: about }, parent).end();
+  const allAttributes = { 'likeness.job.id': job.id, ...attributes };
+  tracer().startSpan(name, { kind: SpanKind.PRODUCER, startTime: startedAt, attributes: allAttributes }, parent).end();
 }
 
-/** A span beneath the active one; none where none is active. Returns how to end it, once: an `error.type` makes it a failure. */
+/**
+ * Starts a span under the active one; without an active one, does nothing. The returned function ends it, once, and adds
+ * attributes: with `error.type` the span is an error.
+ */
 export function startSpan(
   name: string,
   kind: keyof typeof SpanKind,
@@ -89,11 +92,11 @@ export function startSpan(
   };
 }
 
-/** Runs what is nobody's in particular, such as a look for steps, in no span, whoever it was that woke it. */
+/** Runs work that belongs to no trace, such as polling for steps, outside the active span. */
 export const outOfTrace = <T>(work: () => T): T => context.with(ROOT_CONTEXT, work);
 
-/** What a log line is joined to: the active span, and the job whose step it is in. */
-export function idsOfLine(): { trace_id?: string; span_id?: string; jobId?: string } {
+/** The ids that join a log line to the active span and to the job whose step is running. */
+export function traceFields(): { trace_id?: string; span_id?: string; jobId?: string } {
   const active = context.active();
   const span = trace.getSpanContext(active);
   const jobId = active.getValue(jobKey);
@@ -103,7 +106,7 @@ export function idsOfLine(): { trace_id?: string; span_id?: string; jobId?: stri
   };
 }
 
-/** With that span above, or none. */
+/** A context with that span as the parent, or with none. */
 function contextOf(traceparent: Traceparent | null): Context {
   return traceparent === null ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, { traceparent });
 }
@@ -127,7 +130,7 @@ async function run<T>(
   }
 }
 
-/** By its kind alone: a message may quote what a user wrote. */
+/** Records the type of the error only: its message may quote the user. */
 function fail(span: Span, type: string): void {
   span.setAttribute('error.type', type);
   span.setStatus({ code: SpanStatusCode.ERROR });

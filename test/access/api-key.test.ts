@@ -13,7 +13,7 @@ let likeness: TestLikeness;
 let frozenAt: Date | undefined;
 beforeAll(async () => {
   const env = { PUBLIC_URL: 'https://likeness.example' };
-  likeness = await startLikeness({ env, runner: { now: () => frozenAt ?? new Date() } });
+  likeness = await startLikeness({ env, overrides: { now: () => frozenAt ?? new Date() } });
 });
 afterEach(() => {
   frozenAt = undefined;

@@ -22,7 +22,7 @@ export async function openTableServer() {
   const likeness = await startLikeness({
     env: { PUBLIC_URL: 'https://likeness.example', METERING: 'on' },
     manual: true,
-    runner: { now: () => new Date(clock.at) },
+    overrides: { now: () => new Date(clock.at) },
     limits: { operationsPerMinute: 1_000_000, requestsPerAddress: 1_000_000 },
   });
   const { app, url } = likeness;

@@ -8,7 +8,7 @@ import { startLikeness, type TestLikeness } from '../support/likeness.ts';
 let likeness: TestLikeness;
 let now = new Date('2031-03-01T12:00:00.000Z');
 beforeAll(async () => {
-  likeness = await startLikeness({ env: { PUBLIC_URL: 'https://likeness.example' }, runner: { now: () => now } });
+  likeness = await startLikeness({ env: { PUBLIC_URL: 'https://likeness.example' }, overrides: { now: () => now } });
 });
 afterAll(() => likeness.close());
 

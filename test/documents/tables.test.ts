@@ -111,7 +111,10 @@ test('docs/observability.md: every metric with its labels', () => {
     codesIn(name)[0],
     codesIn(labels),
   ]);
-  const { text = '' } = sources.find(({ name }) => name === 'metrics/metrics.ts') ?? {};
+  const text = sources
+    .filter(({ name }) => /^metrics\/(metrics|gauges)\.ts$/.test(name))
+    .map((source) => source.text)
+    .join('\n');
   const actual = [...text.matchAll(/name: '(likeness_\w+)',[^}]*?(?=registers)/g)].map(([config, name]) => [
     name,
     [...(/labelNames: \[(.*?)\]/.exec(config)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(([, label]) => label),

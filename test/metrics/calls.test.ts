@@ -17,7 +17,7 @@ import { type Act, event, hang, json, reset, resetMidBody, sse, text } from '../
 
 async function open(options: Partial<FalOptions> = {}) {
   const calls: CallMetrics[] = [];
-  const adapter = await openAdapter({ onCall: (seen) => void calls.push(seen), ...options });
+  const adapter = await openAdapter({ onCall: (call) => void calls.push(call), ...options });
   onTestFinished(() => adapter.close());
   return { ...adapter, outcomes: () => calls.map(({ call, outcome }) => `${call} ${outcome}`), calls };
 }
@@ -32,7 +32,7 @@ test.each<[string, Act]>([
   ['network', reset],
   ['network', resetMidBody],
   ['timeout', hang],
-])('a submit is seen as %s', async (outcome, act) => {
+])('a submit counts as %s', async (outcome, act) => {
   const { fal, server, outcomes, calls } = await open({ timeouts: { submitMs: 300 } });
   server.script(submitRoute, act);
   await fal.submit(endpoint, { prompt: 'a fox' }).catch(() => undefined);

@@ -81,12 +81,18 @@ describe('the text', () => {
     expect(text.match(/^# TYPE /gm)).toHaveLength(types.size);
   });
 
-  test('without what the database does not say, which is counted', async () => {
+  test('leaves out the gauges that the database could not answer, and counts the failed reads', async () => {
     const metrics = createMetrics();
     const prisma = { $queryRaw: () => Promise.reject(new Error('gone')) } as unknown as Database;
     const log = pino({ level: 'silent' });
     const open = () => ({ sockets: 3, streams: 0 });
-    metrics.read({ prisma, log, now: () => new Date(), open, followers: () => ({ jobEvents: 0, jobChanged: 0 }) });
+    metrics.registerGauges({
+      prisma,
+      log,
+      now: () => new Date(),
+      open,
+      followers: () => ({ jobEvents: 0, jobChanged: 0 }),
+    });
     const samples = readExposition((await metrics.text()).text);
     const names = new Set(samples.map(({ name }) => name));
     for (const name of ['likeness_jobs', 'likeness_jobs_waiting', 'likeness_jobs_waiting_oldest_seconds']) {
@@ -100,11 +106,11 @@ describe('the text', () => {
   });
 });
 
-describe('what is read once in a while', () => {
+describe('a cached read', () => {
   const failures: unknown[] = [];
   const onFailed = (error: unknown) => failures.push(error);
 
-  test('is read by one at a time, and kept for a while', async () => {
+  test('runs once for concurrent calls, and again only when its value is too old', async () => {
     let reads = 0;
     const value = cachedRead(async () => (reads += 1), { forMs: 60_000, withinMs: 1_000, onFailed });
     expect(await Promise.all([value(), value(), value()])).toEqual([1, 1, 1]);
@@ -113,7 +119,7 @@ describe('what is read once in a while', () => {
     expect([await fresh(), await fresh()]).toEqual([2, 3]);
   });
 
-  test('is not waited for too long, nor asked for twice meanwhile', async () => {
+  test('gives up waiting for a slow read, and starts no second one', async () => {
     let reads = 0;
     let answer: (value: string) => void = () => undefined;
     const slow = () => {

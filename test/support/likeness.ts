@@ -8,7 +8,7 @@ import { localViewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
 import { readSettings } from '../../src/app/config.ts';
 import { type Likeness, type StartOptions, start } from '../../src/app/start.ts';
-import { idsOfLine } from '../../src/tracing/trace.ts';
+import { traceFields } from '../../src/tracing/trace.ts';
 import { type Answer, gql } from './http.ts';
 import { write } from './said.ts';
 
@@ -37,13 +37,13 @@ export async function startLikeness({
   env = {},
   dataDir,
   manual = false,
-  runner,
+  overrides,
   limits,
 }: {
   env?: Record<string, string>;
   dataDir?: string;
   manual?: boolean;
-  runner?: StartOptions['runner'];
+  overrides?: StartOptions['overrides'];
   limits?: StartOptions['limits'];
 } = {}): Promise<TestLikeness> {
   const folder = dataDir === undefined ? newDataFolder() : { dataDir, remove: () => undefined };
@@ -55,12 +55,12 @@ export async function startLikeness({
     METERING: 'off',
     ...env,
   });
-  const log = pino({ level: 'debug', mixin: idsOfLine }, { write: (line: string) => void logged.push(line) });
+  const log = pino({ level: 'debug', mixin: traceFields }, { write: (line: string) => void logged.push(line) });
   const likeness = await start({
     settings,
     log,
     worker: { manual, pollMs: 50 },
-    ...(runner && { runner }),
+    ...(overrides && { overrides }),
     ...(limits && { limits }),
   });
   // One that asks who calls is asked by its operator, with an admin key.

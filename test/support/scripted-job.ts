@@ -82,7 +82,7 @@ export type ScriptedJob = {
 };
 
 export async function openScriptedJob(
-  runner: StartOptions['runner'] = {},
+  overrides: StartOptions['overrides'] = {},
   env: Record<string, string> = {},
 ): Promise<ScriptedJob> {
   const fal = await openScriptedFal();
@@ -92,7 +92,7 @@ export async function openScriptedJob(
       env: { ...liveAt(fal.url), ...env },
       dataDir,
       manual: true,
-      runner: { followMs: 2_000, random: () => 0, ...runner },
+      overrides: { followMs: 2_000, random: () => 0, ...overrides },
     });
   let likeness = await open();
   const avatar: Avatar = await addAvatar(likeness.app.prisma, localViewer.id, {

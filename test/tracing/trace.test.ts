@@ -23,7 +23,7 @@ async function open(env: Record<string, string>) {
   const likeness = await startLikeness({
     env: { ...liveAt(fal.url), ...env },
     manual: true,
-    runner: { random: () => 0 },
+    overrides: { random: () => 0 },
   });
   onTestFinished(() => likeness.close());
   const { id } = await addAvatar(likeness.app.prisma, localViewer.id, { diffusersLoraFileUrl: `${fal.url}/lora` });

@@ -9,7 +9,7 @@ import { assertMaySpend, reserve } from '../../ledger/account.ts';
 import { priceTenths } from '../../ledger/prices.ts';
 import { Refusal } from '../../refusal/refusal.ts';
 import { failpoint } from '../../runtime/failpoint.ts';
-import { traceparentNow } from '../../tracing/trace.ts';
+import { activeTraceparent } from '../../tracing/trace.ts';
 import { assertServed, assertServedOrProbe } from '../capacity/retired-endpoints.ts';
 
 /** The caller used this idempotency key before, with another input. */
@@ -106,7 +106,7 @@ export async function startJob<Subject>(app: StartParts, viewer: Viewer, request
           isMetered: app.metering.isOn,
           idempotencyKey: idempotency?.key ?? null,
           idempotencyHash: idempotency?.hash ?? null,
-          traceparent: traceparentNow(),
+          traceparent: activeTraceparent(),
         },
       });
       await reserve(tx, owner, row);

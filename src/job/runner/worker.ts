@@ -23,8 +23,8 @@ export type WorkerOptions = {
   sweepMs: number;
   /** What else is swept, at the start and at that pace. */
   alsoSweep?: () => Promise<void>;
-  /** Hears of every step, when it is over. */
-  onStep?: ((seen: StepMetrics) => void) | undefined;
+  /** Called at the end of every step, for the metrics. */
+  onStep?: ((step: StepMetrics) => void) | undefined;
 };
 
 export type StepMetrics = StepResult & { ms: number };
@@ -177,9 +177,9 @@ export class Worker {
     const run: Run = { step, sinceMs: timers.elapsedMs(), name: undefined, done: Promise.resolve() };
     this.#running.set(step.id, run);
     let beganMs = run.sinceMs;
-    const onDone = (seen: StepResult) => {
+    const onDone = (result: StepResult) => {
       const nowMs = timers.elapsedMs();
-      this.#options.onStep?.({ ...seen, ms: nowMs - beganMs });
+      this.#options.onStep?.({ ...result, ms: nowMs - beganMs });
       beganMs = nowMs;
       // Its place at fal may be another's now.
       if (this.#isLeftAlone) this.#admitSoon();

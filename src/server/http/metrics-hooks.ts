@@ -14,7 +14,7 @@ export const routes = [
 ] as const;
 export type Route = (typeof routes)[number];
 
-export type RequestMetric = { route: Route; method: string; status: number; ms: number };
+export type RequestMetrics = { route: Route; method: string; status: number; ms: number };
 
 /** The limits whose refusals are counted. */
 export const limitNames = [
@@ -29,7 +29,7 @@ export const limitNames = [
 export type LimitName = (typeof limitNames)[number];
 
 export type ServerMetrics = {
-  onRequest: (request: RequestMetric) => void;
+  onRequest: (request: RequestMetrics) => void;
   onRefused: (limit: LimitName) => void;
 };
 

@@ -32,7 +32,7 @@ describe('an endpoint that fal has retired', () => {
       env: liveAt(fal.url),
       dataDir: folder.dataDir,
       manual: true,
-      runner: { now: () => new Date(now), random: () => 0, followMs: 100 },
+      overrides: { now: () => new Date(now), random: () => 0, followMs: 100 },
     });
   beforeEach(async () => {
     now = Date.UTC(2026, 0, 1);

@@ -96,7 +96,7 @@ describe('the line', () => {
     let now = Date.UTC(2026, 0, 1);
     const startGeneration = await open(
       { FAL_SUBMITS_PER_MINUTE: '2' },
-      { manual: true, runner: { now: () => new Date(now) } },
+      { manual: true, overrides: { now: () => new Date(now) } },
     );
     fal.script(routes.submit, refused, refused, refused);
     for (let n = 0; n < 3; n += 1) await startGeneration();
@@ -111,7 +111,7 @@ describe('the line', () => {
 
   test('a 429 holds back every submit for as long as fal asks; a job that finds no room until its deadline is RATE_LIMITED', async () => {
     let now = Date.UTC(2026, 0, 1);
-    const startGeneration = await open({}, { manual: true, runner: { now: () => new Date(now), random: () => 0 } });
+    const startGeneration = await open({}, { manual: true, overrides: { now: () => new Date(now), random: () => 0 } });
     const busy = json(429, { detail: 'too many' }, { 'retry-after': '40' });
     fal.script(routes.submit, busy);
     fal.always(routes.submit, busy);

@@ -30,7 +30,7 @@ describe('with PUBLIC_URL', () => {
   let fal: ScriptedFal;
   let likeness: TestLikeness;
   const open = async (env: Record<string, string> = { PUBLIC_URL: publicUrl }) => {
-    likeness = await startLikeness({ env: { ...liveAt(fal.url), ...env }, runner: { random: () => 0 } });
+    likeness = await startLikeness({ env: { ...liveAt(fal.url), ...env }, overrides: { random: () => 0 } });
   };
   beforeEach(async () => {
     fal = await openScriptedFal();
