@@ -1,11 +1,10 @@
-/** A model is added by its description alone: one in the list draws from GraphQL to fal and back, and nothing else knows it. */
-import { GraphQLInputObjectType, GraphQLObjectType, printSchema } from 'graphql';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { schema } from '../../../src/app/schema.ts';
-import { createFal } from '../../../src/fal/client.ts';
-import { generationTask } from '../../../src/generation/task.ts';
-import { type Generations, openGenerations, uuidIn } from '../../support/generations.ts';
-import { simulate, trainPortrait } from '../../support/simulator.ts';
+/**
+ * Adding a model that draws takes its file and a line in the list: this test adds a made-up one to the list and replaces
+ * nothing else. The real server, with its runner and the simulated fal, then plans it, draws with it and returns it.
+ */
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { addPortraitWithPhotos, runJob, send } from '../../support/journey.ts';
+import { startLikeness, type TestLikeness } from '../../support/likeness.ts';
 
 vi.mock('../../../src/generation/models/models.ts', async (original) => {
   const { drawingModels } = await original<typeof import('../../../src/generation/models/models.ts')>();
@@ -13,89 +12,83 @@ vi.mock('../../../src/generation/models/models.ts', async (original) => {
   return { drawingModels: [...drawingModels, madeUp] };
 });
 
-let server: Generations;
+let likeness: TestLikeness;
+let avatarId: string;
 beforeAll(async () => {
-  server = await openGenerations();
+  likeness = await startLikeness();
+  avatarId = await addPortraitWithPhotos(likeness);
+  await runJob(likeness, 'Training', { avatarId, preset: 'FAST' });
 });
-afterAll(() => server.close());
+afterAll(() => likeness.close());
 
-const planned = /* GraphQL */ `
-  query ($input: StartGenerationInput!) {
-    planGeneration(input: $input) {
-      __typename
-      ... on InvalidInputError { issues { path message } }
-      ... on GenerationPlan {
-        endpoint warnings typicalSeconds { min max } price { credits estimatedUsd }
-        settings { ... on MadeUpSettings { loraScale size { preset } paces glow numImages seed } }
-      }
-    }
-  }
-`;
-const started = /* GraphQL */ `
-  mutation ($input: StartGenerationInput!) { startGeneration(input: $input) { ... on Generation { id endpoint } } }
-`;
+const settingsFields = 'settings { ... on MadeUpSettings { loraScale size { preset } paces glow numImages seed } }';
+const planDocument = `query($input: StartGenerationInput!) { planGeneration(input: $input) {
+  ... on InvalidInputError { issues { path message } }
+  ... on GenerationPlan { endpoint warnings typicalSeconds { min max } price { credits estimatedUsd } ${settingsFields} } } }`;
+const generationDocument = `query($id: ID!) { node(id: $id) { ... on Generation {
+  status endpoint finalPrompt seed ${settingsFields} progress { percent totalSteps } cost { price }
+  images { width height contentType url } } } }`;
 
-async function ask(document: string, input: object) {
-  const { data, errors } = await server.run(document, { input });
-  if (errors?.[0]) throw errors[0];
-  return JSON.parse(JSON.stringify(data)) as Record<string, unknown>;
-}
+const settings = { loraScale: 0.9, size: { preset: 'SQUARE' }, paces: 3, glow: true, numImages: 2, seed: 7 };
+const inputOf = (madeUp: object) => ({ avatarId, prompt: 'a knight', numImages: 2, seed: 7, settings: { madeUp } });
 
-it('has its GraphQL types', () => {
-  expect(schema.getType('MadeUpInput')).toBeInstanceOf(GraphQLInputObjectType);
-  expect(schema.getType('MadeUpSettings')).toBeInstanceOf(GraphQLObjectType);
-  expect(printSchema(schema)).toContain('The number of steps. Takes 2 to 9.');
-});
-
-it('is planned, started, drawn by the simulated fal and read back', async () => {
-  const { fal: client, simulator } = await simulate();
-  const diffusersLoraFileUrl = await trainPortrait(client);
-  const { globalId: avatarId } = await server.addAvatar('PORTRAIT', { diffusersLoraFileUrl });
-  const input = { avatarId, prompt: 'a knight', numImages: 2, seed: 7, settings: { madeUp: { glow: true } } };
-
-  const settings = { loraScale: 0.9, size: { preset: 'SQUARE' }, paces: 3, glow: true, numImages: 2, seed: 7 };
-  expect(await ask(planned, input)).toEqual({
-    planGeneration: {
-      __typename: 'GenerationPlan',
-      endpoint: 'fal-ai/made-up/lora',
-      settings,
-      warnings: [],
-      typicalSeconds: { min: 2, max: 4 },
-      price: { credits: 6, estimatedUsd: 0.04 },
-    },
+test('the schema has its types, with their ranges', async () => {
+  const document = '{ __type(name: "MadeUpInput") { description inputFields { name description } } }';
+  expect(await send(likeness, document)).toMatchObject({
+    description: expect.stringContaining('fal-ai/made-up/lora'),
+    inputFields: expect.arrayContaining([
+      { name: 'paces', description: 'The number of steps. Takes 2 to 9.' },
+      { name: 'glow', description: 'Whether the picture glows.' },
+    ]),
   });
-  const { startGeneration } = (await ask(started, input)) as { startGeneration: { id: string } };
-  const where = { id: uuidIn(startGeneration.id) };
-  const job = await server.prisma.job.findUniqueOrThrow({ where });
-
-  const fal = createFal({ key: simulator.key, baseUrl: simulator.url });
-  const task = generationTask({ ...server.app, allowLoopback: true, fal });
-  const signal = AbortSignal.timeout(60_000);
-  const prepared = await task.prepare(job, signal);
-  const { requestId } = await fal.submit('fal-ai/made-up/lora' as typeof job.endpoint as never, prepared.input);
-  for await (const { status } of fal.follow(job.endpoint as never, requestId, signal))
-    if (status === 'COMPLETED') break;
-  const copied = await task.copy(job, await fal.result(job.endpoint as never, requestId), signal);
-  expect(copied.images.map(({ width, height }) => [width, height])).toEqual([
-    [512, 512],
-    [512, 512],
-  ]);
-  expect(task.totalSteps(job)).toBe(3);
-  expect(task.fieldName(job, 'enable_glow')).toBe('settings.madeUp.glow');
-  await server.move(job, 'IN_QUEUE', 'FINALIZING');
-  await server.prisma.$transaction(async (tx) => {
-    await server.app.files.record(tx, copied.files);
-    const { delivered, ...columns } = await task.keep(tx, job, copied);
-    expect(delivered).toBe(2);
-    await tx.job.update({ where, data: { status: 'SUCCEEDED', percent: 100, finishedAt: new Date(), ...columns } });
-  });
-  await fal.close();
 });
 
-it('refuses a value out of its range by its own name', async () => {
-  const { globalId: avatarId } = await server.addAvatar('PORTRAIT');
-  const input = { avatarId, prompt: 'a knight', settings: { madeUp: { paces: 10 } } };
-  expect(await ask(planned, input)).toMatchObject({
-    planGeneration: { issues: [{ path: 'settings.madeUp.paces', message: 'Takes 2 to 9.' }] },
+test('the server lists its endpoint', async () => {
+  expect(await send(likeness, '{ server { endpoints { name kind price { usd per } } } }')).toMatchObject({
+    endpoints: expect.arrayContaining([
+      { name: 'fal-ai/made-up/lora', kind: 'GENERATION', price: { usd: 0.02, per: 'IMAGE' } },
+    ]),
+  });
+});
+
+test('its preset shows its numbers', async () => {
+  const document = `{ generationPresets { name settingsFor { __typename ... on MadeUpSettings { paces loraScale } } } }`;
+  expect(await send(likeness, document)).toContainEqual({
+    name: 'FAST',
+    settingsFor: expect.arrayContaining([{ __typename: 'MadeUpSettings', paces: 3, loraScale: 0.9 }]),
+  });
+});
+
+test('a plan shows its settings, price and typical duration', async () => {
+  expect(await send(likeness, planDocument, { input: inputOf({ glow: true }) })).toEqual({
+    endpoint: 'fal-ai/made-up/lora',
+    settings,
+    warnings: [],
+    typicalSeconds: { min: 2, max: 4 },
+    price: { credits: 6, estimatedUsd: 0.04 },
+  });
+});
+
+test('a generation runs to its end and returns its settings and pictures', async () => {
+  const id = await runJob(likeness, 'Generation', inputOf({ glow: true }));
+  const generation = await send(likeness, generationDocument, { id });
+  const image = { width: 512, height: 512, contentType: 'image/jpeg', url: expect.any(String) };
+  expect(generation).toEqual({
+    status: 'SUCCEEDED',
+    endpoint: 'fal-ai/made-up/lora',
+    finalPrompt: 'TOK_ada a knight',
+    seed: '7',
+    settings,
+    progress: { percent: 100, totalSteps: 3 },
+    cost: { price: 6 },
+    images: [image, image],
+  });
+  const [first] = generation['images'] as { url: string }[];
+  expect((await fetch(first?.url ?? '')).headers.get('content-type')).toBe('image/jpeg');
+});
+
+test('a value out of its range is refused by its own name', async () => {
+  expect(await send(likeness, planDocument, { input: inputOf({ paces: 10 }) })).toEqual({
+    issues: [{ path: 'settings.madeUp.paces', message: 'Takes 2 to 9.' }],
   });
 });

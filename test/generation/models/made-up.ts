@@ -5,7 +5,7 @@ import { defineDrawingModel } from '../../../src/fal/model.ts';
 export const madeUp = defineDrawingModel({
   endpoint: 'fal-ai/made-up/lora',
   name: 'madeUp',
-  purpose: 'draws portraits that nobody asked for',
+  purpose: 'draws portraits for a test',
   usedFor: 'Portraits, with FAST or no preset.',
   avatarKinds: ['PORTRAIT'],
   artefact: 'LORA',

@@ -5,7 +5,7 @@ import { defineTrainer } from '../../../src/fal/model.ts';
 export const madeUpTrainer = defineTrainer({
   endpoint: 'fal-ai/made-up-trainer',
   name: 'madeUpTrainer',
-  purpose: 'trains portraits that nobody asked for',
+  purpose: 'trains portraits for a test',
   usedFor: 'Portraits.',
   avatarKinds: ['PORTRAIT'],
   artefact: 'LORA',
