@@ -63,7 +63,7 @@ const ImportPortraitInput = builder.inputType('ImportPortraitInput', {
       type: 'URL',
       required: true,
       description:
-        'The URL of the LoRA weights, which fal-ai/flux-lora loads. It must be public, use https and contain no user name or password.',
+        'The URL of the LoRA weights, a safetensors file, which fal loads. It must be public, use https and contain no user name or password.',
     }),
     triggerPhrase: t.string({
       required: true,

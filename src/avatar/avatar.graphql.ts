@@ -65,7 +65,7 @@ export const AvatarProfile = builder.prismaInterface('Avatar', {
 
 export const PortraitAvatar = builder.prismaNode('Avatar', {
   variant: 'PortraitAvatar',
-  description: 'A person. fal-ai/flux-lora-portrait-trainer trains it and fal-ai/flux-lora draws it.',
+  description: 'A person. Training makes LoRA weights of the person, which the models for portraits draw with.',
   interfaces: [AvatarProfile],
   nullable: true,
   id: { field: 'id', description: 'The global id.' },
@@ -84,8 +84,7 @@ export const PortraitAvatar = builder.prismaNode('Avatar', {
 
 export const StyleAvatar = builder.prismaNode('Avatar', {
   variant: 'StyleAvatar',
-  description:
-    'An artistic style. fal-ai/flux-pro-trainer trains it. fal-ai/flux-pro/v1.1-ultra-finetuned or fal-ai/flux-pro/finetuned draws it.',
+  description: 'An artistic style. Training makes a finetune at fal, which the models for styles draw with.',
   interfaces: [AvatarProfile],
   nullable: true,
   id: { field: 'id', description: 'The global id.' },

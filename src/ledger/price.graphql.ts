@@ -1,4 +1,5 @@
 /** GraphQL: what a job costs, and the error of a balance that is too low. */
+import { endpointIds, endpoints } from '../fal/endpoints.ts';
 import { builder } from '../graphql/builder.ts';
 import { ErrorInterface } from '../graphql/error-types.ts';
 import { Job } from '../job/job.graphql.ts';
@@ -15,6 +16,10 @@ builder.objectType(InsufficientCreditsError, {
   }),
 });
 
+const priceList = endpointIds
+  .map((id) => `${id}: ${endpoints[id].price.credits} per ${endpoints[id].price.per.toLowerCase()}`)
+  .join('; ');
+
 /** Credits of this server, and an estimate of the dollars that fal charges. */
 export const Price = builder
   .objectRef<{ endpoint: Parameters<typeof estimatedUsd>[0]; units: number; priceTenths: number }>('Price')
@@ -22,8 +27,7 @@ export const Price = builder
     description: 'The price of a job if everything requested is delivered.',
     fields: (t) => ({
       credits: t.float({
-        description:
-          'The price in this server’s credits. A training costs 150, an image 5, and an image of fal-ai/flux-pro/v1.1-ultra-finetuned 7.5.',
+        description: `The price in this server’s credits. ${priceList}.`,
         resolve: ({ priceTenths }) => toCredits(priceTenths),
       }),
       estimatedUsd: t.float({
