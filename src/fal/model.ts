@@ -98,7 +98,7 @@ export type Trainer<
 export type FalInput = Record<string, z.core.util.JSONType>;
 type InputSchema = z.ZodType<FalInput>;
 
-/** fal's name for what it draws with, by what that is. */
+/** The path in fal's input of the trained model that it draws with. */
 export const artefactField: Record<Artefact, string> = { LORA: 'loras.0.path', FINETUNE: 'finetune_id' };
 
 export const outputFormats = {
@@ -188,7 +188,7 @@ function inputSchema(schemas: [path: string, schema: z.ZodType][]): InputSchema 
   return z.strictObject(shape) as z.ZodType as InputSchema;
 }
 
-/** What a drawing endpoint answers. Sizes and types may be missing: the picture itself decides. */
+/** The answer of a drawing endpoint. Sizes and types may be missing: the server reads them from the picture. */
 export const imagesOutput = z.object({
   images: z.array(
     z.object({
@@ -210,7 +210,7 @@ const file = z.object({
   file_size: z.number().nullish(),
 });
 
-/** What a trainer answers, by what it makes. */
+/** The answer of a trainer, by the kind of model that it makes. */
 export const trainingOutputs = {
   LORA: z.object({ diffusers_lora_file: file, config_file: file }),
   FINETUNE: z.object({ finetune_id: z.string().min(1) }),

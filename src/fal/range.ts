@@ -1,7 +1,7 @@
-/** What an endpoint's input takes at a path, in words. */
+/** The accepted values at a path of an endpoint's input, in words. */
 import { z } from 'zod';
 
-/** `1 to 50`, for a number or an enum of numerals; `16 or 32`; an enum's values else. `loras.0.scale` is a path. */
+/** `1 to 50`, for a number or an enum of numerals; `16 or 32` for literals; for other enums, their values. A path is such as `loras.0.scale`. */
 export function range(schema: z.core.$ZodType, path: readonly PropertyKey[]): string {
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) return range(schema.unwrap(), path);
   if (schema instanceof z.ZodUnion) {

@@ -1,5 +1,5 @@
 /**
- * Pure: a model's settings in this API's words, as fal's input, and back. Every function takes the model's description
+ * Pure: converts a model's settings from this API's names to fal's input and back. Every function takes the model's description
  * and works for any model.
  */
 import { z } from 'zod';
@@ -13,14 +13,14 @@ import { type FalMode, urlForFal } from './url.ts';
 type Model = DrawingModel | Trainer;
 export type Settings = Record<string, unknown>;
 
-/** Everything that is sent and shown: the settings of the model, and of a drawing model those that all have. */
+/** All settings of a model, including those that every drawing model has. */
 export const allFields = (model: Model): Fields => ({
   ...(model.kind === 'GENERATION' && drawingFields),
   ...model.fields,
   ...model.readOnlyFields,
 });
 
-/** The settings that a model has when nobody says otherwise. */
+/** The default settings of a model. */
 export function defaultSettings(model: Model): Settings {
   return Object.fromEntries(Object.entries(allFields(model)).map(([name, field]) => [name, field.default]));
 }
@@ -62,8 +62,8 @@ function firstOf(list: unknown): Record<string, unknown> {
 }
 
 /**
- * A field of fal's input in this API's words: `image_size.width` of fluxLora is `settings.fluxLora.imageSize.width`. What
- * follows from the avatar has the avatar's name for it. A field that the model's description does not have keeps fal's name.
+ * A field of fal's input in this API's words: `image_size.width` of fluxLora is `settings.fluxLora.imageSize.width`. A
+ * setting that depends on the avatar has the avatar's name for it. A field that the model does not describe keeps fal's name.
  */
 export function fieldName(model: Model, falField: string): string {
   const names = fieldNames(model);
@@ -88,7 +88,7 @@ function fieldNames(model: Model): Record<string, string> {
 const namesAtFal = (fields: Fields, toName: (name: string) => string) =>
   Object.fromEntries(Object.entries(fields).map(([name, { fal }]) => [fal, toName(name)]));
 
-/** Everything that fal's check refuses in an input, in this API's words. */
+/** Every value of an input that fal would reject, under this API's names. */
 export function inputIssues(model: Model, schema: z.ZodType, input: unknown): InputIssue[] {
   const { error } = schema.safeParse(input);
   return (error?.issues ?? []).map(({ path }) => ({
@@ -97,7 +97,7 @@ export function inputIssues(model: Model, schema: z.ZodType, input: unknown): In
   }));
 }
 
-/** What a caller may give for a setting. Its range is not checked here: it is fal's, see `inputIssues`. */
+/** Checks the type of a setting. Its range is fal's: see `inputIssues`. */
 export function givenSchema(name: string, field: Field, mode: FalMode): z.ZodType {
   switch (field.kind) {
     case 'FLOAT':
@@ -128,7 +128,7 @@ const givenImageSize = z
     return z.NEVER;
   });
 
-/** The settings that a caller gave, and what is wrong with them. A null is as if it were not there. */
+/** Parses the caller's settings. Null means the same as absent. */
 export function readGiven(model: Model, given: object, mode: FalMode): { values: Settings; issues: InputIssue[] } {
   const values: Settings = {};
   const issues: InputIssue[] = [];
@@ -144,10 +144,10 @@ export function readGiven(model: Model, given: object, mode: FalMode): { values:
 }
 
 /**
- * What may not come out as the caller meant it, though fal takes it, in sentences. Numbers of the preset never warn.
+ * Warnings about values that fal accepts, one sentence each. The preset's own numbers never cause one.
  */
 export function warningsOf(model: Model, settings: Settings, ofPreset: Settings): string[] {
-  const warnings = model.isDeprecated ? ['fal calls this model no longer supported: it may be gone any day.'] : [];
+  const warnings = model.isDeprecated ? ['fal no longer supports this model: it may disappear at any time.'] : [];
   for (const [name, { advice, warningWhenFalse }] of Object.entries(model.fields)) {
     const value = settings[name];
     if (warningWhenFalse !== undefined && value === false) warnings.push(warningWhenFalse);

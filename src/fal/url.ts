@@ -5,8 +5,8 @@ import { assertPublicUrl, NotPublic } from '../remote-file/ssrf-guard.ts';
 export type FalMode = 'LIVE' | 'SIMULATED';
 
 /**
- * Gives the URL as text. The simulator's own files are on loopback; fal itself is sent to no such place. Where its name
- * leads is looked at before fal is told of it: see url/look.ts.
+ * Parses a public URL and returns it as text. Only the simulated fal may read from loopback addresses. The address that the
+ * host name resolves to is checked later, before the URL is sent to fal: see remote-file/check-content.ts.
  */
 export function urlForFal(mode: FalMode) {
   return z

@@ -36,7 +36,7 @@ export async function planGeneration(app: StartParts, viewer: Viewer, input: Sta
 }
 
 /**
- * Starts a new generation with the settings and prompt of an ended one, by the rules of now and with the avatar's current
+ * Starts a new generation with the settings and prompt of an ended one, under the present rules and with the avatar's current
  * model. Throws JobActiveError while the old one runs, and what startGeneration throws but InvalidInputError and
  * IdempotencyConflictError.
  */
@@ -51,7 +51,7 @@ function newGeneration(app: StartParts, viewer: Viewer, input: StartGeneration):
     ...avatarOf(viewer, input.avatar),
     idempotency: idempotencyOf('startGeneration', idempotencyKey, drawing),
     async plan(_db, avatar): Promise<NewJob> {
-      mayGenerate(app, avatar);
+      assertAndLog(app, avatar);
       return { ...planDrawing(avatar, drawing, app.falMode), avatarId: avatar.id, kind: 'GENERATION' };
     },
   };
@@ -66,7 +66,7 @@ function repeatedGeneration(app: StartParts, viewer: Viewer, job: Job): JobReque
     ...avatarOf(viewer, { id: job.avatarId }),
     idempotency: undefined,
     async plan(_db, avatar): Promise<NewJob> {
-      mayGenerate(app, avatar);
+      assertAndLog(app, avatar);
       return { ...planRetry(avatar, job), avatarId: avatar.id, kind: 'GENERATION', retryOfId: job.id };
     },
   };
@@ -78,13 +78,13 @@ const avatarOf = (viewer: Viewer, key: AvatarKey): Pick<JobRequest<Avatar>, 'loc
 });
 
 /** Throws AvatarNotReadyError, or AvatarRuleError, which it also logs: such a row should not exist. */
-function mayGenerate(app: StartParts, avatar: Avatar): void {
+function assertAndLog(app: StartParts, avatar: Avatar): void {
   try {
     assertMayGenerate(avatar);
   } catch (error) {
     if (error instanceof AvatarRuleError) {
       const codes = error.findings.map(({ code }) => code);
-      app.log.warn({ avatarId: avatar.id, codes }, 'an avatar breaks the strict rules and may not generate');
+      app.log.warn({ avatarId: avatar.id, codes }, 'an avatar breaks integrity rules and cannot generate');
     }
     throw error;
   }

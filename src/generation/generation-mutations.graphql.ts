@@ -1,9 +1,10 @@
-/** GraphQL: how a generation is started, and why not. */
+/** GraphQL: the mutation startGeneration, its input and its errors. */
 
 import { AvatarStatus } from '../avatar/avatar.graphql.ts';
 import { AvatarFinding } from '../avatar/avatar-finding.graphql.ts';
 import { avatarKey } from '../avatar/key.ts';
-import { outputFormats } from '../fal/model.ts';
+import { drawingFields, outputFormats } from '../fal/model.ts';
+import { range } from '../fal/range.ts';
 import { builder } from '../graphql/builder.ts';
 import { ErrorInterface } from '../graphql/error-types.ts';
 import { enumOf } from '../graphql/settings-types.ts';
@@ -16,64 +17,71 @@ import { InvalidInputError } from '../refusal/invalid-input.ts';
 import { LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { startGeneration } from './commands.ts';
 import { GenerationPreset } from './preset.graphql.ts';
-import { AvatarNotReadyError, AvatarRuleError } from './rules.ts';
+import { AvatarNotReadyError, AvatarRuleError, maxSeed } from './rules.ts';
 import { GenerationSettingsInput } from './settings.graphql.ts';
 
 builder.objectType(AvatarNotReadyError, {
   name: 'AvatarNotReadyError',
-  description: 'The avatar has no model to draw with yet. Nothing was changed.',
+  description: 'The avatar has no trained model yet. Nothing was started.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    avatarStatus: t.expose('avatarStatus', { type: AvatarStatus, description: 'How far the avatar has come.' }),
+    avatarStatus: t.expose('avatarStatus', {
+      type: AvatarStatus,
+      description: 'The status of the avatar: DRAFT, TRAINING or FAILED.',
+    }),
   }),
 });
 
 builder.objectType(AvatarRuleError, {
   name: 'AvatarRuleError',
-  description: 'The avatar breaks the strict rules, so nothing is drawn of it. Nothing was changed.',
+  description: 'The avatar breaks an integrity rule, so it cannot generate pictures. Nothing was started.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    findings: t.expose('findings', { type: [AvatarFinding], description: 'Every rule that it breaks.' }),
+    findings: t.expose('findings', { type: [AvatarFinding], description: 'Every rule that the avatar breaks.' }),
   }),
 });
 
+const { numImages, seed, outputFormat } = drawingFields;
+
 export const StartGenerationInput = builder.inputType('StartGenerationInput', {
-  description: 'What to draw.',
+  description: 'The pictures to draw.',
   fields: (t) => ({
-    avatarId: t.id({ required: true, description: 'Whom or what to draw. It must be READY.' }),
+    avatarId: t.id({ required: true, description: 'The id of the avatar to draw. It must be READY.' }),
     prompt: t.string({
       required: true,
       description:
-        'What to draw, in words: 1 to 1000 characters with the avatar’s trigger, which is put before it unless it is in it.',
+        'The description of the picture. The server puts the avatar’s trigger before it unless the prompt contains the trigger. 1 to 1000 characters, trigger included.',
     }),
     preset: t.field({
       type: GenerationPreset,
       description:
-        'Numbers that go together. With none, a portrait is drawn as BALANCED has it, and a style by the ultra model as ULTRA has it.',
+        'A named set of settings. Default: BALANCED for a portrait, ULTRA for a style. A style whose `settings` name another model gets that model’s default preset.',
     }),
-    numImages: t.int({ defaultValue: 1, description: 'How many pictures, 1 to 4. ULTRA draws one.' }),
+    numImages: t.int({
+      defaultValue: 1,
+      description: `${numImages.description} ${range(numImages.schema, [])}. ULTRA takes only 1.`,
+    }),
     seed: t.int({
-      description:
-        'The same seed, prompt and settings draw the same picture. Chance decides when there is none. Not negative.',
+      description: `${seed.description} 0 to ${maxSeed}.`,
     }),
     outputFormat: t.field({
       type: enumOf(outputFormats),
       defaultValue: 'jpeg',
-      description: 'The file format that fal draws. ULTRA draws JPEG.',
+      description: `${outputFormat.description} ULTRA takes only JPEG.`,
     }),
     settings: t.field({
       type: GenerationSettingsInput,
-      description: 'Settings of the model that draws, each in the place of the preset’s.',
+      description: 'Settings of one model. Each replaces the value of the preset.',
     }),
     idempotencyKey: t.string({
       description:
-        '1 to 200 characters of the caller’s choice. The same key and input give the same job, however often they are sent.',
+        'A key of the caller’s choice, 1 to 200 characters. Sending the same key and input again returns the same job. Sending the key with another input is an IdempotencyConflictError.',
     }),
   }),
 });
 
-/** The refusals of startGeneration and planGeneration. */
-export const whyNoGeneration = [
+/** The errors of startGeneration and planGeneration. */
+export const startGenerationErrors = [
   InvalidInputError,
   NotFoundError,
   AvatarNotReadyError,
@@ -83,14 +91,14 @@ export const whyNoGeneration = [
   InsufficientCreditsError,
   LimitReachedError,
 ] as const;
-registerStartRefusals(whyNoGeneration);
+registerStartRefusals(startGenerationErrors);
 
 builder.mutationField('startGeneration', (t) =>
   t.errorUnionField({
-    types: [Generation, ...whyNoGeneration],
-    description: 'Starts to draw an avatar, and returns at once: follow the generation by `jobEvents`.',
-    union: { description: 'The new generation, or why there is none.', resolveType: () => 'Generation' },
-    args: { input: t.arg({ type: StartGenerationInput, required: true, description: 'What to draw.' }) },
+    types: [Generation, ...startGenerationErrors],
+    description: 'Starts to draw an avatar and returns the job at once. Follow it with `jobEvents`.',
+    union: { description: 'The new generation, or the error.', resolveType: () => 'Generation' },
+    args: { input: t.arg({ type: StartGenerationInput, required: true, description: 'The pictures to draw.' }) },
     resolve: (_root, { input: { avatarId, ...input } }, { app, viewer }) =>
       startGeneration(app, viewer, { ...input, avatar: avatarKey(avatarId) }),
   }),

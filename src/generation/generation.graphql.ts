@@ -1,4 +1,4 @@
-/** GraphQL: what a generation is, and how its owner finds it again. */
+/** GraphQL: the fields of a generation, and the lists of generations. */
 
 import { owned } from '../access/ownership.ts';
 import { Avatar, AvatarProfile } from '../avatar/avatar.graphql.ts';
@@ -6,49 +6,50 @@ import { builder } from '../graphql/builder.ts';
 import { Generation } from '../job/job.graphql.ts';
 import { jobsOf, pageOfJobs, pageOfSelected } from '../job/job-page.graphql.ts';
 import { GenerationPreset } from './preset.graphql.ts';
-import { isOf, promptHolds } from './search.ts';
+import { ofAvatar, promptContains } from './search.ts';
 import { GenerationSettings } from './settings.graphql.ts';
 import { readSettings } from './settings.ts';
 
 builder.prismaObjectFields(Generation, (t) => ({
-  avatar: t.relation('avatar', { type: Avatar, description: 'Whom or what it draws.' }),
+  avatar: t.relation('avatar', { type: Avatar, description: 'The avatar that the generation draws.' }),
   prompt: t.string({
-    description: 'The prompt as the user wrote it, without the blanks around it.',
+    description: 'The prompt as the user wrote it, without surrounding blanks.',
     select: { prompt: true },
     resolve: ({ prompt }) => prompt ?? '',
   }),
   finalPrompt: t.string({
-    description: 'The prompt with the avatar’s trigger, as fal was sent it.',
+    description: 'The prompt that the server sends to fal, with the avatar’s trigger.',
     select: { finalPrompt: true },
     resolve: ({ finalPrompt }) => finalPrompt ?? '',
   }),
   preset: t.expose('generationPreset', {
     type: GenerationPreset,
     nullable: true,
-    description: 'The preset that was asked for.',
+    description: 'The preset of the input. Null if the caller set none.',
   }),
   settings: t.field({
     type: GenerationSettings,
-    description: 'Exactly what fal was sent beside the prompt, defaults filled in.',
+    description: 'The settings that the server sends to fal, with defaults filled in.',
     select: { endpoint: true, input: true },
     resolve: ({ endpoint, input }) => readSettings(endpoint, input),
   }),
   seed: t.exposeString('seed', {
     nullable: true,
-    description: 'The seed that fal drew with, once it has; can exceed 32 bits.',
+    description:
+      'The seed that fal drew with, as decimal digits: it can exceed 32 bits. Null until the generation is SUCCEEDED, and if fal reported none.',
   }),
 }));
 
 const GenerationConnection = builder.connectionObject(
   { type: Generation, name: 'GenerationConnection', description: 'A page of generations.' },
-  { name: 'GenerationEdge', description: 'A generation in a page.' },
+  { name: 'GenerationEdge', description: 'A generation on a page.' },
 );
 
 builder.prismaInterfaceFields(AvatarProfile, (t) => ({
   generations: t.connection(
     {
       type: Generation,
-      description: 'What was drawn of this avatar, newest first.',
+      description: 'The generations of the avatar, newest first.',
       select: (args, _context, nestedSelection) => ({
         jobs: nestedSelection(jobsOf(args, { kind: 'GENERATION' }), ['edges', 'node']),
       }),
@@ -62,17 +63,20 @@ builder.queryField('generations', (t) =>
   t.connection(
     {
       type: Generation,
-      description:
-        'The viewer’s generations, newest first. A page holds 20 unless `first` says otherwise, and 100 at most.',
+      description: 'The viewer’s generations, newest first.',
       args: {
-        avatarId: t.arg.id({ description: 'Only those of this avatar; none when there is no such avatar.' }),
-        search: t.arg.string({ description: 'Only those whose prompt holds this text, in any case.' }),
+        avatarId: t.arg.id({
+          description: 'Returns only generations of this avatar. If the viewer has no such avatar, the list is empty.',
+        }),
+        search: t.arg.string({
+          description: 'Returns only generations whose prompt contains this text. Ignores case.',
+        }),
       },
       resolve: (_root, args, context, info) => {
         return pageOfJobs(args, context, info, 'Generation', {
           ...owned.jobs(context.viewer),
           kind: 'GENERATION',
-          AND: [isOf(args.avatarId), promptHolds(args.search)],
+          AND: [ofAvatar(args.avatarId), promptContains(args.search)],
         });
       },
     },

@@ -1,4 +1,4 @@
-/** Pure: from what a caller asks of an avatar to what fal is sent, how long that takes, and what the caller is warned of. */
+/** Pure: turns the caller's input into fal's input, and estimates how long fal takes and what to warn about. */
 import type { Avatar, GenerationPreset, Job } from '../../prisma/generated/client/client.ts';
 import type { EndpointId } from '../fal/endpoints.ts';
 import {
@@ -42,22 +42,22 @@ export type DrawingPlan = {
   units: number;
 };
 
-/** What fal knows the avatar by. A READY portrait has the one, a READY style the other. */
+/** The avatar's trained model. A READY portrait has a LoRA file, a READY style a finetune id. */
 type AvatarModel = Pick<Avatar, 'diffusersLoraFileUrl' | 'finetuneId'>;
 
 /** Throws InvalidInputError with every issue. The avatar must be one that assertMayGenerate lets through. */
-export function planDrawing(avatar: Avatar, asked: GenerationInput, falMode: FalMode): DrawingPlan {
-  const preset = asked.preset ?? null;
-  const prompt = asked.prompt.trim();
+export function planDrawing(avatar: Avatar, request: GenerationInput, falMode: FalMode): DrawingPlan {
+  const preset = request.preset ?? null;
+  const prompt = request.prompt.trim();
   const finalPrompt = withTrigger(prompt, avatar.triggerPhrase ?? avatar.triggerWord ?? '');
   const common: CommonSettings = {
-    numImages: asked.numImages ?? 1,
-    outputFormat: asked.outputFormat ?? 'jpeg',
-    seed: asked.seed ?? null,
+    numImages: request.numImages ?? 1,
+    outputFormat: request.outputFormat ?? 'jpeg',
+    seed: request.seed ?? null,
   };
   const issues: InputIssue[] = [...promptIssues(prompt, finalPrompt), ...seedIssues(common.seed)];
 
-  const given: Record<string, object | null | undefined> = asked.settings ?? {};
+  const given: Record<string, object | null | undefined> = request.settings ?? {};
   const named = models.find(({ name }) => given[name]);
   const route = routeGeneration(avatar.kind, preset, named?.name);
   if ('issue' in route) throw new InvalidInputError([...issues, route.issue]);
@@ -105,8 +105,8 @@ const artefactOf: Record<Artefact, (avatar: AvatarModel) => string | null> = {
 };
 
 /**
- * How long fal takes as a rule for these settings, without the time in its queue: as long as the model's preset whose
- * steps are nearest to theirs, and the slower one of two that are equally near.
+ * How many seconds fal typically takes with these settings, without the time in its queue: those of the model's preset with
+ * the nearest number of steps. Of two that are equally near, the slower one.
  */
 export function typicalSeconds(settings: GenerationSettings): { min: number; max: number } {
   const model = modelNamed(settings.model);
@@ -120,7 +120,7 @@ export function typicalSeconds(settings: GenerationSettings): { min: number; max
   return nearest.seconds;
 }
 
-/** What may not come out as the caller meant it, in sentences. The preset's own numbers never warn. */
+/** Warnings for the caller, one sentence each. The preset's own numbers never cause one. */
 export function generationWarnings(settings: GenerationSettings, preset: GenerationPreset | null): string[] {
   const model = modelNamed(settings.model);
   return warningsOf(model, settings, presetSettings(model, preset));

@@ -1,4 +1,4 @@
-/** GraphQL: the presets, and what each stands for. */
+/** GraphQL: the presets and their settings. */
 import type { GenerationPreset as PresetName } from '../../prisma/generated/client/client.ts';
 import { builder } from '../graphql/builder.ts';
 import { presetDescriptions, presetNames } from './presets.ts';
@@ -6,7 +6,7 @@ import { GenerationSettings } from './settings.graphql.ts';
 import { modelsOfPreset, presetSeconds, presetSettings } from './settings.ts';
 
 export const GenerationPreset = builder.enumType('GenerationPreset', {
-  description: 'Numbers that go together; `generationPresets` tells them.',
+  description: 'A named set of settings for drawing. The query `generationPresets` returns the values.',
   values: Object.fromEntries(presetNames.map((name) => [name, { description: presetDescriptions[name] }])) as Record<
     PresetName,
     { description: string }
@@ -14,26 +14,27 @@ export const GenerationPreset = builder.enumType('GenerationPreset', {
 });
 
 export const IntRange = builder.objectRef<{ min: number; max: number }>('IntRange').implement({
-  description: 'From a least to a greatest number, both included.',
+  description: 'A range of integers. Both ends are included.',
   fields: (t) => ({
-    min: t.exposeInt('min', { description: 'The least.' }),
-    max: t.exposeInt('max', { description: 'The greatest.' }),
+    min: t.exposeInt('min', { description: 'The smallest value.' }),
+    max: t.exposeInt('max', { description: 'The largest value.' }),
   }),
 });
 
 const GenerationPresetInfo = builder.objectRef<PresetName>('GenerationPresetInfo').implement({
-  description: 'What a preset stands for.',
+  description: 'A preset and its settings.',
   fields: (t) => ({
     name: t.field({ type: GenerationPreset, description: 'The preset.', resolve: (name) => name }),
-    description: t.string({ description: 'What it is good for.', resolve: (name) => presetDescriptions[name] }),
+    description: t.string({ description: 'When to use the preset.', resolve: (name) => presetDescriptions[name] }),
     settingsFor: t.field({
       type: [GenerationSettings],
-      description: 'Its settings for each model that may draw with it: a portrait’s, a style’s.',
+      description: 'The settings of the preset, for each model that supports it.',
       resolve: (name) => modelsOfPreset(name).map((model) => presetSettings(model, name)),
     }),
     typicalSeconds: t.field({
       type: IntRange,
-      description: 'How long fal takes as a rule, waiting in its queue aside.',
+      description:
+        'How many seconds fal typically takes, without the time in its queue: from the fastest to the slowest model.',
       resolve: presetSeconds,
     }),
   }),
@@ -42,7 +43,7 @@ const GenerationPresetInfo = builder.objectRef<PresetName>('GenerationPresetInfo
 builder.queryField('generationPresets', (t) =>
   t.field({
     type: [GenerationPresetInfo],
-    description: 'Every preset of generations with its exact numbers.',
+    description: 'All presets for generations, with their settings.',
     resolve: () => [...presetNames],
   }),
 );

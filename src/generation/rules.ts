@@ -9,18 +9,18 @@ import { models, modelsOfPreset } from './settings.ts';
 
 type NotReady = Exclude<AvatarStatus, 'READY'>;
 
-/** The avatar has no model to draw with. */
+/** The avatar has no trained model. */
 export class AvatarNotReadyError extends Refusal {
   override name = 'AvatarNotReadyError';
   readonly avatarStatus: NotReady;
 
   constructor(avatarStatus: NotReady) {
-    super(whyNotReady[avatarStatus]);
+    super(notReadyMessages[avatarStatus]);
     this.avatarStatus = avatarStatus;
   }
 }
 
-/** The avatar breaks the strict rules: nothing is drawn, and nothing paid, until its row is put right. */
+/** The avatar breaks an integrity rule. It cannot generate pictures until its row is repaired. */
 export class AvatarRuleError extends Refusal {
   override name = 'AvatarRuleError';
   readonly findings: AvatarFinding[];
@@ -31,13 +31,13 @@ export class AvatarRuleError extends Refusal {
   }
 }
 
-const whyNotReady: Record<NotReady, string> = {
+const notReadyMessages: Record<NotReady, string> = {
   DRAFT: 'This avatar has not been trained yet. Train it first.',
   TRAINING: 'This avatar is being trained. It may generate once the training has succeeded.',
   FAILED: 'The last training of this avatar failed. Train it again first.',
 };
 
-/** Only an avatar with its model, and with no rule broken. Throws AvatarNotReadyError, AvatarRuleError. */
+/** Accepts only a READY avatar that breaks no integrity rule. Throws AvatarNotReadyError, AvatarRuleError. */
 export function assertMayGenerate(avatar: Avatar): void {
   if (avatar.status !== 'READY') throw new AvatarNotReadyError(avatar.status);
   const findings = findingsOf(avatar);
@@ -45,8 +45,8 @@ export function assertMayGenerate(avatar: Avatar): void {
 }
 
 /**
- * The model that draws: the one that the caller's settings name, else the first that fits the avatar's kind and the
- * preset. Or why none does.
+ * The model that draws: the one that the caller's settings name, or else the first that fits the avatar's kind and the
+ * preset. Returns an issue if no model fits.
  */
 export function routeGeneration(
   kind: AvatarKind,
@@ -74,10 +74,10 @@ export function routeGeneration(
 
 export const maxPromptLength = 1000;
 
-/** The prompt as the user wrote it, and as sent. Lengths are in characters as people count them in a text field: an emoji is one. */
+/** Checks the prompt as the user wrote it and as the server sends it. Length counts code points: most emoji count as one. */
 export function promptIssues(prompt: string, finalPrompt: string): InputIssue[] {
   if (prompt.trim() === '') return [{ path: 'prompt', message: 'Say what to draw.' }];
-  // PostgreSQL stores neither; no keyboard writes them.
+  // PostgreSQL cannot store a NUL or half a surrogate pair.
   if (!isStorable(prompt)) return [{ path: 'prompt', message: 'Holds a character that is no text.' }];
   const length = Array.from(finalPrompt).length;
   if (length <= maxPromptLength) return [];
@@ -86,7 +86,7 @@ export function promptIssues(prompt: string, finalPrompt: string): InputIssue[] 
   ];
 }
 
-/** What a preset allows one value of, whatever the model could do: ULTRA draws one picture, as JPEG. */
+/** Checks the settings that a preset fixes to one value: ULTRA draws one picture, as JPEG. */
 export function onlyIssues(model: DrawingModel, preset: GenerationPreset | null, common: CommonSettings): InputIssue[] {
   const only = (preset !== null && model.presets[preset]?.only) || {};
   return (['numImages', 'outputFormat'] as const).flatMap((path) => {
@@ -95,8 +95,8 @@ export function onlyIssues(model: DrawingModel, preset: GenerationPreset | null,
   });
 }
 
-/** The largest of GraphQL's Int. */
-const maxSeed = 2 ** 31 - 1;
+/** The largest value of GraphQL’s Int. */
+export const maxSeed = 2 ** 31 - 1;
 
 export function seedIssues(seed: number | null): InputIssue[] {
   const isValid = seed === null || (seed >= 0 && seed <= maxSeed);

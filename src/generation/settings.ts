@@ -1,4 +1,4 @@
-/** What a generation is drawn with, in this API's words: the settings of one of the drawing models. */
+/** The settings of a generation under this API's names. */
 import type { GenerationPreset } from '../../prisma/generated/client/client.ts';
 import type { InputsOf, ValuesOf } from '../fal/fields.ts';
 import type { CommonSettings, DrawingModel } from '../fal/model.ts';
@@ -12,7 +12,7 @@ type SettingsOf<Model extends KnownModel> = Model extends KnownModel
   ? { model: Model['name'] } & CommonSettings & ValuesOf<Model['fields']> & ValuesOf<Model['readOnlyFields']>
   : never;
 
-/** Of whichever model draws; `model` is its name. */
+/** The settings of any drawing model; `model` is its name. */
 export type GenerationSettings = SettingsOf<KnownModel>;
 
 /** Settings as a caller gives them: those of one model, by its name. */
@@ -34,19 +34,19 @@ export function modelsOfPreset(preset: GenerationPreset | null): readonly Drawin
   return preset === null ? models : models.filter(({ presets }) => presets[preset] !== undefined);
 }
 
-/** How long a preset takes as a rule, with the fastest and the slowest of its models. */
+/** How many seconds a preset typically takes: the minimum of its fastest model and the maximum of its slowest. */
 export function presetSeconds(preset: GenerationPreset): { min: number; max: number } {
   const ranges = models.flatMap(({ presets }) => presets[preset]?.typicalSeconds ?? []);
   return { min: Math.min(...ranges.map(({ min }) => min)), max: Math.max(...ranges.map(({ max }) => max)) };
 }
 
-/** What the model draws with when the caller gives nothing but a preset, or not even that. */
+/** The settings of a preset, or of the model's default preset. */
 export function presetSettings(model: DrawingModel, preset: GenerationPreset | null): GenerationSettings {
   const numbers = model.presets[preset ?? model.defaultPreset]?.settings;
   return { model: model.name, ...defaultSettings(model), ...numbers } as GenerationSettings;
 }
 
-/** The settings in a job's input, as its row stores it. Throws when it is no input of that endpoint. */
+/** Reads the settings from a job's stored input. Throws if that is not a valid input of the endpoint. */
 export function readSettings(endpoint: string, input: unknown): GenerationSettings {
   const model = modelOf(endpoint);
   return { model: model.name, ...decodeSettings(model, model.input.parse(input)) } as GenerationSettings;

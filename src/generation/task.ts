@@ -1,4 +1,4 @@
-/** What the runner does for a generation: fal's answer becomes images of our own, one at the least. */
+/** The steps of a generation: prepares fal's input, copies fal's pictures into our storage and records them. */
 import { z } from 'zod';
 import type { Job } from '../../prisma/generated/client/client.ts';
 import { FalError } from '../fal/errors.ts';
@@ -15,29 +15,29 @@ import { modelOf, readSettings } from './settings.ts';
 /** The largest PNG that fal draws, four megapixels, has about 12 MB. */
 const maxImageBytes = 25 * 1024 * 1024;
 
-export type KeptImages = {
+export type CopiedImages = {
   files: (WrittenFile & { contentType: string })[];
   /** In fal's order. */
-  images: KeptImage[];
+  images: CopiedImage[];
   seed: string | undefined;
 };
 
-type KeptImage = WrittenFile & ImageInfo & { hasNsfwConcepts: boolean };
+type CopiedImage = WrittenFile & ImageInfo & { hasNsfwConcepts: boolean };
 
-export function generationTask(parts: LoraParts & StartParts): Task<KeptImages> {
+export function generationTask(parts: LoraParts & StartParts): Task<CopiedImages> {
   const { fal, files } = parts;
 
-  /** One image of fal's answer: streamed to disk, decoded to its end, and then kept. */
-  async function copyImage({ url, hasNsfwConcepts }: DrawnImage, signal: AbortSignal): Promise<KeptImage> {
+  /** Streams one image to disk and decodes it completely. */
+  async function copyImage({ url, hasNsfwConcepts }: DrawnImage, signal: AbortSignal): Promise<CopiedImage> {
     const bytes = await fal.download(url, { maxBytes: maxImageBytes, signal });
     const { file, inspection: picture } = await files.writeInspected(bytes, {
       maxBytes: maxImageBytes,
-      inspect: readDrawn,
+      inspect: inspectDrawnImage,
     });
     return { ...file, ...picture, hasNsfwConcepts };
   }
 
-  /** Looks at the pictures that the caller's settings send fal to. Throws FalError INVALID_INPUT. */
+  /** Checks that the picture URLs in the caller's settings are readable. Throws FalError INVALID_INPUT. */
   async function assertPictureUrls(job: Job, signal: AbortSignal): Promise<void> {
     const settings: Record<string, unknown> = readSettings(job.endpoint, job.input);
     for (const [name, { kind, fal: field }] of Object.entries(modelOf(job.endpoint).fields)) {
@@ -83,14 +83,14 @@ export function generationTask(parts: LoraParts & StartParts): Task<KeptImages> 
           position,
         })),
       });
-      // A picture that the safety checker blacked out is shown with its flag, and not paid.
+      // The owner does not pay for a picture that the safety checker flagged, but it is stored with its flag.
       const delivered = images.filter(({ hasNsfwConcepts }) => !hasNsfwConcepts).length;
       return { output: { images: images.length }, ...(seed !== undefined && { seed }), delivered };
     },
 
     async release(tx, job, end) {
       if (end === 'CANCELLED') return;
-      // It may have been the LoRA: before the avatar's next generation fal is asked whether it still has the file.
+      // A missing LoRA file may be the cause: the avatar's next generation checks whether fal still has it.
       await tx.avatar.updateMany({
         where: { id: job.avatarId, loraSeenAt: { not: null } },
         data: { loraSeenAt: null },
@@ -104,7 +104,7 @@ export function generationTask(parts: LoraParts & StartParts): Task<KeptImages> 
 }
 
 /** Throws FalError RESULT_LOST. */
-function readDrawn(path: string): Promise<ImageInfo> {
+function inspectDrawnImage(path: string): Promise<ImageInfo> {
   return inspectImage(path).catch((error: unknown) => {
     throw new FalError('RESULT_LOST', 'A picture that fal drew is damaged.', { cause: error });
   });
@@ -112,11 +112,11 @@ function readDrawn(path: string): Promise<ImageInfo> {
 
 type DrawnImage = { url: string; hasNsfwConcepts: boolean };
 
-/** At most as many images as were asked for, and one at the least, each with its safety flag. Throws FalError CONTENT_BLOCKED, RESULT_LOST. */
+/** Returns 1 to numImages images, each with its safety flag. Throws FalError CONTENT_BLOCKED, RESULT_LOST. */
 function readAnswer(job: Job, result: unknown): { drawn: DrawnImage[]; seed: string | undefined } {
   const answer = imagesOutput.safeParse(result);
   if (!answer.success) {
-    throw new FalError('RESULT_LOST', 'fal’s answer holds no pictures that can be read.', { cause: answer.error });
+    throw new FalError('RESULT_LOST', 'fal’s answer contains no readable pictures.', { cause: answer.error });
   }
   const { numImages } = readSettings(job.endpoint, job.input);
   const flags = answer.data.has_nsfw_concepts ?? [];
@@ -125,14 +125,14 @@ function readAnswer(job: Job, result: unknown): { drawn: DrawnImage[]; seed: str
     .map(({ url }, index) => ({ url, hasNsfwConcepts: flags[index] ?? false }));
   const isBlocked = drawn.length === 0 ? flags.includes(true) : drawn.every(({ hasNsfwConcepts }) => hasNsfwConcepts);
   if (isBlocked) throw new FalError('CONTENT_BLOCKED', 'fal’s safety checker flagged every picture.');
-  if (drawn.length === 0) throw new FalError('RESULT_LOST', 'fal’s answer holds no picture.');
+  if (drawn.length === 0) throw new FalError('RESULT_LOST', 'fal’s answer contains no picture.');
   const { seed } = answer.data;
   return { drawn, seed: seed === null || seed === undefined ? undefined : String(seed) };
 }
 
 /**
- * All at once: there are four at most. One that fal has lost or damaged is left out, unless it was the last; a fault that
- * may pass stops the others and is thrown once they have stopped, for all to be tried again.
+ * Copies all items at the same time: there are four at most. Skips an item that fal has lost or damaged, and throws if
+ * none is left. A transient error stops the other copies and is thrown once they have stopped, so that the runner retries.
  */
 async function copyEach<From, To>(
   items: From[],

@@ -1,9 +1,8 @@
-/** Pure: how an avatar's trigger comes into a prompt. */
+/** Pure: puts an avatar's trigger into a prompt. */
 
 /**
- * The trigger before the prompt, unless the prompt already holds it as a whole word, in any case. A word ends where no
- * letter, mark, digit or underscore follows, in any script; a trigger of several words, or with signs in it, is taken
- * as it stands.
+ * Puts the trigger before the prompt, unless the prompt already contains it as a whole word, ignoring case. A word ends
+ * where no letter, mark, digit or underscore of any script follows. A trigger may have several words and punctuation.
  */
 export function withTrigger(prompt: string, trigger: string): string {
   const word = trigger.normalize('NFC').replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);

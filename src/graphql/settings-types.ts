@@ -46,7 +46,7 @@ export function settingsUnion<Settings extends { model: string }>(
 ) {
   const types = models.map(({ name: model, endpoint, purpose, fields, readOnlyFields }) =>
     builder.objectRef<Settings>(typeName(model, 'Settings')).implement({
-      description: `What ${endpoint} was sent, which ${purpose}.`,
+      description: `Settings of ${endpoint}, which ${purpose}, as the server sends them to fal.`,
       ...(common && { interfaces: [common as never] }),
       fields: (t) => outputFields(t, { ...fields, ...readOnlyFields }),
     }),
@@ -118,7 +118,7 @@ function inputDescription(field: Field): string {
 }
 
 const outputDescription = ({ description, from }: Field) =>
-  from === undefined ? description : `${description} Null in a preset: it is the avatar’s ${from}.`;
+  from === undefined ? description : `${description} Null in a preset, because it is the avatar’s ${from}.`;
 
 const enums = new Map<Choices, unknown>();
 
@@ -152,8 +152,8 @@ const ImageSizeInput = builder.inputType('ImageSizeInput', {
   description: 'Either one of fal’s named sizes, or both width and height in pixels.',
   fields: (t) => ({
     preset: t.field({ type: ImageSizePreset, description: 'One of fal’s named sizes.' }),
-    width: t.int({ description: 'Pixels. Goes with height.' }),
-    height: t.int({ description: 'Pixels. Goes with width.' }),
+    width: t.int({ description: 'Width in pixels. Requires height.' }),
+    height: t.int({ description: 'Height in pixels. Requires width.' }),
   }),
 });
 
@@ -163,11 +163,11 @@ const ImageSizeType = builder.objectRef<ImageSize>('ImageSize').implement({
     preset: t.field({
       type: ImageSizePreset,
       nullable: true,
-      description: 'fal’s name of the size; null when it was given in pixels.',
+      description: 'fal’s name of the size. Null if the size was given in pixels.',
       resolve: (size) => (typeof size === 'string' ? size : null),
     }),
-    width: t.int({ description: 'Pixels.', resolve: (size) => sidesOf(size).width }),
-    height: t.int({ description: 'Pixels.', resolve: (size) => sidesOf(size).height }),
+    width: t.int({ description: 'Width in pixels.', resolve: (size) => sidesOf(size).width }),
+    height: t.int({ description: 'Height in pixels.', resolve: (size) => sidesOf(size).height }),
   }),
 });
 

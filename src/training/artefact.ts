@@ -1,4 +1,4 @@
-/** What a training has made: read from fal's answer, copied into our storage and looked at before it is believed. */
+/** Reads the trained model from fal's answer, copies it into our storage and checks it. */
 import { buffer } from 'node:stream/consumers';
 import type { z } from 'zod';
 import type { Prisma } from '../../prisma/generated/client/client.ts';
@@ -13,10 +13,10 @@ import { isSafetensors } from './safetensors.ts';
 const maxConfigBytes = 1024 ** 2;
 
 /** What is recorded when the training succeeds. */
-export type KeptModel = KeptFiles & {
+export type CopiedModel = KeptFiles & {
   /** fal's answer. */
   output: z.output<Trainer['output']>;
-  /** The avatar's columns of its model. */
+  /** The columns of the avatar that identify its model. */
   columns: Pick<Prisma.AvatarUncheckedUpdateInput, ModelColumn>;
 };
 
@@ -32,19 +32,19 @@ type Copy = (
   parts: Pick<App, 'files'> & { fal: Fal },
   result: unknown,
   signal: AbortSignal,
-) => Promise<KeptModel> | KeptModel;
+) => Promise<CopiedModel> | CopiedModel;
 
-/** What the trainer made, read from fal's answer. Throws FalError, RESULT_LOST when it is not what it should be. */
+/** Throws FalError: RESULT_LOST if the answer or a file of it is not as expected. */
 export async function copyArtefact(
   parts: Parameters<Copy>[0],
   { artefact }: Trainer,
   result: unknown,
   signal: AbortSignal,
-): Promise<KeptModel> {
+): Promise<CopiedModel> {
   return await copies[artefact](parts, result, signal);
 }
 
-/** LoRA weights and their config, as files in our storage. */
+/** Copies the LoRA weights and their config. */
 const copyLora: Copy = async ({ files, fal }, result, signal) => {
   const output = trainingOutputs.LORA.safeParse(result);
   if (!output.success) throw lost('fal’s answer names no LoRA file and config file.');
@@ -53,19 +53,19 @@ const copyLora: Copy = async ({ files, fal }, result, signal) => {
   if (!isJsonObject(config.toString())) throw lost('The config file that fal made is not JSON.');
   const weights = await fal.download(diffusers_lora_file.url, { maxBytes: maxLoraBytes, signal });
   const { file: lora } = await files.writeInspected(weights, { maxBytes: maxLoraBytes, inspect: assertSafetensors });
-  const kept = await files.write(config, { maxBytes: maxConfigBytes });
+  const configFile = await files.write(config, { maxBytes: maxConfigBytes });
   return {
     output: output.data,
     columns: {
       diffusersLoraFileUrl: diffusers_lora_file.url,
       configFileUrl: config_file.url,
       loraFileHash: lora.hash,
-      configFileHash: kept.hash,
+      configFileHash: configFile.hash,
       loraSeenAt: null,
     },
     files: [
       { ...lora, contentType: 'application/octet-stream' },
-      { ...kept, contentType: 'application/json' },
+      { ...configFile, contentType: 'application/json' },
     ],
   };
 };
@@ -74,7 +74,7 @@ async function assertSafetensors(path: string): Promise<void> {
   if (!(await isSafetensors(path))) throw lost('The LoRA file that fal made is not a safetensors file.');
 }
 
-/** The id of a finetune, which stays at fal. */
+/** Reads the id of a finetune. The finetune itself stays at fal. */
 const readFinetune: Copy = (_parts, result) => {
   const output = trainingOutputs.FINETUNE.safeParse(result);
   if (!output.success) throw lost('fal’s answer names no finetune id.');

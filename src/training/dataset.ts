@@ -1,4 +1,4 @@
-/** The archive that fal trains with: an avatar's photos, made fit to leave this server. */
+/** Packs an avatar's photos, without their metadata, into the archive that fal trains with. */
 import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
@@ -17,13 +17,13 @@ export type Dataset = {
   remove(): Promise<void>;
 };
 
-/** fal trains at about 1024 px: twice that loses nothing, and 20 photos stay within some 30 MB. */
+/** In pixels. fal trains at about 1024, so twice that loses nothing, and 20 photos have at most about 30 MB. */
 const longestSide = 2048;
 
 /**
- * Packs the avatar's photos as 001.jpg, 002.jpg … in the order they were added. Each is decoded and encoded anew: upright,
- * in sRGB, nothing of its metadata left, neither where it was taken nor with what. The same photos give the same bytes.
- * Streamed to a temporary file, one photo in memory at a time. Throws FileNotFound when a photo's file is gone.
+ * Packs the avatar's photos as 001.jpg, 002.jpg … in the order in which they were added. Each photo is encoded again:
+ * upright, in sRGB and without metadata such as the place and the camera. The same photos give the same bytes. Streams to
+ * a temporary file, one photo in memory at a time. Throws FileNotFound when a photo's file is missing.
  */
 export async function packDataset(
   { prisma, files }: Pick<App, 'prisma' | 'files'>,
@@ -49,10 +49,10 @@ export async function packDataset(
       photos.map(
         ({ fileHash }) =>
           () =>
-            files.withLocalFile(fileHash, trainable),
+            files.withLocalFile(fileHash, toTrainingJpeg),
       ),
     );
-    // Open before it can be told to stop: nothing is made after it was removed.
+    // Opens the file before the signal can abort, so that nothing creates it again after remove().
     const file = await open(path, 'wx');
     await pipeline(archive, hashing, file.createWriteStream(), signal ? { signal } : {});
     const blob = await openAsBlob(path, { type: 'application/zip' });
@@ -63,7 +63,7 @@ export async function packDataset(
   }
 }
 
-/** Nothing that differs from one time to the next: no date, no mode of this system. JPEG does not compress further. */
+/** A fixed date and mode, so that the same photos give the same bytes. JPEG does not compress further. */
 const entry = { mtime: new Date(1980, 0, 1), mode: 0o100644, forceDosTimestamp: true, compress: false };
 
 function zip(photos: (() => Promise<Buffer>)[]): Readable {
@@ -72,7 +72,7 @@ function zip(photos: (() => Promise<Buffer>)[]): Readable {
   archive.on('error', (error: Error) => output.destroy(error));
   for (const [index, photo] of photos.entries()) {
     const name = `${String(index + 1).padStart(3, '0')}.jpg`;
-    // Read, and so decoded, once the one before is written.
+    // Decodes a photo only once the previous one is written.
     const jpeg = Readable.from(once(photo));
     jpeg.on('error', (error) => output.destroy(error));
     archive.addReadStream(jpeg, name, entry);
@@ -85,7 +85,7 @@ async function* once(photo: () => Promise<Buffer>): AsyncGenerator<Buffer> {
   yield await photo();
 }
 
-function trainable(path: string): Promise<Buffer> {
+function toTrainingJpeg(path: string): Promise<Buffer> {
   return decoding(() =>
     picture(path)
       .autoOrient()

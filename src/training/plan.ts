@@ -1,4 +1,4 @@
-/** Pure: from what a caller asks of an avatar to what its trainer is sent, and what the caller is warned of. */
+/** Pure: turns the caller's settings into the trainer's input, and decides what to warn about. */
 import type { Avatar, TrainingPreset } from '../../prisma/generated/client/client.ts';
 import type { EndpointId } from '../fal/endpoints.ts';
 import type { FalInput, Trainer } from '../fal/model.ts';
@@ -11,7 +11,7 @@ import { presetSettings, readSettings, type SettingsInput, settingsFrom, trainer
 export type TrainingPlan = { endpoint: EndpointId; input: FalInput };
 
 /**
- * The settings of the preset, those that follow from the avatar and those that the caller gave, the last one first. Throws
+ * The caller's settings take precedence over those that depend on the avatar, and these over the preset's. Throws
  * InvalidInputError with every issue.
  */
 export function planSettings(avatar: Avatar, preset: TrainingPreset, given: SettingsInput): TrainingPlan {
@@ -25,7 +25,7 @@ export function planSettings(avatar: Avatar, preset: TrainingPreset, given: Sett
   return checked(trainer, encodeSettings(trainer, settings));
 }
 
-/** The same settings again. Throws when the job's input is none that its endpoint takes. */
+/** The settings of an earlier job. Throws if its input is not a valid input of the endpoint. */
 export function planRetry(job: { endpoint: string; input: unknown }): TrainingPlan {
   const trainer = trainerOf(job.endpoint);
   return { endpoint: trainer.endpoint as EndpointId, input: trainer.settingsInput.parse(job.input) };
@@ -37,11 +37,11 @@ function checked(trainer: Trainer, input: Record<string, unknown>): TrainingPlan
   return { endpoint: trainer.endpoint as EndpointId, input: trainer.settingsInput.parse(input) };
 }
 
-/** A null is as if it were not there: the preset decides. */
+/** Null means the same as absent: the preset applies. */
 const withoutNulls = (given: Settings): Settings =>
   Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined));
 
-/** What may not come out as the caller meant it, in sentences. The preset's own numbers never warn. */
+/** Warnings for the caller, one sentence each. The preset's own numbers never cause one. */
 export function trainingWarnings(
   { endpoint, input }: { endpoint: string; input: unknown },
   preset: TrainingPreset | null,

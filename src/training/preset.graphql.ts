@@ -1,4 +1,4 @@
-/** GraphQL: the presets, and what each stands for. */
+/** GraphQL: the presets and their settings. */
 import type { TrainingPreset as PresetName } from '../../prisma/generated/client/client.ts';
 import { builder } from '../graphql/builder.ts';
 import { presetDescriptions, presetNames } from './presets.ts';
@@ -6,7 +6,7 @@ import { TrainingSettings } from './settings.graphql.ts';
 import { presetSettings, trainers } from './settings.ts';
 
 export const TrainingPreset = builder.enumType('TrainingPreset', {
-  description: 'Numbers that go together; `trainingPresets` tells them.',
+  description: 'A named set of settings for training. The query `trainingPresets` returns the values.',
   values: Object.fromEntries(presetNames.map((name) => [name, { description: presetDescriptions[name] }])) as Record<
     PresetName,
     { description: string }
@@ -14,13 +14,13 @@ export const TrainingPreset = builder.enumType('TrainingPreset', {
 });
 
 const TrainingPresetInfo = builder.objectRef<PresetName>('TrainingPresetInfo').implement({
-  description: 'What a preset stands for.',
+  description: 'A preset and its settings.',
   fields: (t) => ({
     name: t.field({ type: TrainingPreset, description: 'The preset.', resolve: (name) => name }),
-    description: t.string({ description: 'What it is good for.', resolve: (name) => presetDescriptions[name] }),
+    description: t.string({ description: 'When to use the preset.', resolve: (name) => presetDescriptions[name] }),
     settingsFor: t.field({
       type: [TrainingSettings],
-      description: 'Its settings for each trainer: a portrait’s, a style’s.',
+      description: 'The settings of the preset, for each trainer.',
       resolve: (name) => trainers.map((trainer) => presetSettings(trainer, name)),
     }),
   }),
@@ -29,7 +29,7 @@ const TrainingPresetInfo = builder.objectRef<PresetName>('TrainingPresetInfo').i
 builder.queryField('trainingPresets', (t) =>
   t.field({
     type: [TrainingPresetInfo],
-    description: 'Every preset of trainings with its exact numbers.',
+    description: 'All presets for trainings, with their settings.',
     resolve: () => [...presetNames],
   }),
 );

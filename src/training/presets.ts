@@ -1,10 +1,10 @@
-/** The presets by their names. The numbers of each stand with every trainer. */
+/** The names of the presets. Each trainer’s file has their numbers. */
 import type { TrainingPreset } from '../../prisma/generated/client/client.ts';
 
 /** In the order of the API's enum. */
 export const presetDescriptions: Record<TrainingPreset, string> = {
-  FAST: 'A first likeness, soon: few steps at a high learning rate.',
-  BALANCED: 'A good likeness in fair time.',
+  FAST: 'A quick first result: few steps at a high learning rate.',
+  BALANCED: 'A good likeness in moderate time.',
   QUALITY: 'The closest likeness: the most steps, at a low learning rate.',
 };
 

@@ -4,20 +4,22 @@ import { builder } from '../graphql/builder.ts';
 import { type TrainingReadiness as Readiness, readinessOf } from './rules.ts';
 
 export const TrainingReadiness = builder.objectRef<Readiness>('TrainingReadiness').implement({
-  description: 'Whether an avatar has the photos that it takes to be trained, and what is missing.',
+  description: 'Whether an avatar has enough photos for a training, and what is missing.',
   fields: (t) => ({
-    ready: t.exposeBoolean('ready', { description: 'Whether nothing is missing.' }),
-    photoCount: t.exposeInt('photoCount', { description: 'The photos that it has.' }),
-    minPhotos: t.exposeInt('minPhotos', { description: 'The photos that it takes at least.' }),
-    maxPhotos: t.exposeInt('maxPhotos', { description: 'The photos that it takes at most.' }),
-    missing: t.exposeStringList('missing', { description: 'What has to be done first, a sentence each.' }),
+    ready: t.exposeBoolean('ready', { description: 'Whether the avatar can be trained with its photos.' }),
+    photoCount: t.exposeInt('photoCount', { description: 'The number of photos that the avatar has.' }),
+    minPhotos: t.exposeInt('minPhotos', { description: 'The smallest number of photos for a training.' }),
+    maxPhotos: t.exposeInt('maxPhotos', { description: 'The largest number of photos for a training.' }),
+    missing: t.exposeStringList('missing', {
+      description: 'What to do before a training, one English sentence each. Empty if `ready` is true.',
+    }),
   }),
 });
 
 builder.prismaInterfaceFields(AvatarProfile, (t) => ({
   readiness: t.field({
     type: TrainingReadiness,
-    description: 'Whether it has the photos that it takes to be trained, and what is missing.',
+    description: 'Whether the avatar has enough photos for a training, and what is missing.',
     select: { _count: { select: { photos: true } } },
     resolve: ({ _count }) => readinessOf(_count.photos),
   }),

@@ -1,4 +1,4 @@
-/** Pure: what may be trained, and with what. */
+/** Pure: checks the photos and the input of a training, and chooses the trainer. */
 import { z } from 'zod';
 import type { AvatarKind } from '../../prisma/generated/client/client.ts';
 import type { Trainer } from '../fal/model.ts';
@@ -18,7 +18,7 @@ export type TrainingReadiness = {
   photoCount: number;
   minPhotos: number;
   maxPhotos: number;
-  /** What has to be done first, a sentence each; empty when ready. */
+  /** What to do before a training, one sentence each; empty when ready. */
   missing: string[];
 };
 
@@ -32,7 +32,7 @@ export function readinessOf(photoCount: number): TrainingReadiness {
 
 const photos = (count: number, more = '') => `${count} ${more}${count === 1 ? 'photo' : 'photos'}`;
 
-/** The avatar has too few photos to be trained, or too many. */
+/** The avatar has too few or too many photos for a training. */
 export class DatasetNotReadyError extends Refusal {
   override name = 'DatasetNotReadyError';
   readonly readiness: TrainingReadiness;
@@ -49,7 +49,7 @@ export function assertDatasetReady(photoCount: number): void {
   if (!readiness.ready) throw new DatasetNotReadyError(readiness);
 }
 
-/** The trainer: the one that the caller's settings name, else the first for the avatar's kind. Or why it does not train. */
+/** The trainer that the caller's settings name, or else the first for the avatar's kind. Returns an issue if none fits. */
 export function routeTraining(
   kind: AvatarKind,
   named: string | undefined,
@@ -61,7 +61,7 @@ export function routeTraining(
   return { issue: { path: `settings.${named}`, message } };
 }
 
-/** Ranges are not checked here: they are fal's, and are checked once the preset is filled in. */
+/** Checks types only. fal's ranges are checked later, once the preset is filled in: see planSettings. */
 export function startTrainingInput(mode: FalMode) {
   const given = ({ fields }: Trainer) =>
     z.object(mapValues(fields, (field, name) => givenSchema(name, field, mode).nullish()));

@@ -1,11 +1,11 @@
 /**
- * Whether a file is what a LoRA's weights come as: eight bytes with the length of a JSON header, the header, and then
- * exactly the bytes that it says its tensors have. https://huggingface.co/docs/safetensors
+ * Checks whether a file has the safetensors format of LoRA weights: eight bytes with the length of a JSON header, the
+ * header, and then exactly the bytes that the header lists. https://huggingface.co/docs/safetensors
  */
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
 
-/** The format's own limit. */
+/** The limit of the format. */
 const maxHeaderBytes = 100_000_000;
 
 const offset = z.int().nonnegative();
@@ -24,14 +24,14 @@ export async function isSafetensors(path: string): Promise<boolean> {
     const headerBytes = Number(buffer.readBigUInt64LE());
     if (headerBytes > maxHeaderBytes || 8 + headerBytes > size) return false;
     const json = await file.read(Buffer.alloc(headerBytes), 0, headerBytes, 8);
-    return describes(json.buffer.toString(), size - 8 - headerBytes);
+    return fillsData(json.buffer.toString(), size - 8 - headerBytes);
   } finally {
     await file.close();
   }
 }
 
-/** Whether the header's tensors fill so many bytes, one after the other, without a gap. */
-function describes(text: string, dataBytes: number): boolean {
+/** Whether the header's tensors fill exactly this many bytes, without gaps or overlaps. */
+function fillsData(text: string, dataBytes: number): boolean {
   const parsed = header.safeParse(parseJson(text));
   if (!parsed.success || parsed.data.length === 0) return false;
   let filled = 0;

@@ -1,4 +1,4 @@
-/** What an avatar is trained with, in this API's words: the settings of one of the trainers. */
+/** The settings of a training under this API's names. */
 import type { Avatar, AvatarKind, TrainingPreset } from '../../prisma/generated/client/client.ts';
 import type { InputsOf, ValuesOf } from '../fal/fields.ts';
 import type { Trainer } from '../fal/model.ts';
@@ -11,7 +11,7 @@ type SettingsOf<Model extends KnownTrainer> = Model extends KnownTrainer
   ? { model: Model['name'] } & ValuesOf<Model['fields']> & ValuesOf<Model['readOnlyFields']>
   : never;
 
-/** Of whichever trainer trains; `model` is its name. */
+/** The settings of any trainer; `model` is its name. */
 export type TrainingSettings = SettingsOf<KnownTrainer>;
 
 /** Settings as a caller gives them: those of one trainer, by its name. */
@@ -31,12 +31,12 @@ export function trainerOf(endpoint: string): Trainer {
   return trainer;
 }
 
-/** The settings of a preset, the same for every avatar. What follows from the avatar is null. */
+/** The settings of a preset. Those that depend on the avatar are null. */
 export function presetSettings(trainer: Trainer, preset: TrainingPreset): TrainingSettings {
   return { model: trainer.name, ...defaultSettings(trainer), ...trainer.presets[preset] } as TrainingSettings;
 }
 
-/** The settings that follow from the avatar. */
+/** The settings that depend on the avatar: its trigger and its name. */
 export function settingsFrom(avatar: Avatar, trainer: Trainer): Settings {
   const ofAvatar = { trigger: avatar.triggerPhrase ?? avatar.triggerWord, name: avatar.name };
   return Object.fromEntries(
@@ -44,7 +44,7 @@ export function settingsFrom(avatar: Avatar, trainer: Trainer): Settings {
   );
 }
 
-/** The settings in a job's input, as its row stores it. Throws when it is no input of that endpoint. */
+/** Reads the settings from a job's stored input. Throws if that is not a valid input of the endpoint. */
 export function readSettings(endpoint: string, input: unknown): TrainingSettings {
   const trainer = trainerOf(endpoint);
   const settings = decodeSettings(trainer, trainer.settingsInput.parse(input));

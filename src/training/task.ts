@@ -1,22 +1,22 @@
-/** What a training asks of fal, how its answer is read, and what is kept of it. */
+/** The steps of a training: uploads the photos, copies the trained model into our storage and records it. */
 import type { Job } from '../../prisma/generated/client/client.ts';
 import { FalError } from '../fal/errors.ts';
 import type { Fal } from '../fal/port.ts';
 import { fieldName } from '../fal/settings.ts';
 import type { Task } from '../job/task.ts';
 import { lookAt } from '../remote-file/check-content.ts';
-import { copyArtefact, type KeptModel } from './artefact.ts';
+import { type CopiedModel, copyArtefact } from './artefact.ts';
 import { retryTraining, type StartParts } from './commands.ts';
 import { packDataset } from './dataset.ts';
 import { trainerOf } from './settings.ts';
 
 export type TrainingParts = StartParts & {
   fal: Fal;
-  /** Whether fal is a simulator on this machine, which may be sent to files here. */
+  /** Whether URLs may point at this machine. True only with the simulated fal. */
   allowLoopback: boolean;
 };
 
-export function trainingTask(parts: TrainingParts): Task<KeptModel> {
+export function trainingTask(parts: TrainingParts): Task<CopiedModel> {
   return {
     kind: 'TRAINING',
 
@@ -39,7 +39,7 @@ export function trainingTask(parts: TrainingParts): Task<KeptModel> {
       return await copyArtefact(parts, trainerOf(job.endpoint), result, signal);
     },
 
-    // A retrained avatar has its new model from here on; the old one's file goes with the next sweep.
+    // Replaces the model of an avatar that is trained again; the next sweep deletes the old file.
     async keep(tx, job, kept) {
       await tx.avatar.update({ where: { id: job.avatarId }, data: { status: 'READY', ...kept.columns } });
       return { output: kept.output, delivered: 1 };
@@ -61,7 +61,7 @@ export function trainingTask(parts: TrainingParts): Task<KeptModel> {
     },
   };
 
-  /** The caller's own archive. */
+  /** Checks the caller's own archive. Throws FalError INVALID_INPUT. */
   async function assertDataset({ datasetUrl, endpoint }: Job, signal: AbortSignal): Promise<void> {
     if (datasetUrl === null) return;
     const problem = await lookAt(datasetUrl, 'ZIP', { allowLoopback: parts.allowLoopback, signal });

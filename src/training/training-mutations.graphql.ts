@@ -1,4 +1,4 @@
-/** GraphQL: how a training is started, and why not. */
+/** GraphQL: the mutation startTraining, its input and its errors. */
 
 import { avatarKey } from '../avatar/key.ts';
 import { builder } from '../graphql/builder.ts';
@@ -18,40 +18,43 @@ import { TrainingSettingsInput } from './settings.graphql.ts';
 
 builder.objectType(DatasetNotReadyError, {
   name: 'DatasetNotReadyError',
-  description: 'The avatar has too few photos to be trained, or too many. Nothing was changed.',
+  description: 'The avatar has too few or too many photos for a training. Nothing was started.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    readiness: t.expose('readiness', { type: TrainingReadiness, description: 'What it has and what is missing.' }),
+    readiness: t.expose('readiness', {
+      type: TrainingReadiness,
+      description: 'How many photos the avatar has and needs.',
+    }),
   }),
 });
 
 export const StartTrainingInput = builder.inputType('StartTrainingInput', {
-  description: 'What to train, and with what.',
+  description: 'The training to start.',
   fields: (t) => ({
-    avatarId: t.id({ required: true, description: 'The avatar to train.' }),
+    avatarId: t.id({ required: true, description: 'The id of the avatar to train.' }),
     preset: t.field({
       type: TrainingPreset,
       defaultValue: 'BALANCED',
-      description: 'Numbers that go together.',
+      description: 'A named set of settings.',
     }),
     settings: t.field({
       type: TrainingSettingsInput,
-      description: 'Settings of the trainer, each in the place of the preset’s.',
+      description: 'Settings of the trainer. Each replaces the value of the preset.',
     }),
     datasetUrl: t.field({
       type: 'URL',
       description:
-        'A ready ZIP that fal is to learn from instead of the photos: https, without a user name or password.',
+        'The URL of a ZIP archive of photos to train with instead of the avatar’s photos. It must be public, use https and contain no user name or password.',
     }),
     idempotencyKey: t.string({
       description:
-        '1 to 200 characters of the caller’s choice. The same key and input give the same job, however often they are sent.',
+        'A key of the caller’s choice, 1 to 200 characters. Sending the same key and input again returns the same job. Sending the key with another input is an IdempotencyConflictError.',
     }),
   }),
 });
 
-/** The refusals of startTraining and planTraining. */
-export const whyNoTraining = [
+/** The errors of startTraining and planTraining. */
+export const startTrainingErrors = [
   InvalidInputError,
   NotFoundError,
   DatasetNotReadyError,
@@ -61,14 +64,14 @@ export const whyNoTraining = [
   InsufficientCreditsError,
   LimitReachedError,
 ] as const;
-registerStartRefusals(whyNoTraining);
+registerStartRefusals(startTrainingErrors);
 
 builder.mutationField('startTraining', (t) =>
   t.errorUnionField({
-    types: [Training, ...whyNoTraining],
-    description: 'Starts to train an avatar, and returns at once: follow the training by `jobEvents`.',
-    union: { description: 'The new training, or why there is none.', resolveType: () => 'Training' },
-    args: { input: t.arg({ type: StartTrainingInput, required: true, description: 'What to train, and with what.' }) },
+    types: [Training, ...startTrainingErrors],
+    description: 'Starts to train an avatar and returns the job at once. Follow it with `jobEvents`.',
+    union: { description: 'The new training, or the error.', resolveType: () => 'Training' },
+    args: { input: t.arg({ type: StartTrainingInput, required: true, description: 'The training to start.' }) },
     resolve: (_root, { input: { avatarId, ...input } }, { app, viewer }) =>
       startTraining(app, viewer, { ...input, avatar: avatarKey(avatarId) }),
   }),

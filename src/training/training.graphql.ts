@@ -1,4 +1,4 @@
-/** GraphQL: what a training is, and how its owner finds it again. */
+/** GraphQL: the fields of a training, and the list of an avatar’s trainings. */
 import { Avatar, AvatarProfile } from '../avatar/avatar.graphql.ts';
 import { builder } from '../graphql/builder.ts';
 import { Training } from '../job/job.graphql.ts';
@@ -8,20 +8,20 @@ import { TrainingSettings } from './settings.graphql.ts';
 import { readSettings } from './settings.ts';
 
 builder.prismaObjectFields(Training, (t) => ({
-  avatar: t.relation('avatar', { type: Avatar, description: 'Whom or what it learns.' }),
+  avatar: t.relation('avatar', { type: Avatar, description: 'The avatar that the training trains.' }),
   photoCount: t.int({
-    description: 'How many photos it learns from; 0 with a dataset of the caller’s own.',
+    description: 'The number of the avatar’s photos that it trains with. 0 if the input had a `datasetUrl`.',
     select: { photoCount: true },
     resolve: ({ photoCount }) => photoCount ?? 0,
   }),
   preset: t.expose('trainingPreset', {
     type: TrainingPreset,
     nullable: true,
-    description: 'The preset that was asked for.',
+    description: 'The preset of the input.',
   }),
   settings: t.field({
     type: TrainingSettings,
-    description: 'Exactly what fal was sent beside the photos, defaults filled in.',
+    description: 'The settings that the server sends to fal, with defaults filled in.',
     select: { endpoint: true, input: true },
     resolve: ({ endpoint, input }) => readSettings(endpoint, input),
   }),
@@ -31,13 +31,13 @@ builder.prismaInterfaceFields(AvatarProfile, (t) => ({
   trainings: t.connection(
     {
       type: Training,
-      description: 'How this avatar was trained, newest first.',
+      description: 'The trainings of the avatar, newest first.',
       select: (args, _context, nestedSelection) => ({
         jobs: nestedSelection(jobsOf(args, { kind: 'TRAINING' }), ['edges', 'node']),
       }),
       resolve: ({ jobs }, args) => pageOfSelected(args, jobs),
     },
     { name: 'TrainingConnection', description: 'A page of trainings.' },
-    { name: 'TrainingEdge', description: 'A training in a page.' },
+    { name: 'TrainingEdge', description: 'A training on a page.' },
   ),
 }));

@@ -7,12 +7,12 @@ import type { Job } from '../../prisma/generated/client/client.ts';
 import { FalError } from '../../src/fal/errors.ts';
 import { startGeneration } from '../../src/generation/commands.ts';
 import type { GenerationInput } from '../../src/generation/plan.ts';
-import { generationTask, type KeptImages } from '../../src/generation/task.ts';
+import { generationTask, type CopiedImages } from '../../src/generation/task.ts';
 import type { Task } from '../../src/job/task.ts';
 import { type Generations, globalId, openGenerations } from '../support/generations.ts';
 
 let server: Generations;
-let task: Task<KeptImages>;
+let task: Task<CopiedImages>;
 /** fal's files: bytes, or how reading them goes wrong. */
 const atFal = new Map<string, Uint8Array | ((signal?: AbortSignal) => Promise<Readable>)>();
 const never = new AbortController().signal;
@@ -63,7 +63,7 @@ const answer = (urls: string[], more: object = {}) => ({
 });
 
 /** As the runner does it: what was copied and the job's success in one transaction. */
-async function keep(job: Job, kept: KeptImages): Promise<Job> {
+async function keep(job: Job, kept: CopiedImages): Promise<Job> {
   return await server.prisma.$transaction(async (tx) => {
     await server.app.files.record(tx, kept.files);
     const { delivered: _delivered, ...columns } = await task.keep(tx, job, kept);

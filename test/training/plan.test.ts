@@ -140,7 +140,7 @@ describe('trainingWarnings', () => {
   it('names a trainer that fal calls no longer supported', () => {
     expect(trainingWarnings(planSettings(avatars.PORTRAIT, 'FAST', {}), 'FAST')).toEqual([]);
     expect(trainingWarnings(planSettings(avatars.STYLE, 'FAST', {}), 'FAST')).toEqual([
-      'fal calls this model no longer supported: it may be gone any day.',
+      'fal no longer supports this model: it may disappear at any time.',
     ]);
   });
 });
