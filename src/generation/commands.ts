@@ -51,7 +51,7 @@ function newGeneration(app: StartParts, viewer: Viewer, input: StartGeneration):
     ...avatarOf(viewer, input.avatar),
     idempotency: idempotencyOf('startGeneration', idempotencyKey, drawing),
     async plan(_db, avatar): Promise<NewJob> {
-      assertAndLog(app, avatar);
+      checkAvatar(app, avatar);
       return { ...planDrawing(avatar, drawing, app.falMode), avatarId: avatar.id, kind: 'GENERATION' };
     },
   };
@@ -66,7 +66,7 @@ function repeatedGeneration(app: StartParts, viewer: Viewer, job: Job): JobReque
     ...avatarOf(viewer, { id: job.avatarId }),
     idempotency: undefined,
     async plan(_db, avatar): Promise<NewJob> {
-      assertAndLog(app, avatar);
+      checkAvatar(app, avatar);
       return { ...planRetry(avatar, job), avatarId: avatar.id, kind: 'GENERATION', retryOfId: job.id };
     },
   };
@@ -78,7 +78,7 @@ const avatarOf = (viewer: Viewer, key: AvatarKey): Pick<JobRequest<Avatar>, 'loc
 });
 
 /** Throws AvatarNotReadyError, or AvatarRuleError, which it also logs: such a row should not exist. */
-function assertAndLog(app: StartParts, avatar: Avatar): void {
+function checkAvatar(app: StartParts, avatar: Avatar): void {
   try {
     assertMayGenerate(avatar);
   } catch (error) {

@@ -7,7 +7,7 @@ import type { Job } from '../../prisma/generated/client/client.ts';
 import { FalError } from '../../src/fal/errors.ts';
 import { startGeneration } from '../../src/generation/commands.ts';
 import type { GenerationInput } from '../../src/generation/plan.ts';
-import { generationTask, type CopiedImages } from '../../src/generation/task.ts';
+import { type CopiedImages, generationTask } from '../../src/generation/task.ts';
 import type { Task } from '../../src/job/task.ts';
 import { type Generations, globalId, openGenerations } from '../support/generations.ts';
 
