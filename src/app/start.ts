@@ -98,7 +98,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       serverCloseMs(settings),
     );
     const followers = () => {
-      const { jobEvents, jobChanged } = events.followers;
+      const { jobEvents, jobChanged } = events.subscribers;
       return { jobEvents: jobEvents + server.open().subscribers, jobChanged };
     };
     metrics.registerGauges({ prisma, now, log, followers, open: server.open });

@@ -1,6 +1,6 @@
 /**
- * The log of a job: what happened to it, numbered 1, 2, 3 …, never changed. Clients see what the log has: an event is sent
- * to them only after it is committed here.
+ * The log of a job: its events, numbered 1, 2, 3 …, and never changed. An event is sent to clients only after it is
+ * committed here.
  */
 import { createHash } from 'node:crypto';
 import { type JobEvent, type JobStatus, Prisma } from '../../prisma/generated/client/client.ts';
@@ -10,15 +10,15 @@ import type { NewEvent } from './payload.ts';
 /** The row that a write expects to find; null stands for any status or token. */
 export type ExpectedRow = { id: string; status: JobStatus | null; token: string | null };
 
-/** The newest event's number, and the events that a write appended, the oldest first. */
+/** The number of the newest event, and the events that the write appended, oldest first. */
 export type AppendedEvents = { lastSequence: number; events: JobEvent[] };
 
 /**
- * Writes columns of a job's row and appends the events that report the change, in one statement. Undefined, and nothing
- * written, when the row is not as expected. It may be a transaction of its own, or part of the caller's. Events are numbered
- * under the lock of the job's row: the numbers have no gap, and a reader never sees a later one before an earlier.
+ * Writes columns of a job's row and appends the events that report the change, in one statement. Writes nothing
+ * and returns undefined when the row is not as expected. It can run in the caller's transaction or alone. Events get their
+ * numbers under the lock of the job's row: the numbers have no gap, and a reader never sees a later event before an earlier.
  *
- * A LOGGED event that the log already has is left out: fal repeats its lines, and a line is identified by its time and text.
+ * Skips a LOGGED event that the log already has: fal repeats its lines. A line is identified by its time and text.
  */
 export async function writeJob(
   tx: Tx,
@@ -46,10 +46,10 @@ export async function appendEvents(tx: Tx, jobId: string, events: NewEvent[]): P
   return appended.lastSequence;
 }
 
-/** An event of any type but LOGGED, and its job. */
+/** A job and an event of any type but LOGGED. */
 export type EventOfJob = { jobId: string; event: Exclude<NewEvent, { type: 'LOGGED' }> };
 
-/** Appends one event to each of many jobs' logs. A job that is gone is left out. */
+/** Appends one event to each of several jobs' logs. Returns the jobs with their newest numbers. Skips deleted jobs. */
 export async function appendEventEach(tx: Tx, events: EventOfJob[]) {
   if (events.length === 0) return [];
   const rows = events.map(({ jobId, event }) => ({ jobId, ...event }));

@@ -1,106 +1,109 @@
 /**
- * A follower's way through a job's log: every event behind a sequence number, then those to come, to the terminal one. It
- * reads nothing before it is asked, for an event or for where it begins.
+ * One subscription to a job's log: the events after a sequence number, then new ones as they happen, up to the terminal
+ * event. It reads nothing from the database before the first event or the start position is requested.
  */
 import type { JobEvent } from '../../prisma/generated/client/client.ts';
 import { recordJobSpan } from '../tracing/trace.ts';
 import { PullIterator } from './pull-iterator.ts';
 
-/** Behind which event to begin, which was the newest then, and where the trace of the job begins. */
-export type Place = { after: number; head: number; traceparent: string | null };
+/**
+ * Where a subscription starts: after event number `after`. `head` was the newest number at that time. `traceparent`
+ * belongs to the request that started the job.
+ */
+export type StartPosition = { after: number; head: number; traceparent: string | null };
 
-export type LogOfJob = {
-  /** Undefined when nothing follows: the job has ended before, or is gone. */
-  placeOf: (after: number) => Promise<Place | undefined>;
-  /** Follows from behind an event that there is. */
-  open: (place: number) => PullIterator<JobEvent>;
-  /** One more is following by itself, or one less. */
-  count: (more: 1 | -1) => void;
-  /** Called for each event that the subscriber receives. */
-  delivered: (event: JobEvent, place: Place) => void;
+export type JobLog = {
+  /** Undefined when no event will follow: the job has ended before that number, or was deleted. */
+  findStart: (after: number) => Promise<StartPosition | undefined>;
+  /** Reads on after an event that exists. */
+  follow: (after: number) => PullIterator<JobEvent>;
+  /** Called with 1 when a client begins to wait for events, and with -1 when it leaves. */
+  countSubscriber: (change: 1 | -1) => void;
+  onDelivery: (event: JobEvent, start: StartPosition) => void;
 };
 
 export class JobSubscription implements AsyncIterableIterator<JobEvent> {
   readonly jobId: string;
-  readonly #log: LogOfJob;
+  readonly #log: JobLog;
   readonly #after: number;
-  readonly #reader: PullIterator<JobEvent>;
-  readonly #since = Date.now();
-  #place: Promise<Place | undefined> | undefined;
-  #feed: PullIterator<JobEvent> | undefined;
-  #isLeft = false;
-  #isForMany = false;
+  readonly #iterator: PullIterator<JobEvent>;
+  readonly #createdAt = Date.now();
+  #start: Promise<StartPosition | undefined> | undefined;
+  #tail: PullIterator<JobEvent> | undefined;
+  #isClosed = false;
+  #isShared = false;
   #isCounted = false;
   #isFirst = true;
 
-  constructor(jobId: string, after: number, log: LogOfJob) {
+  constructor(jobId: string, after: number, log: JobLog) {
     this.jobId = jobId;
     this.#after = after;
     this.#log = log;
-    this.#reader = new PullIterator<JobEvent>(
+    this.#iterator = new PullIterator<JobEvent>(
       async () => await this.#take(),
       () => {
-        this.#isLeft = true;
-        void this.#feed?.return();
-        if (this.#isCounted) this.#log.count(-1);
+        this.#isClosed = true;
+        void this.#tail?.return();
+        if (this.#isCounted) this.#log.countSubscriber(-1);
       },
     );
   }
 
-  /** The number behind which it begins: a number that was not given yet stands for the newest. */
-  async place(): Promise<number | undefined> {
-    return (await this.#placed())?.after;
+  /** The sequence number after which it starts: the newest one when the client named a later one. Undefined at the end. */
+  async startAfter(): Promise<number | undefined> {
+    return (await this.#findStart())?.after;
   }
 
-  /** It is followed for others, who are counted where they listen. Returns it. */
-  forMany(): this {
-    this.#isForMany = true;
+  /** Marks it as the source of a shared subscription, which counts its subscribers itself. Returns this. */
+  asShared(): this {
+    this.#isShared = true;
     return this;
   }
 
-  /** Another way through the same log. */
+  /** A second, independent subscription to the same log, for a shared subscription. */
   from(after: number): JobSubscription {
-    return new JobSubscription(this.jobId, after, this.#log).forMany();
+    return new JobSubscription(this.jobId, after, this.#log).asShared();
   }
 
   async next(): Promise<IteratorResult<JobEvent>> {
-    return await this.#reader.next();
+    return await this.#iterator.next();
   }
 
   async return(): Promise<IteratorResult<JobEvent>> {
-    return await this.#reader.return();
+    return await this.#iterator.return();
   }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  async #placed(): Promise<Place | undefined> {
-    this.#place ??= this.#log.placeOf(this.#after);
-    return await this.#place;
+  async #findStart(): Promise<StartPosition | undefined> {
+    this.#start ??= this.#log.findStart(this.#after);
+    return await this.#start;
   }
 
   async #take(): Promise<JobEvent | 'END'> {
-    if (!this.#isForMany && !this.#isCounted) {
+    if (!this.#isShared && !this.#isCounted) {
       this.#isCounted = true;
-      this.#log.count(1);
+      this.#log.countSubscriber(1);
     }
-    const place = await this.#placed();
-    if (this.#feed === undefined) {
-      if (place === undefined || this.#isLeft) return 'END';
-      this.#feed = this.#log.open(place.after);
+    const start = await this.#findStart();
+    if (this.#tail === undefined) {
+      if (start === undefined || this.#isClosed) return 'END';
+      this.#tail = this.#log.follow(start.after);
     }
-    const next = await this.#feed.next();
-    if (next.done === true || place === undefined) return 'END';
-    this.#delivered(next.value, place);
+    const next = await this.#tail.next();
+    if (next.done === true || start === undefined) return 'END';
+    this.#recordDelivery(next.value, start);
     return next.value;
   }
 
-  #delivered(event: JobEvent, place: Place): void {
-    this.#log.delivered(event, place);
+  #recordDelivery(event: JobEvent, start: StartPosition): void {
+    this.#log.onDelivery(event, start);
     if (!this.#isFirst) return;
     this.#isFirst = false;
-    const job = { id: this.jobId, traceparent: place.traceparent };
-    recordJobSpan(`deliver ${event.type}`, job, new Date(this.#since), { 'likeness.event.sequence': event.sequence });
+    const job = { id: this.jobId, traceparent: start.traceparent };
+    const attributes = { 'likeness.event.sequence': event.sequence };
+    recordJobSpan(`deliver ${event.type}`, job, new Date(this.#createdAt), attributes);
   }
 }

@@ -1,71 +1,72 @@
 /**
- * The live end of one job's log, shared by everyone who follows that job in this process: what was written here is handed
- * to it, and what was not is read from the database once, however many follow. Every follower has a place of its own in it; one that falls behind what is held
- * here reads the log itself, at its own pace.
+ * The live end of one job's log, shared by all subscriptions of this process to that job. Events that this process wrote
+ * are added to it; the others are read from the database once for all readers. Each reader has its own position. A reader
+ * that falls behind the buffer reads the database at its own pace.
  */
 import type { JobEvent } from '../../prisma/generated/client/client.ts';
 import { isTerminal } from './payload.ts';
 import { PullIterator } from './pull-iterator.ts';
 
-/** As many events are held as a follower can be behind before it reads the log on its own. */
-const heldEvents = 256;
-const pageOfEvents = 200;
+/** In events. */
+const bufferSize = 256;
+/** Events per read of the database. */
+const pageSize = 200;
 
 /** The events after a sequence number, oldest first. */
 export type ReadLog = (after: number, limit: number) => Promise<JobEvent[]>;
 
 export class JobTail {
-  /** The newest events, without a gap; the last of them is number `#head`. */
-  readonly #held: JobEvent[] = [];
+  /** The newest events without a gap. The last one has the number `#head`. */
+  readonly #buffer: JobEvent[] = [];
   #head: number;
-  /** The newest event that a follower was given. */
-  #taken: number;
-  /** Whether there may be events behind `#head`: from the start, and after every nudge until they are read. */
+  /** The highest number that any reader has received. */
+  #delivered: number;
+  /** Whether the database may have events after `#head`: at the start, and from a nudge until the next read. */
   #isStale = true;
-  /** The job is gone, and its log with it: there is nothing more to come. */
-  #isOver = false;
-  /** The log could not be read, and somebody waits for it. */
+  /** The job was deleted together with its log. */
+  #isDeleted = false;
+  /** The last read failed, and a reader waits for its events. */
   #hasFailed = false;
   #reading: Promise<void> | undefined;
   readonly #readers = new Set<PullIterator<JobEvent>>();
   readonly #readLog: ReadLog;
   readonly #onEmpty: () => void;
 
-  /** Begins behind event number `after`. `onEmpty` is called when the last follower has gone. */
+  /** Starts after event number `after`. Calls `onEmpty` when the last reader has left. */
   constructor(after: number, readLog: ReadLog, onEmpty: () => void) {
     this.#head = after;
-    this.#taken = after;
+    this.#delivered = after;
     this.#readLog = readLog;
     this.#onEmpty = onEmpty;
   }
 
-  /** Whether somebody may wait for what is in the log, whose newest event has that number. */
+  /** Whether readers may lack events of a log whose newest event has that number. */
   isBehind(lastSequence: number): boolean {
     return this.#hasFailed || lastSequence > this.#head;
   }
 
   /**
-   * Follows from behind event number `after`, to the terminal event. When the log cannot be read it waits for the next
-   * nudge: a database that fails for a moment ends no stream.
+   * The events after number `after`, up to the terminal event. When the database cannot be read, the reader waits for the
+   * next nudge, so a short failure of the database ends no stream.
    */
   follow(after: number): PullIterator<JobEvent> {
-    let place = after;
+    let position = after;
     let hasEnded = false;
     let page: JobEvent[] = [];
     const take = async (): Promise<JobEvent | 'WAIT' | 'END'> => {
       while (!hasEnded) {
-        const event = eventIn(this.#held, place + 1) ?? eventIn(page, place + 1);
+        const event = eventIn(this.#buffer, position + 1) ?? eventIn(page, position + 1);
         if (event !== undefined) {
-          place = event.sequence;
-          this.#taken = Math.max(this.#taken, place);
+          position = event.sequence;
+          this.#delivered = Math.max(this.#delivered, position);
           hasEnded = isTerminal(event.type);
           return event;
         }
-        if (place < this.#head) {
-          page = await this.#readLog(place, pageOfEvents);
-          hasEnded = page.length === 0; // The job is gone, and its log with it.
-        } else if (this.#isOver) hasEnded = true;
-        else if (this.#isStale || this.#reading !== undefined) await this.#readOn();
+        if (position < this.#head) {
+          page = await this.#readLog(position, pageSize);
+          hasEnded = page.length === 0; // The job was deleted together with its log.
+        } else if (this.#isDeleted) hasEnded = true;
+        else if (this.#isStale || this.#reading !== undefined) await this.#readOnce();
         else return 'WAIT';
       }
       return 'END';
@@ -86,31 +87,31 @@ export class JobTail {
   }
 
   /**
-   * Takes in events that are committed. Those that do not follow on what is held, and more than the fastest follower can
-   * be behind, are left to be read.
+   * Adds committed events. Events that do not directly follow `#head` are ignored, and so is a burst that would overtake
+   * even the fastest reader: readers then read both from the database.
    */
   add(events: readonly JobEvent[]): void {
     const [first] = events;
-    if (first?.sequence !== this.#head + 1 || this.#head + events.length - this.#taken > heldEvents) return;
-    this.#hold(events);
-    this.#tellReaders();
+    if (first?.sequence !== this.#head + 1 || this.#head + events.length - this.#delivered > bufferSize) return;
+    this.#append(events);
+    this.#nudgeReaders();
   }
 
-  /** There may be events up to that number, by default any: whoever waits for them looks. */
+  /** The log may have events up to that number, by default any: the readers that wait look again. */
   nudge(lastSequence = Number.POSITIVE_INFINITY): void {
     if (lastSequence > this.#head) this.#isStale = true;
     this.#hasFailed = false;
-    this.#tellReaders();
+    this.#nudgeReaders();
   }
 
-  /** The job is gone: whoever has read what is held here is done. */
+  /** The job was deleted: each reader ends after the buffered events. */
   end(): void {
-    this.#isOver = true;
+    this.#isDeleted = true;
     this.nudge();
   }
 
-  /** Reads what is new, once for all who ask at the same time. */
-  async #readOn(): Promise<void> {
+  /** Readers that come while a read is under way share it. */
+  async #readOnce(): Promise<void> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
     });
@@ -120,29 +121,28 @@ export class JobTail {
   async #read(): Promise<void> {
     this.#isStale = false;
     try {
-      const events = await this.#readLog(this.#head, pageOfEvents);
-      // Some may have been handed over meanwhile.
-      this.#hold(events.filter(({ sequence }) => sequence > this.#head));
-      if (events.length === pageOfEvents) this.#isStale = true;
+      const events = await this.#readLog(this.#head, pageSize);
+      // `add` may have run meanwhile.
+      this.#append(events.filter(({ sequence }) => sequence > this.#head));
+      if (events.length === pageSize) this.#isStale = true;
     } catch (error) {
       this.#isStale = true;
       throw error;
     }
   }
 
-  #tellReaders(): void {
+  #nudgeReaders(): void {
     for (const reader of this.#readers) reader.nudge();
   }
 
-  /** The next events behind `#head`. */
-  #hold(events: readonly JobEvent[]): void {
-    this.#held.push(...events);
-    if (this.#held.length > heldEvents) this.#held.splice(0, this.#held.length - heldEvents);
+  #append(events: readonly JobEvent[]): void {
+    this.#buffer.push(...events);
+    if (this.#buffer.length > bufferSize) this.#buffer.splice(0, this.#buffer.length - bufferSize);
     this.#head = events.at(-1)?.sequence ?? this.#head;
   }
 }
 
-/** The event of that number in a run of events without a gap. */
+/** The event with that number in a run of events without a gap. */
 function eventIn(run: readonly JobEvent[], sequence: number): JobEvent | undefined {
   const first = run[0]?.sequence;
   return first === undefined ? undefined : run[sequence - first];

@@ -1,6 +1,6 @@
 /**
- * Nudges: "look at the log". They carry no event, may be lost, doubled or late, and are never the truth. In one process
- * they are calls; over several they go through a target that tells the others too, as redis/nudge-target.ts.
+ * Nudges: "read the log again". A nudge carries no event and may be lost, repeated or late. Within one process, nudges are
+ * function calls. With several processes they go through a target that also reaches the others (redis/nudge-target.ts).
  */
 export type NudgeTarget = Pick<EventTarget, 'addEventListener' | 'removeEventListener' | 'dispatchEvent'>;
 
@@ -8,18 +8,18 @@ export class Nudges {
   readonly #target: NudgeTarget | undefined;
   readonly #listeners = new Map<string, Set<(detail: string) => void>>();
 
-  /** Without a target, listeners are called by whoever sends: an Event for each nudge of each job would cost more than it tells. */
+  /** Without a target, `send` calls the listeners directly, which spares an Event object for each nudge. */
   constructor(target?: NudgeTarget) {
     this.#target = target;
   }
 
-  /** Tells every listener of the topic, with a word of detail: which of many to look at. */
+  /** Calls every listener of the topic. `detail` says what has changed, such as a job’s newest sequence number. */
   send(topic: string, detail = ''): void {
     if (this.#target !== undefined) this.#target.dispatchEvent(new CustomEvent(topic, { detail }));
     else for (const onNudge of this.#listeners.get(topic) ?? []) onNudge(detail);
   }
 
-  /** Listens until the returned function is called. */
+  /** Calls `onNudge` for every nudge of the topic, until the returned function is called. */
   listen(topic: string, onNudge: (detail: string) => void): () => void {
     const target = this.#target;
     if (target !== undefined) {

@@ -1,7 +1,7 @@
-/** Which of an owner's jobs changed, for everyone who follows that owner in this process. */
+/** Which of an owner's jobs have changed, for all subscriptions of this process to that owner's jobs. */
 import { PullIterator } from './pull-iterator.ts';
 
-/** The reader did not keep up. */
+/** The subscriber did not read for so long that too many changed jobs were waiting for it. */
 export class SubscriberTooSlow extends Error {
   override name = 'SubscriberTooSlow';
   readonly extensions = { code: 'SUBSCRIBER_TOO_SLOW' };
@@ -13,21 +13,22 @@ export class SubscriberTooSlow extends Error {
   }
 }
 
-/** A reader that does not read is told of as many jobs as this, and then cut off. */
-const pendingJobs = 1_000;
+/** When more changed jobs than this wait for a reader, it is cut off. */
+const maxPendingJobs = 1_000;
 
 export class OwnerTail {
+  /** The changed jobs that wait for each reader. */
   readonly #pending = new Map<PullIterator<string>, Set<string>>();
-  /** The newest sequence number of each job that was heard of, and that a re-read may find changed. */
-  #seen = new Map<string, number>();
-  #isCompared = false;
+  /** The newest known sequence number of each job that a reread may find changed. */
+  #lastSequences = new Map<string, number>();
+  #hasCompared = false;
   readonly #onEmpty: () => void;
 
   constructor(onEmpty: () => void) {
     this.#onEmpty = onEmpty;
   }
 
-  get followers(): number {
+  get subscribers(): number {
     return this.#pending.size;
   }
 
@@ -35,7 +36,7 @@ export class OwnerTail {
     const pending = new Set<string>();
     const reader = new PullIterator<string>(
       async () => {
-        if (pending.size > pendingJobs) throw new SubscriberTooSlow();
+        if (pending.size > maxPendingJobs) throw new SubscriberTooSlow();
         for (const jobId of pending) {
           pending.delete(jobId);
           return jobId;
@@ -51,27 +52,27 @@ export class OwnerTail {
     return reader;
   }
 
-  /** A job changed. Until a reader takes it, changing again adds nothing. */
+  /** A job has changed. A job that already waits for a reader is not added again. */
   changed(jobId: string, lastSequence: number): void {
-    this.#seen.set(jobId, lastSequence);
+    this.#lastSequences.set(jobId, lastSequence);
     for (const [reader, pending] of this.#pending) {
-      if (pending.size <= pendingJobs) pending.add(jobId);
+      if (pending.size <= maxPendingJobs) pending.add(jobId);
       reader.nudge();
     }
   }
 
   /**
-   * What a re-read found: every job that may still change or did so lately. One with a later number than it had when last
-   * heard of has changed, and its nudge was lost. The others are forgotten: they change no more.
+   * Compares with the database: `jobs` are the owner's unfinished jobs and those that ended lately. A job whose number is
+   * higher than the known one has changed, and its nudge was lost. Other jobs are forgotten, because they no longer change.
    */
   compare(jobs: { id: string; lastSequence: number }[]): void {
-    const before = this.#seen;
-    this.#seen = new Map();
+    const before = this.#lastSequences;
+    this.#lastSequences = new Map();
     for (const { id, lastSequence } of jobs) {
-      const known = before.get(id) ?? (this.#isCompared ? -1 : lastSequence);
+      const known = before.get(id) ?? (this.#hasCompared ? -1 : lastSequence);
       if (known < lastSequence) this.changed(id, lastSequence);
-      else this.#seen.set(id, known);
+      else this.#lastSequences.set(id, known);
     }
-    this.#isCompared = true;
+    this.#hasCompared = true;
   }
 }

@@ -1,4 +1,4 @@
-/** What each type of event carries, as it is written to the log and parsed from it. */
+/** The payload of each event type, as it is written to the log and parsed from it. */
 import { z } from 'zod';
 import { JobErrorCode, type JobStatus } from '../../prisma/generated/client/enums.ts';
 
@@ -24,17 +24,17 @@ export const payloads = {
 
 export type EventType = keyof typeof payloads;
 
-/** An event as it is appended. */
+/** An event to append. */
 export type NewEvent = { [Type in EventType]: { type: Type; payload: z.input<(typeof payloads)[Type]> } }[EventType];
 
 const terminal: ReadonlySet<string> = new Set(['SUCCEEDED', 'FAILED', 'CANCELLED'] satisfies EventType[]);
 
-/** Whether the event is its job's last. A job that has ended has the status of that event's name. */
+/** Whether an event of this type is its job's last. The status of an ended job has the name of its last event. */
 export function isTerminal(type: EventType | JobStatus): boolean {
   return terminal.has(type);
 }
 
-/** An event's payload, as the log has it. */
+/** Parses the payload of an event from the log. */
 export function readPayload<Type extends EventType>(type: Type, payload: unknown): z.output<(typeof payloads)[Type]> {
   return payloads[type].parse(payload) as z.output<(typeof payloads)[Type]>;
 }

@@ -1,28 +1,28 @@
 /**
- * A live stream that is pulled: the reader asks for the next item, and waits only when there is none. Nothing is pushed
- * at it, so a slow reader costs its place in the stream and no memory. Unlike an async generator it can be returned
- * while it waits: a client that leaves releases it at once.
+ * A live stream that the reader pulls: it requests one item at a time, and waits only when there is none. Nothing is
+ * buffered for a slow reader. Unlike an async generator, it can be returned while it waits: when a client leaves, its
+ * resources are released at once.
  */
 export class PullIterator<Item> implements AsyncIterableIterator<Item> {
   readonly #take: () => Promise<Item | 'WAIT' | 'END'>;
   readonly #onStop: () => void;
   #stopped = false;
   #isNudged = false;
-  #waiting: (() => void) | undefined;
+  #resume: (() => void) | undefined;
 
   /**
-   * `take` gives the next item, or says to wait for a nudge, or that this was all. `onStop` is called once: when the
-   * stream has ended, failed, or been left.
+   * `take` returns the next item; WAIT to be called again after a nudge; or END. `onStop` is called once, when the stream
+   * has ended, `take` has thrown, or the reader has returned it.
    */
   constructor(take: () => Promise<Item | 'WAIT' | 'END'>, onStop: () => void) {
     this.#take = take;
     this.#onStop = onStop;
   }
 
-  /** There may be something to take. */
+  /** An item may be available. */
   nudge(): void {
     this.#isNudged = true;
-    this.#waiting?.();
+    this.#resume?.();
   }
 
   async next(): Promise<IteratorResult<Item>> {
@@ -32,12 +32,12 @@ export class PullIterator<Item> implements AsyncIterableIterator<Item> {
         const item = await this.#take();
         if (item === 'END') break;
         if (item !== 'WAIT') return { value: item, done: false };
-        // A nudge that came while taking found nobody waiting: look again instead of waiting for the next.
+        // A nudge during `take` would otherwise be lost: then take again instead of waiting.
         if (!this.#isNudged && !this.#stopped) {
           await new Promise<void>((resolve) => {
-            this.#waiting = resolve;
+            this.#resume = resolve;
           });
-          this.#waiting = undefined;
+          this.#resume = undefined;
         }
       }
     } catch (error) {
@@ -60,7 +60,7 @@ export class PullIterator<Item> implements AsyncIterableIterator<Item> {
   #stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#waiting?.();
+    this.#resume?.();
     this.#onStop();
   }
 }

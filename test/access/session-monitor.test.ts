@@ -115,13 +115,13 @@ describe('on one server', () => {
   });
 
   test('revoking a key ends its job subscriptions', async () => {
-    await expect.poll(() => likeness.app.events.openFeeds).toBe(0);
+    await expect.poll(() => likeness.app.events.openTails).toBe(0);
     const { key, apiKey } = await newKey(likeness);
     const mine = await open(likeness.url, key);
-    await expect.poll(() => likeness.app.events.openFeeds).toBe(1);
+    await expect.poll(() => likeness.app.events.openTails).toBe(1);
     await revokeApiKey(likeness.app, apiKey.id);
     await expectEnded(mine);
-    await expect.poll(() => likeness.app.events.openFeeds).toBe(0);
+    await expect.poll(() => likeness.app.events.openTails).toBe(0);
   });
 });
 

@@ -62,7 +62,7 @@ const transports: Record<string, Open> = {
 const { jobEvents, jobChanged } = subscriptions;
 const known = roles.filter((role) => role !== 'nobody');
 const cases = Object.keys(transports).flatMap((transport) => known.map((role) => [transport, role] as const));
-const subscriptionsOpen = (count: number) => vi.waitFor(() => expect(server.app.events.openFeeds).toBe(count));
+const subscriptionsOpen = (count: number) => vi.waitFor(() => expect(server.app.events.openTails).toBe(count));
 
 /** Appends an event to the job and notifies its subscribers. */
 async function change(job: Job): Promise<void> {

@@ -103,7 +103,7 @@ async function expectGone(avatarId: string): Promise<void> {
   // A step that was still packing the photos deletes its archive.
   await expect.poll(filesOnDisk).toEqual([]);
   expect(likeness.logged.filter((line) => line.includes('"level":50'))).toEqual([]);
-  expect(likeness.app.events.openFeeds).toBe(0);
+  expect(likeness.app.events.openTails).toBe(0);
 }
 
 describe('deleting an avatar sends the end of its job to subscribers and leaves nothing behind', () => {

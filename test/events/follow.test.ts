@@ -14,7 +14,7 @@ const log = (message: string): NewEvent => ({
 });
 const logs = (from: number, count: number) => Array.from({ length: count }, (_, n) => log(`line ${from + n}`));
 
-describe('following a job', () => {
+describe('subscriptions to a job', () => {
   let database: OpenDatabase;
   let events: Events;
   let avatar: Avatar;
@@ -31,10 +31,10 @@ describe('following a job', () => {
     avatar = await addAvatar(database.prisma, (await addUser(database.prisma)).id);
     job = await addJob(database.prisma, avatar);
     const query = database.pglite.query.bind(database.pglite);
-    database.pglite.query = ((...given: Parameters<typeof query>) => {
+    database.pglite.query = ((...args: Parameters<typeof query>) => {
       statements += 1;
       if (isBroken) throw new Error('The database is broken by the test.');
-      return query(...given);
+      return query(...args);
     }) as typeof query;
     statements = 0;
     isBroken = false;
@@ -61,30 +61,30 @@ describe('following a job', () => {
   };
   const upTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1);
 
-  test('ends when the job is gone, for whoever waits and whoever comes', async () => {
+  test('a subscription to a deleted job ends, whether it waits or begins', async () => {
     await append(logs(0, 2));
     const following = all(events.follow(job.id, 0));
     const waiting = events.follow(job.id, 2).next();
-    await expect.poll(() => events.openFeeds).toBe(1);
+    await expect.poll(() => events.openTails).toBe(1);
     await database.prisma.job.delete({ where: { id: job.id } });
     await events.reread();
     expect(await following).toEqual([1, 2]);
     expect(await waiting).toEqual({ value: undefined, done: true });
     expect(await all(events.follow(job.id, 0))).toEqual([]);
-    expect(events.openFeeds).toBe(0);
+    expect(events.openTails).toBe(0);
   });
 
-  test('replays the log, goes on live, and ends after the terminal event', async () => {
+  test('a subscription sends the log, then new events, and ends after the terminal event', async () => {
     await append(logs(0, 3));
     const following = all(events.follow(job.id, 0));
     await append(logs(3, 2));
     await append(logs(5, 1));
     await finish();
     expect(await following).toEqual(upTo(7));
-    expect(events.openFeeds).toBe(0);
+    expect(events.openTails).toBe(0);
   });
 
-  test('resumes behind any number without a gap or a repeat', async () => {
+  test('a subscription starts after any number, without a gap or a repeat', async () => {
     await append(logs(0, 10));
     const followings = upTo(10).map((after) => all(events.follow(job.id, after)));
     await append(logs(10, 5));
@@ -92,10 +92,10 @@ describe('following a job', () => {
     expect(await Promise.all(followings)).toEqual(upTo(10).map((after) => upTo(16).slice(after)));
   });
 
-  test('ends at once where there is nothing left, and treats a number not given yet as the newest', async () => {
+  test('a subscription after the terminal event ends at once; a number that does not exist yet counts as the newest', async () => {
     await append(logs(0, 1));
     const early = all(events.follow(job.id, 99));
-    await vi.waitFor(() => expect(events.openFeeds).toBe(1));
+    await vi.waitFor(() => expect(events.openTails).toBe(1));
     await finish();
     expect(await early).toEqual([2]);
     expect(await all(events.follow(job.id, 2))).toEqual([]);
@@ -103,7 +103,7 @@ describe('following a job', () => {
     expect(await all(events.follow(job.id, 1))).toEqual([2]);
   });
 
-  test('a lost nudge delays and loses nothing', async () => {
+  test('a lost nudge delays an event and loses none', async () => {
     const stream = events.follow(job.id, 0);
     const first = stream.next();
     await append(logs(0, 1));
@@ -115,14 +115,14 @@ describe('following a job', () => {
     await stream.return?.();
   });
 
-  test('what was written here is handed on and not read back, also when its nudge is lost', async () => {
+  test('events that this process wrote are delivered without a read, even if their nudge is lost', async () => {
     const live = events.follow(job.id, 0);
     await append(logs(0, 1));
     await live.next();
     const waiting = live.next();
     await new Promise(setImmediate);
-    const held = { id: job.id, status: null, token: null };
-    const added = (await writeJob(database.prisma, held, {}, logs(1, 2)))?.events ?? [];
+    const expected = { id: job.id, status: null, token: null };
+    const added = (await writeJob(database.prisma, expected, {}, logs(1, 2)))?.events ?? [];
     statements = 0;
     isNudgeLost = true;
     events.publish({ ...job, lastSequence: 3 }, added);
@@ -132,19 +132,19 @@ describe('following a job', () => {
     await live.return?.();
   });
 
-  test('what was written here behind something that was not, is read with it', async () => {
+  test('events that this process wrote after those of another process are read together with them', async () => {
     const live = events.follow(job.id, 0);
     await append(logs(0, 1));
     await live.next();
     await append(logs(1, 1), { nudge: false });
-    const held = { id: job.id, status: null, token: null };
-    const written = await writeJob(database.prisma, held, {}, logs(2, 1));
+    const expected = { id: job.id, status: null, token: null };
+    const written = await writeJob(database.prisma, expected, {}, logs(2, 1));
     events.publish({ ...job, lastSequence: 3 }, written?.events ?? []);
     expect([(await live.next()).value, (await live.next()).value]).toMatchObject([{ sequence: 2 }, { sequence: 3 }]);
     await live.return?.();
   });
 
-  test('a database that fails for a moment ends no stream: neither at its live end nor far behind it', async () => {
+  test('a short failure of the database ends no stream, neither at the live end nor far behind it', async () => {
     const live = events.follow(job.id, 0);
     const first = live.next();
     const behind = events.follow(job.id, 0);
@@ -163,10 +163,10 @@ describe('following a job', () => {
     await events.reread();
     expect((await Promise.all(waiting)).map(({ value }) => (value as JobEvent).sequence)).toEqual([302, 2]);
     await Promise.all([live.return?.(), behind.return?.()]);
-    expect(events.openFeeds).toBe(0);
+    expect(events.openTails).toBe(0);
   });
 
-  test('many followers of one job cost one read of each event', async () => {
+  test('many subscribers to one job cost one read of each event', async () => {
     const followings = Array.from({ length: 200 }, () => all(events.follow(job.id, 0)));
     await append(logs(0, 1));
     await new Promise(setImmediate);
@@ -175,12 +175,12 @@ describe('following a job', () => {
     await finish();
     expect(await Promise.all(followings)).toEqual(Array.from({ length: 200 }, () => [1, 2]));
     expect((await Promise.all(firsts)).map(({ value }) => (value as JobEvent).sequence)).toEqual(Array(200).fill(2));
-    // 400 look at the job's row as they join; the two events are read a handful of times, and not 400.
+    // Each of the 400 subscribers reads the job's row once. The two events are read a few times, not 400 times.
     expect(statements).toBeLessThan(400 + 60);
     await Promise.all(streams.map((stream) => stream.return?.() ?? Promise.resolve()));
   });
 
-  test('one that does not read holds nothing up, loses its place in memory, and still misses nothing', async () => {
+  test('a subscriber that does not read delays no other, falls out of the buffer, and still misses no event', async () => {
     const slow = events.follow(job.id, 0);
     const first = slow.next();
     const quick = all(events.follow(job.id, 0));
@@ -192,28 +192,28 @@ describe('following a job', () => {
     expect(await all(slow)).toEqual(upTo(1002).slice(1));
   });
 
-  test('one that leaves while it waits is released at once, and its wait ends', async () => {
+  test('a subscriber that leaves while it waits is released at once', async () => {
     const streams = Array.from({ length: 1000 }, () => events.follow(job.id, 0));
     const waits = streams.map((stream) => stream.next());
     await append(logs(0, 1));
     await Promise.all(waits);
     const second = streams.map((stream) => stream.next());
-    expect(events.openFeeds).toBe(1);
+    expect(events.openTails).toBe(1);
     await Promise.all(streams.map((stream) => stream.return?.() ?? Promise.resolve()));
     expect(new Set((await Promise.all(second)).map(({ done }) => done))).toEqual(new Set([true]));
-    expect(events.openFeeds).toBe(0);
+    expect(events.openTails).toBe(0);
   });
 
-  test('one that leaves before its first event leaves nothing behind', async () => {
+  test('a subscriber that leaves before its first event is released', async () => {
     const stream = events.follow(job.id, 0);
     const first = stream.next();
     await stream.return?.();
     expect(await first).toEqual({ value: undefined, done: true });
-    expect(events.openFeeds).toBe(0);
+    expect(events.openTails).toBe(0);
   });
 });
 
-describe('following an owner', () => {
+describe('subscriptions to an owner’s jobs', () => {
   let database: OpenDatabase;
   let events: Events;
   let avatar: Avatar;
@@ -233,7 +233,7 @@ describe('following an owner', () => {
     if (nudge) events.nudge(await database.prisma.job.findUniqueOrThrow({ where: { id: job.id } }));
   };
 
-  test('tells each of the owner’s jobs once, however often it changed since the last look', async () => {
+  test('a job that changed several times since the last read is sent once', async () => {
     const [one, two] = [await addJob(database.prisma, avatar), await addJob(database.prisma, avatar)];
     const stranger = await addJob(
       database.prisma,
@@ -249,10 +249,10 @@ describe('following an owner', () => {
     await change(two);
     expect((await next).value).toBe(two.id);
     await stream.return?.();
-    expect(events.openFeeds).toBe(0);
+    expect(events.openTails).toBe(0);
   });
 
-  test('a lost nudge delays, and a nudge that came is not told again', async () => {
+  test('a reread sends the changes whose nudge was lost, and no other', async () => {
     const [one, two] = [await addJob(database.prisma, avatar), await addJob(database.prisma, avatar)];
     const stream = events.followOwner(avatar.ownerId);
     await events.reread();
@@ -266,7 +266,7 @@ describe('following an owner', () => {
     await stream.return?.();
   });
 
-  test('a re-read that looked before the newest nudge came tells nothing again', async () => {
+  test('a reread that began before the newest nudge repeats nothing', async () => {
     const [one, other] = [await addJob(database.prisma, avatar), await addJob(database.prisma, avatar)];
     const stream = events.followOwner(avatar.ownerId);
     await events.reread();
@@ -282,11 +282,11 @@ describe('following an owner', () => {
     await stream.return?.();
   });
 
-  test('a reader that does not read is cut off, and told how to go on', async () => {
+  test('a subscriber that does not read is cut off with SUBSCRIBER_TOO_SLOW', async () => {
     const stream = events.followOwner(avatar.ownerId);
     for (let n = 0; n < 1_500; n += 1) events.nudge({ id: `job-${n}`, ownerId: avatar.ownerId, lastSequence: 1 });
     await expect(stream.next()).rejects.toMatchObject({ extensions: { code: 'SUBSCRIBER_TOO_SLOW' } });
     expect(await stream.next()).toEqual({ value: undefined, done: true });
-    expect(events.openFeeds).toBe(0);
+    expect(events.openTails).toBe(0);
   });
 });

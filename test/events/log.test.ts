@@ -21,7 +21,7 @@ describe('the log of a job', () => {
   const line = (message: string, loggedAt = '2026-01-01T00:00:00.000001Z') =>
     ({ type: 'LOGGED', payload: { message, loggedAt, level: null } }) as const;
 
-  test('numbers events 1, 2, 3 … in the order they are given, and counts the job on', async () => {
+  test('events are numbered 1, 2, 3 … in order, and the job’s row has the last number', async () => {
     const { id } = await addJob(database.prisma, avatar);
     expect(await append(id, [{ type: 'QUEUED', payload: {} }])).toBe(1);
     expect(
@@ -44,7 +44,7 @@ describe('the log of a job', () => {
     expect((await database.prisma.job.findUniqueOrThrow({ where: { id } })).lastSequence).toBe(5);
   });
 
-  test('tells a line once, however often and in whatever window fal tells it', async () => {
+  test('a line that fal repeats is logged once', async () => {
     const { id } = await addJob(database.prisma, avatar);
     await append(id, [line('one'), line('two')]);
     await append(id, [line('two'), line('three'), line('three'), line('one')]);
@@ -58,14 +58,14 @@ describe('the log of a job', () => {
     ]);
   });
 
-  test('appending nothing new changes nothing', async () => {
+  test('appending only known lines changes nothing', async () => {
     const { id } = await addJob(database.prisma, avatar);
     await append(id, [line('one')]);
     expect(await append(id, [line('one')])).toBe(1);
     expect(await append(id, [])).toBe(1);
   });
 
-  test('is read in pages behind a number', async () => {
+  test('the log is read in pages after a number', async () => {
     const { id } = await addJob(database.prisma, avatar);
     await append(
       id,
@@ -77,7 +77,7 @@ describe('the log of a job', () => {
     expect(await readEvents(database.prisma, id, 30, 5)).toEqual([]);
   });
 
-  test('is lost with the transaction of the change it tells', async () => {
+  test('events are rolled back with the transaction of their change', async () => {
     const { id } = await addJob(database.prisma, avatar);
     const failing = database.prisma.$transaction(async (tx) => {
       await appendEvents(tx, id, [{ type: 'STARTED', payload: {} }]);
@@ -87,7 +87,7 @@ describe('the log of a job', () => {
     expect(await readEvents(database.prisma, id, 0, 10)).toEqual([]);
   });
 
-  test('refuses a job that is not there', async () => {
+  test('appending to a job that does not exist throws', async () => {
     await expect(append('00000000-0000-4000-8000-00000000dead', [{ type: 'QUEUED', payload: {} }])).rejects.toThrow(
       'No job',
     );
@@ -97,7 +97,7 @@ describe('the log of a job', () => {
 tellSkipped();
 
 describe.each(databases)('on %s', (_name, open) => {
-  test('what a write says that it added is what the log has, to the millisecond', async () => {
+  test('a write returns its events exactly as the log has them', async () => {
     const { env, remove } = await open();
     const { prisma, close } = await openDatabase(env['DATABASE_URL'], String(env['DATA_DIR']));
     const { id } = await addJob(prisma, await addAvatar(prisma, (await addUser(prisma)).id));

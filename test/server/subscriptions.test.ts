@@ -52,7 +52,7 @@ test('a thousand subscriptions, opened and left, leave no handle and no memory',
     await Promise.all(streams.slice(0, 500).map((stream) => stream.return?.() ?? Promise.resolve()));
     clients.forEach((client) => client.terminate());
     await Promise.all(clients.map(async (client) => client.dispose()));
-    await vi.waitFor(() => expect(likeness.app.events.openFeeds).toBe(0));
+    await vi.waitFor(() => expect(likeness.app.events.openTails).toBe(0));
   };
   const measure = async () => {
     const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;

@@ -195,10 +195,10 @@ export class Operations {
     if (!(source instanceof JobSubscription) || session === undefined || frameWriter === undefined) return undefined;
     const sharingKey = sharingKeyOf(this.#parts.schema, document, operation, request);
     if (sharingKey === undefined) return undefined;
-    const after = await source.place();
+    const after = await source.startAfter();
     if (after === undefined) return endedStream();
     return this.#parts.sharedSubscriptions.join(`${source.jobId} ${session.authorizationKey} ${sharingKey}`, after, {
-      log: source.forMany(),
+      log: source.asShared(),
       payloadOf: async (event) => toByteString(JSON.stringify(formatResult(await resultOf(event)))),
       frameWriter,
     });

@@ -150,7 +150,7 @@ test('each sees exactly what follows its place, once and in order, whatever it a
     expect(seen.every(({ message }) => message === undefined || message.startsWith('bob'))).toBe(true);
   }
   expect(strangers.flatMap(({ seen }) => seen)).toEqual([]);
-  expect(likeness.app.events.openFeeds).toBe(0);
+  expect(likeness.app.events.openTails).toBe(0);
 });
 
 test('an event is resolved once for all who ask the same, and once more for each who asks otherwise', async () => {
@@ -236,7 +236,7 @@ test('answered together or alone, an event is the same to the byte, and so is it
     const payload = { query: document, variables: { jobId: ada.jobId } };
     socket.send(JSON.stringify({ type: 'subscribe', id: 'é"1', payload }));
   }
-  await vi.waitFor(() => expect(likeness.app.events.openFeeds).toBe(1));
+  await vi.waitFor(() => expect(likeness.app.events.openTails).toBe(1));
   await tell(ada.job, [line('ünïcödé €, 漢字, \u{1f600}, "quoted"'), { type: 'STARTED', payload: {} }]);
   await vi.waitFor(() => texts.forEach((heard) => expect(heard).toHaveLength(2)));
   // What has no position cannot be read.
