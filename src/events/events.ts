@@ -32,7 +32,7 @@ export class Events {
     options: {
       now?: () => Date;
       timers?: Timers;
-      /** Called for each new event that a subscription delivers, with the time since it was written. */
+      /** Called for each event that a subscriber receives live, with the time since it was stored. Replayed events do not count. */
       onDelivery?: ((lagMs: number) => void) | undefined;
     } = {},
   ) {
