@@ -1,7 +1,7 @@
-/** Columns of a job's row as they are set: each a plain value, and those that are left out stay. */
+/** The columns of a job's row that a step writes. A column that is left out keeps its value. */
 import type { Job, Prisma } from '../../prisma/generated/client/client.ts';
 
-/** What a step may write, as the database's `write_job` has it. */
+/** The SQL function `write_job` has the same list. */
 export const writtenColumns = [
   'status',
   'input',

@@ -4,7 +4,7 @@ import type { Prisma } from '../../prisma/generated/client/client.ts';
 
 export const encodeCursor = ({ id }: { id: string }): string => Buffer.from(id).toString('base64url');
 
-/** Undefined for a text that encodeCursor never gave. */
+/** Undefined if it is not a cursor of encodeCursor. */
 export function decodeCursor(cursor: string): string | undefined {
   return z.uuid().safeParse(Buffer.from(cursor, 'base64url').toString()).data;
 }

@@ -49,7 +49,7 @@ export const JobError = builder.simpleObject('JobError', {
   }),
 });
 
-/** A failure as the row and the log have it, in the API's form. */
+/** Converts a failure from the job's row or its FAILED event. */
 export function jobError(code: Code, message: string, field: string | null) {
   return { code, message, retryable: isRetryable[code], field };
 }

@@ -145,7 +145,7 @@ builder.prismaInterfaceField(Job, 'events', (t) =>
     select: { id: true, lastSequence: true },
     resolve: async (job, { first, after }, { app }) => {
       const from = Math.max(after ?? 0, 0);
-      // The same message as the other lists.
+      // The same message as for the other lists, which Pothos checks.
       if (first != null && first < 0) throw new GraphQLError('Argument "first" must be a non-negative integer');
       const take = Math.min(first ?? pageSize.default, pageSize.max);
       const events = await app.prisma.jobEvent.findMany({

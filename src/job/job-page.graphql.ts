@@ -1,4 +1,4 @@
-/** GraphQL: pages of jobs, newest first, with everything that is selected of them in one SQL statement. */
+/** GraphQL: pages of jobs, newest first. One SQL statement reads a page with everything that the document selects. */
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { DefaultConnectionArguments } from '@pothos/plugin-relay';
 import type { GraphQLResolveInfo } from 'graphql';

@@ -1,4 +1,4 @@
-/** GraphQL: how far a job is. */
+/** GraphQL: the progress of a job. */
 import type { Job } from '../../prisma/generated/client/client.ts';
 import { builder } from '../graphql/builder.ts';
 
@@ -30,7 +30,7 @@ export const Progress = builder.simpleObject('Progress', {
   }),
 });
 
-/** At the rate of the percentage so far. */
+/** Extrapolates from the percentage so far. Null if unknown or if the job has ended. */
 export function etaSeconds(job: Pick<Job, 'percent' | 'startedAt' | 'finishedAt'>, now: Date): number | null {
   if (job.finishedAt !== null || job.startedAt === null || job.percent === null || job.percent < 1) return null;
   const elapsedMs = now.getTime() - job.startedAt.getTime();

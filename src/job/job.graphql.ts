@@ -1,4 +1,4 @@
-/** GraphQL: what a job is. Training and Generation are declared here; each feature adds its own fields to its own. */
+/** GraphQL: the type Job. Training and Generation are declared here; the folders of these features add their fields. */
 import type { Job as JobRow } from '../../prisma/generated/client/client.ts';
 import { owned } from '../access/ownership.ts';
 import { builder } from '../graphql/builder.ts';

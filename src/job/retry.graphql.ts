@@ -7,7 +7,7 @@ import { jobKey } from './key.ts';
 import { startRefusals } from './start-refusals.ts';
 
 builder.mutationField('retryJob', (t) => {
-  // A retry takes no idempotency key, and only a retry meets a job of its own that still runs.
+  // A retry has no idempotency key. It fails with JobActiveError while the job to retry runs.
   const refusals = startRefusals().filter((refusal) => refusal !== IdempotencyConflictError);
   return t.errorUnionField({
     types: [Training, Generation, ...new Set([JobActiveError, ...refusals])],

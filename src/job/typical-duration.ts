@@ -1,10 +1,10 @@
-/** How long fal usually works on an endpoint's requests, from our own history. */
+/** How long fal usually works on a request of an endpoint, from our own history. */
 import type { Database } from '../database/client.ts';
 import type { EndpointId } from '../fal/endpoints.ts';
 
 const sampleSize = 20;
 
-/** The median of the last twenty successes, from start to end; undefined before there is any. */
+/** The median over the last twenty successful jobs, from fal's start to the job's end. Undefined before the first success. */
 export async function typicalMs(prisma: Database, endpoint: EndpointId): Promise<number | undefined> {
   const jobs = await prisma.job.findMany({
     where: { endpoint, status: 'SUCCEEDED', startedAt: { not: null } },

@@ -9,7 +9,7 @@ import { runStep } from '../../src/job/runner/run-step.ts';
 import type { StepDependencies } from '../../src/job/runner/step-dependencies.ts';
 import type { Step } from '../../src/job/runner/step-queue.ts';
 import { Worker } from '../../src/job/runner/worker.ts';
-import { handleWebhook, type NoticeParts } from '../../src/job/webhook/handle-webhook.ts';
+import { handleWebhook, type WebhookParts } from '../../src/job/webhook/handle-webhook.ts';
 import { realTimers } from '../../src/runtime/timers.ts';
 import type { Gate, SimulatedFal } from './fal.ts';
 import type { SimulatedSteps } from './steps.ts';
@@ -76,7 +76,7 @@ export class SimulatedProcess {
   }
 
   async notice(token: string, requestId: string): Promise<void> {
-    const parts: NoticeParts = { ...this.runner, keyHash: '0'.repeat(64) };
+    const parts: WebhookParts = { ...this.runner, keyHash: '0'.repeat(64) };
     await handleWebhook(parts, { token, requestId, falUserId: 'user' });
   }
 

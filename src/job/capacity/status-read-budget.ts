@@ -1,15 +1,15 @@
 /**
- * The reads of fal's status, over all processes. A process takes a handful of them from the budget's row at a time and
- * spends them one by one, so that a read costs no write. When they are spent, whoever follows a job waits for the next
- * window: following gets slower, and stops for no one.
+ * The budget of status reads at fal, for all processes together. A process takes a batch of reads from the budget's row and
+ * spends them one by one, so that not every read costs a write. When a window's reads are spent, the steps that follow fal
+ * wait for the next window: updates come later, but no job stops.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Prisma } from '../../../prisma/generated/client/client.ts';
 import type { Database } from '../../database/client.ts';
 
 const windowMs = 10_000;
-/** A handful is this part of a window's reads: so much at most is taken and not spent. */
-const handfulsPerWindow = 20;
+/** A batch is this fraction of a window's reads, and the most that a process can take without spending it. */
+const batchesPerWindow = 20;
 
 export class StatusReadBudget {
   readonly #prisma: Database;
@@ -17,6 +17,7 @@ export class StatusReadBudget {
   readonly #now: () => Date;
   readonly #sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   #left = 0;
+  /** When the window of `#left` ends. */
   #until = 0;
   #taking: Promise<number> | undefined;
 
@@ -33,7 +34,7 @@ export class StatusReadBudget {
     this.#sleep = options.sleep ?? ((ms, signal) => sleep(ms, undefined, { signal }));
   }
 
-  /** Resolves when one read may be made. Throws the signal's reason, and what the database says. */
+  /** Resolves when one read is allowed. Throws the signal's reason, and the database's errors. */
   async take(signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
@@ -41,17 +42,17 @@ export class StatusReadBudget {
         this.#left -= 1;
         return;
       }
-      const waitMs = await (this.#taking ??= this.#takeHandful().finally(() => {
+      const waitMs = await (this.#taking ??= this.#takeBatch().finally(() => {
         this.#taking = undefined;
       }));
       if (waitMs > 0) await this.#sleep(waitMs, signal);
     }
   }
 
-  /** Returns how long until there is more, 0 when there is. */
-  async #takeHandful(): Promise<number> {
+  /** Returns 0 when it got reads, else the milliseconds until the next window. */
+  async #takeBatch(): Promise<number> {
     const now = this.#now();
-    const handful = Math.ceil(this.#perWindow / handfulsPerWindow);
+    const batch = Math.ceil(this.#perWindow / batchesPerWindow);
     const oldest = new Date(now.getTime() - windowMs);
     const isPast = Prisma.sql`("readsSince" IS NULL OR "readsSince" <= ${oldest} OR "readsSince" > ${now})`;
     const [window] = await this.#prisma.$queryRaw<{ since: Date; granted: number }[]>(Prisma.sql`
@@ -59,10 +60,10 @@ export class StatusReadBudget {
         SELECT CASE WHEN ${isPast} THEN ${now} ELSE "readsSince" END AS since, CASE WHEN ${isPast} THEN 0 ELSE "reads" END AS spent
         FROM "FalBudget" WHERE "id" = 1 FOR UPDATE
       )
-      UPDATE "FalBudget" SET "readsSince" = before.since, "reads" = least(before.spent + ${handful}::int, ${this.#perWindow}::int)
+      UPDATE "FalBudget" SET "readsSince" = before.since, "reads" = least(before.spent + ${batch}::int, ${this.#perWindow}::int)
       FROM before WHERE "id" = 1
       RETURNING before.since, "reads" - before.spent AS granted`);
-    if (window === undefined) throw new Error('The budget of fal has no row.');
+    if (window === undefined) throw new Error('The table FalBudget has no row with id 1.');
     this.#left = window.granted;
     this.#until = window.since.getTime() + windowMs;
     return window.granted > 0 ? 0 : Math.max(this.#until - now.getTime(), 1);

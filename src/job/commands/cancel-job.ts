@@ -1,4 +1,4 @@
-/** Cancelling, from the owner's side. */
+/** Cancels a job for its owner. */
 import type { Job } from '../../../prisma/generated/client/client.ts';
 import { Prisma } from '../../../prisma/generated/client/client.ts';
 import { lockOwner, owned } from '../../access/ownership.ts';
@@ -12,7 +12,7 @@ import { type JobKey } from '../key.ts';
 import { cancelled } from '../runner/end.ts';
 import { isEnded } from '../state.ts';
 
-/** The job has ended: there is nothing left to cancel. */
+/** The job has already ended. */
 export class JobFinishedError extends Refusal {
   override name = 'JobFinishedError';
   readonly job: Job;
@@ -26,8 +26,9 @@ export class JobFinishedError extends Refusal {
 type Parts = Pick<App, 'prisma' | 'events' | 'steps' | 'tasks' | 'now'>;
 
 /**
- * Cancels a job of the viewer's. One that fal does not have yet ends at once; for any other fal is asked to stop, and
- * the job ends CANCELLED when fal has, or SUCCEEDED when fal was done first. Asking twice is asking once.
+ * Cancels a job of the viewer. A job that was not submitted yet ends at once. For any other job fal is asked to stop: the
+ * job then ends CANCELLED, or SUCCEEDED if fal finished first. Cancelling it again changes nothing. Throws NotFoundError
+ * and JobFinishedError.
  */
 export async function cancelJob(app: Parts, viewer: Viewer, key: JobKey): Promise<Job> {
   const job = await app.prisma.$transaction(async (tx) => {
@@ -42,8 +43,8 @@ export async function cancelJob(app: Parts, viewer: Viewer, key: JobKey): Promis
 }
 
 /**
- * The same in a transaction of the caller's, who has found the job to be the viewer's and holds its owner's row, and who calls `announceCancel`
- * after the commit. Throws JobFinishedError.
+ * The same within the caller's transaction. The caller has checked that the viewer owns the job, has locked the owner's
+ * row, and calls `announceCancel` after the commit. Throws JobFinishedError.
  */
 export async function cancelInTransaction(app: Parts, tx: Tx, jobId: string): Promise<Job> {
   await tx.$queryRaw(Prisma.sql`SELECT 1 FROM "Job" WHERE "id" = ${jobId}::uuid FOR UPDATE`);
@@ -54,7 +55,7 @@ export async function cancelInTransaction(app: Parts, tx: Tx, jobId: string): Pr
     await settle(tx, job, 0);
     await app.tasks[job.kind].release(tx, job, 'CANCELLED');
     await app.events.append(tx, jobId, [event]);
-    // Without its token, a step that is preparing the submit writes nothing more, and so sends nothing.
+    // Without the token, a step that is preparing the submit cannot commit its intent, so it sends nothing.
     return await tx.job.update({ where: { id: jobId }, data: { ...data, attemptToken: null } });
   }
   return await tx.job.update({
@@ -63,7 +64,7 @@ export async function cancelInTransaction(app: Parts, tx: Tx, jobId: string): Pr
   });
 }
 
-/** After the commit: followers look, and the step that follows the job at fal asks fal to stop. */
+/** Call it after the commit: it notifies subscribers, and the step that follows the job, which asks fal to stop. */
 export function announceCancel(app: Parts, job: Job): void {
   app.events.nudge(job);
   if (!isEnded(job.status)) app.events.requestCancel(job.id);

@@ -1,18 +1,18 @@
-/** What makes two calls with one idempotency key the same call. */
+/** Idempotency keys: when two calls with the same key are the same call. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { isStorable } from '../../database/storable-text.ts';
 import { parseInput } from '../../refusal/invalid-input.ts';
 import type { Idempotency } from './start-job.ts';
 
-/** What a client calls an attempt of its own, so that a repetition of it does nothing more. */
+/** A key that the client chooses for one attempt, so that repeating the call starts nothing new. */
 export const idempotencyKey = z
   .string()
   .refine((key) => key.length >= 1 && key.length <= 200 && isStorable(key), 'Takes 1 to 200 characters of text.');
 
 /**
- * The key with a digest of the mutation's name and its input: the order of fields does not matter, and null is the same
- * as nothing. Undefined without a key. Throws InvalidInputError.
+ * The key with a digest of the mutation's name and input. In the digest, the order of fields does not matter, and null
+ * equals a missing field. Undefined without a key. Throws InvalidInputError.
  */
 export function idempotencyOf(
   mutation: string,

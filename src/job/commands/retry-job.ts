@@ -1,4 +1,4 @@
-/** Starts an ended job anew, whichever kind it is. */
+/** Starts a new job with the input of an ended one, of any kind. */
 import type { Job } from '../../../prisma/generated/client/client.ts';
 import { owned } from '../../access/ownership.ts';
 import type { Viewer } from '../../access/session.ts';

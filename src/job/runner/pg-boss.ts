@@ -1,10 +1,10 @@
-/** pg-boss, as the steps of jobs need it. */
+/** Configures and opens pg-boss for the steps of jobs. */
 import { type ConstructorOptions, PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
 import type { Nudges } from '../../events/nudges.ts';
 import { StepQueue } from './step-queue.ts';
 
-/** How often pg-boss looks for leases that ran out and for old steps to delete; left to itself, once a minute and once a day. */
+/** How often pg-boss looks for expired leases and deletes old steps. Its defaults are once a minute and once a day. */
 const upkeep = { superviseIntervalSeconds: 3, monitorIntervalSeconds: 1, maintenanceIntervalSeconds: 60 };
 
 export function createPgBoss(where: ConstructorOptions, log: Logger): PgBoss {
@@ -12,7 +12,7 @@ export function createPgBoss(where: ConstructorOptions, log: Logger): PgBoss {
     ...where,
     schedule: false,
     ...upkeep,
-    // One small table of our own: nothing to watch for, and embedded, a reading is a query that everyone else waits behind.
+    // Its table stays small. In the embedded database, each of these queries would delay all others.
     monitorVacuum: false,
     reindex: false,
   });

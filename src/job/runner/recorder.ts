@@ -1,6 +1,6 @@
 /**
- * Writes down what fal tells while a step follows it: state, queue position, every log line, and progress at most four
- * times a second. While one write is under way the next ones gather, so a burst costs a few statements and not one a line.
+ * Records what fal reports while a step follows it: status, queue position, every log line, and progress at most four times
+ * a second. News that arrives during a write is written together by the next one, so a burst of lines costs few statements.
  */
 import type { JobStatus } from '../../../prisma/generated/client/client.ts';
 import { clip } from '../../database/storable-text.ts';
@@ -12,14 +12,15 @@ import type { Columns } from '../columns.ts';
 import { type Claim, commitStep } from './commit-step.ts';
 import type { StepDependencies } from './step-dependencies.ts';
 
+/** At most one PROGRESSED event in this time. */
 const progressEveryMs = 250;
 const estimateEveryMs = 1_000;
-/** Events in one statement: a burst of thousands of lines is written in several, and lets others in between. */
-const mostAtOnce = 500;
-/** Past so many that wait to be written, whoever reads fal's stream waits as well. */
-const mostPending = 2_000;
-/** A longer line of a log is kept to this. */
-const mostCharacters = 10_000;
+/** The most events in one statement: a longer burst takes several, so that other writers get in between. */
+const maxEventsPerWrite = 500;
+/** While more events than this wait to be written, `record` does not resolve, which pauses reading fal's stream. */
+const maxPending = 2_000;
+/** Longer log lines are cut. */
+const maxLineCharacters = 10_000;
 
 export class Recorder {
   #failure: { error: unknown } | undefined;
@@ -28,7 +29,7 @@ export class Recorder {
   readonly #claim: Claim;
   readonly #readTypicalMs: () => Promise<number | undefined>;
   #typicalMs: number | undefined;
-  #isTypicalAsked = false;
+  #isTypicalRequested = false;
   readonly #totalSteps: number | undefined;
   readonly #stopEstimating: () => void;
   #status: JobStatus;
@@ -42,7 +43,7 @@ export class Recorder {
   #stopLater: (() => void) | undefined;
   #isClosing = false;
 
-  /** `onFailure` is called when a write failed: following is then over, and `close` throws what went wrong. */
+  /** Calls `onFailure` when a write fails: the caller stops following, and `close` throws the error. */
   constructor(
     deps: StepDependencies,
     claim: Claim,
@@ -59,28 +60,28 @@ export class Recorder {
     this.#startedAt = job.startedAt;
     this.#progress = { percent: job.percent, step: job.step, totalSteps: job.totalSteps, source: job.progressSource };
     this.#written = this.#progress;
-    // A step that goes on with another's job cannot know when that one last told of progress.
+    // An earlier step may have published progress just now.
     if (job.progressSource !== 'UNKNOWN') this.#progressAt = deps.timers.elapsedMs();
     this.#onFailure = onFailure;
     this.#stopEstimating = deps.timers.every(estimateEveryMs, () => this.#estimate());
   }
 
-  /** Takes in one status, and writes what is new of it soon. Resolves when there is room for the next. */
+  /** Queues what is new in a status for the next write. Resolves when the next status may come. */
   async record({ status, queuePosition, logs, error }: RequestStatus): Promise<void> {
     if (status === 'IN_QUEUE') this.#queued(queuePosition ?? null);
-    // A request that ended in an error may never have been worked on: it does not count as started by that.
+    // A request can end in an error without having started.
     else if (error === undefined) this.#started();
     for (const { message, timestamp, level } of logs) {
-      const line = clip(message, mostCharacters);
+      const line = clip(message, maxLineCharacters);
       this.#pending.push({ type: 'LOGGED', payload: { message: line, loggedAt: timestamp, level: level ?? null } });
-      const seen = readProgress(message, this.#totalSteps);
-      if (seen !== undefined) this.#progress = advance(this.#progress, seen);
+      const progress = readProgress(message, this.#totalSteps);
+      if (progress !== undefined) this.#progress = advance(this.#progress, progress);
     }
     this.#writeSoon();
-    while (this.#pending.length > mostPending && this.#writing !== undefined) await this.#writing;
+    while (this.#pending.length > maxPending && this.#writing !== undefined) await this.#writing;
   }
 
-  /** To be called once, at the end of following. Resolves when everything seen is written; nothing is written after. */
+  /** Call it once, when following ends. Resolves when everything is written, and throws the error of a failed write. */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#stopEstimating();
@@ -93,7 +94,7 @@ export class Recorder {
   }
 
   #queued(position: number | null): void {
-    // fal put the request back: its runner was lost, and it is run again.
+    // A request in progress can return to the queue: fal runs it again when its runner was lost.
     this.#status = 'IN_QUEUE';
     if (position === this.#queuePosition) return;
     this.#queuePosition = position;
@@ -110,15 +111,15 @@ export class Recorder {
 
   #estimate(): void {
     if (this.#status !== 'IN_PROGRESS' || this.#startedAt === null) return;
-    if (this.#typicalMs === undefined) return void this.#askTypical();
+    if (this.#typicalMs === undefined) return void this.#requestTypical();
     this.#progress = estimate(this.#progress, this.#deps.now().getTime() - this.#startedAt.getTime(), this.#typicalMs);
     this.#writeSoon();
   }
 
-  /** Most jobs are done before anybody needs an estimate. Without one there is none. */
-  async #askTypical(): Promise<void> {
-    if (this.#isTypicalAsked) return;
-    this.#isTypicalAsked = true;
+  /** Read late and once, because most jobs end before they need an estimate. If the read fails, there is no estimate. */
+  async #requestTypical(): Promise<void> {
+    if (this.#isTypicalRequested) return;
+    this.#isTypicalRequested = true;
     this.#typicalMs = await this.#readTypicalMs().catch(() => undefined);
   }
 
@@ -134,7 +135,7 @@ export class Recorder {
     }
   }
 
-  /** Whether there is something to write now. Progress waits until its quarter second is over, or following is. */
+  /** Whether there is something to write now. Progress alone waits until it is due or following ends. */
   #hasNews(): boolean {
     return (
       this.#pending.length > 0 ||
@@ -161,7 +162,7 @@ export class Recorder {
 
   async #write(): Promise<void> {
     await failpoint('follow.seen');
-    const events = this.#pending.splice(0, mostAtOnce);
+    const events = this.#pending.splice(0, maxEventsPerWrite);
     const data: Columns = {
       status: this.#status,
       queuePosition: this.#queuePosition,
@@ -169,16 +170,16 @@ export class Recorder {
       failures: 0,
     };
     const isNew = this.#progress !== this.#written;
-    const isTold = isNew && this.#isProgressDue();
-    // At the end the row learns how far it came; an event too many is not told for it.
-    if (isTold || (isNew && this.#isClosing)) {
+    const isPublished = isNew && this.#isProgressDue();
+    // When following ends, the row gets the latest progress even if no event is due for it.
+    if (isPublished || (isNew && this.#isClosing)) {
       const { percent, step, totalSteps, source } = this.#progress;
       this.#written = this.#progress;
       Object.assign(data, { percent, step, totalSteps, progressSource: source });
-      if (isTold) events.push({ type: 'PROGRESSED', payload: { percent, step, totalSteps, source } });
+      if (isPublished) events.push({ type: 'PROGRESSED', payload: { percent, step, totalSteps, source } });
     }
     await commitStep(this.#deps, this.#claim, { data, events });
-    // Counted from when it was written, so that a slow write does not bring two together.
-    if (isTold) this.#progressAt = this.#deps.timers.elapsedMs();
+    // Counted from the end of the write, so that two events stay apart even when a write is slow.
+    if (isPublished) this.#progressAt = this.#deps.timers.elapsedMs();
   }
 }

@@ -1,4 +1,4 @@
-/** What a step works with. main.ts makes it; the worker hands it to every step. */
+/** What a step needs. app/ creates it, and the worker passes it to every step. */
 import type { Job, JobKind } from '../../../prisma/generated/client/client.ts';
 import type { App } from '../../app/app.ts';
 import { type EndpointId, isEndpointId } from '../../fal/endpoints.ts';
@@ -12,28 +12,23 @@ export type StepDependencies = Pick<
 > & {
   fal: Fal;
   tasks: Record<JobKind, Task>;
-  /** Where fal calls when a request is done, given its token; undefined when fal cannot reach this server. */
+  /** The URL of the webhook for a token; undefined when fal cannot reach this server. */
   webhookUrl: ((token: string) => string) | undefined;
-  /** How long one step follows fal before it lets go and the next one takes over. */
+  /** How long one step follows fal before the job's next step takes over. */
   followMs: number;
   timers: Timers;
   /** At least 0, under 1. */
   random: () => number;
 };
 
-/** The endpoint that a row names. Only ids of our table are ever written. */
+/** The endpoint of a job. Throws if fal/endpoints.ts does not list it. */
 export function endpointOf(job: Job): EndpointId {
   if (isEndpointId(job.endpoint)) return job.endpoint;
-  throw new Error(`Job ${job.id} names the endpoint ${job.endpoint}, which is none of ours.`);
+  throw new Error(`Job ${job.id} names the endpoint ${job.endpoint}, which fal/endpoints.ts does not list.`);
 }
 
-/** fal's id of a job that is at fal. */
+/** fal's id of the job's request. Throws if the job has none. */
 export function requestIdOf(job: Job): string {
   if (job.requestId !== null) return job.requestId;
-  throw new Error(`Job ${job.id} is ${job.status} and has no request.`);
-}
-
-/** Until when the job may take: from its first try on, and anew from when fal has it. */
-export function deadlineOf({ now, deadlineMs }: StepDependencies, job: Job): Date {
-  return job.deadlineAt ?? new Date(now().getTime() + deadlineMs(endpointOf(job)));
+  throw new Error(`Job ${job.id} is ${job.status} but has no request id.`);
 }

@@ -1,6 +1,6 @@
 /**
  * The steps of jobs, as pg-boss schedules and leases them, in the database of the jobs themselves. The job's row is the
- * truth, a step only a hint to look at it: a step too many does nothing, a missing one is sent again by the sweep.
+ * truth, and a step only says that it needs work: a superfluous step does nothing, and the sweep enqueues a missing one.
  */
 import { fromPrisma, type PgBoss } from 'pg-boss';
 import type { Tx } from '../../database/client.ts';
@@ -9,14 +9,14 @@ import { Nudges } from '../../events/nudges.ts';
 const queue = 'job-step';
 const topic = 'steps';
 
-/** One lease: this process may now look at that job. */
+/** A leased step: this process may work on the job now. */
 export type Step = { id: string; jobId: string };
 
-/** A step whose process died is given to another after this long without a heartbeat. pg-boss allows no less. */
+/** After this long without a heartbeat, another process may lease the step. pg-boss allows no shorter time. */
 const leaseSeconds = 10;
 export const heartbeatMs = 3_000;
 
-/** However alive its process is, a step that takes this long is believed lost. The longest copies a gigabyte from fal. */
+/** A step that takes this long counts as lost, even if its process is alive. The longest step copies a gigabyte from fal. */
 const longestSeconds = 2 * 60 * 60;
 export const longestStepMs = longestSeconds * 1000;
 
@@ -30,14 +30,14 @@ export class StepQueue {
     this.#nudges = nudges;
   }
 
-  /** Makes the queue. To be called once, after pg-boss has started and before anything is enqueued. */
+  /** Creates the queue. Call it once, after pg-boss has started and before anything is enqueued. */
   async open(): Promise<void> {
     await this.#boss.createQueue(queue, {
-      // One step a job, waiting or at work, so that two never run side by side while leases hold.
+      // At most one waiting or running step for each job, so that two never run side by side while leases hold.
       policy: 'exclusive',
       heartbeatSeconds: leaseSeconds,
       expireInSeconds: longestSeconds,
-      // A step is tried as long as its job is unfinished; the job's own deadline ends it.
+      // A step is repeated while its job is unfinished. The job's own deadline ends it.
       retryLimit: 1_000_000,
       retentionSeconds: 30 * 24 * 60 * 60,
       deleteAfterSeconds: 60,
@@ -47,7 +47,7 @@ export class StepQueue {
     await this.#boss.findJobs(queue, { key: 'none' });
   }
 
-  /** Schedules the job's next step, if and only if the transaction commits. Where one is already waiting, it stays as it is. */
+  /** Schedules the job's next step, if and only if the transaction commits. A step that already waits stays as it is. */
   async enqueue(tx: Tx, jobId: string, options: { afterMs?: number } = {}): Promise<void> {
     await this.#boss.send(
       queue,
@@ -60,15 +60,15 @@ export class StepQueue {
     );
   }
 
-  /** Brings the job's waiting step forward to now, or schedules one where there is none. One that is at work goes on. */
+  /** Makes the job's waiting step due now, or enqueues one if there is none. A running step continues. */
   async hurry(tx: Tx, jobId: string): Promise<void> {
     const db = fromPrisma(tx);
-    // 0 is the database's now: by this machine's clock a step could still wait, or wait again.
+    // 0 means now by the database's clock, from which this machine's clock may differ.
     const { updated } = await this.#boss.update(queue, undefined, { singletonKey: jobId, startAfter: 0, db });
     if (updated === 0) await this.enqueue(tx, jobId);
   }
 
-  /** A step for each job that has none; if and only if the transaction commits, when there is one. */
+  /** Enqueues a step for each job that has none. With `tx`, if and only if it commits. */
   async enqueueAll(jobIds: string[], tx?: Tx): Promise<void> {
     if (jobIds.length === 0) return;
     await this.#boss.insert(
@@ -78,18 +78,18 @@ export class StepQueue {
     );
   }
 
-  /** Forgets every step, leases included. Only where this process is the only one: at the start of an embedded server. */
+  /** Deletes all steps and leases. Only for the start of an embedded server, which is the only process. */
   async forgetAll(): Promise<void> {
     await this.#boss.deleteAllJobs(queue);
   }
 
-  /** Leases up to so many steps that are due. */
+  /** Leases at most `count` due steps. */
   async lease(count: number): Promise<Step[]> {
     const leased = await this.#boss.fetch<{ jobId: string }>(queue, { batchSize: count });
     return leased.map(({ id, data }) => ({ id, jobId: data.jobId }));
   }
 
-  /** Keeps leases alive. */
+  /** Renews the leases. */
   async beat(steps: Step[]): Promise<void> {
     if (steps.length > 0)
       await this.#boss.touch(
@@ -98,7 +98,7 @@ export class StepQueue {
       );
   }
 
-  /** Gives back the leases of those steps that have not ended: whoever comes next may have them at once. */
+  /** Releases the leases of steps that have not ended, so that another process can lease them at once. */
   async release(steps: Step[]): Promise<void> {
     if (steps.length > 0)
       await this.#boss.fail(
@@ -107,15 +107,13 @@ export class StepQueue {
       );
   }
 
-  /** Ends a step, in the transaction of what it did; `next` schedules the job's next one in the same transaction. */
+  /** Ends a step, in the transaction of its writes. `next` enqueues the job's next step in the same transaction. */
   async finish(tx: Tx, step: Step, next?: { afterMs: number }): Promise<void> {
     await this.#boss.complete(queue, step.id, null, { db: fromPrisma(tx) });
     if (next !== undefined) await this.enqueue(tx, step.jobId, next.afterMs > 0 ? next : {});
   }
 
-  /**
-   * Calls back when a step was enqueued here, or by a process that works none, until the returned function is called.
-   */
+  /** Calls `wake` when this process, or one without a worker, has enqueued a step, until the returned function is called. */
   onWake(wake: () => void): () => void {
     this.#wake = wake;
     const stop = this.#nudges.listen(topic, wake);
@@ -125,7 +123,7 @@ export class StepQueue {
     };
   }
 
-  /** Wakes this process's worker after a commit, or those of others when it has none, so that nobody waits for a poll. */
+  /** Wakes this process's worker after a commit, or the workers of other processes if it has none, before their next poll. */
   wake(): void {
     if (this.#wake === undefined) this.#nudges.send(topic);
     else this.#wake();

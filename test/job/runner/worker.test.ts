@@ -1,4 +1,4 @@
-/** The worker by itself: leases that run out, steps that are lost, and how soon a job is taken up. */
+/** The worker alone: expired leases, lost steps, and continuing with a job in one lease. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Avatar } from '../../../prisma/generated/client/client.ts';
 import { localViewer } from '../../../src/access/session.ts';
@@ -32,13 +32,13 @@ describe('the worker', () => {
   const steps = () =>
     likeness.app.prisma.$queryRaw<{ state: string; retry_count: number }[]>`
       SELECT state::text, retry_count FROM pgboss.job WHERE state <= 'active'`;
-  /** As if this process had stood still since. */
+  /** As after a stall of this process. */
   const loseLeases = () =>
     likeness.app.prisma
       .$executeRaw`UPDATE pgboss.job SET heartbeat_on = now() - interval '1 hour' WHERE state = 'active'`;
   const waitFor = (check: () => Promise<void>) => vi.waitFor(check, { interval: 50 });
 
-  test('a lease that ran out comes back to the step that is still at work: the submit under way keeps its answer', async () => {
+  test('a process that leases its own running step again keeps the answer to the submit under way', async () => {
     const answer = held(says.accepted);
     fal.script(routes.submit, answer.act);
     await startGeneration();
@@ -52,7 +52,7 @@ describe('the worker', () => {
     expect(fal.at(routes.submit)).toHaveLength(1);
   });
 
-  test('a step that could not even begin is run again when its lease has run out', async () => {
+  test('a step that failed before its claim runs again after its lease expires', async () => {
     fal.script(routes.submit, says.accepted);
     await likeness.app.prisma.$executeRawUnsafe(
       `CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'broken by the test'; END $$`,
@@ -63,11 +63,11 @@ describe('the worker', () => {
     await startGeneration();
     await waitFor(async () => expect(likeness.logged.join('')).toContain('a step could not be written'));
     await likeness.app.prisma.$executeRawUnsafe('DROP FUNCTION fail CASCADE');
-    // Ten seconds pass, and pg-boss looks every three.
+    // The lease expires after ten seconds, and pg-boss looks for expired leases every three.
     await waitFor(async () => expect((await job()).status).toBe('IN_QUEUE'));
   });
 
-  test('stopped, it gives back its leases: another worker may have its jobs at once', async () => {
+  test('a stopped worker releases its leases, so that another can take them at once', async () => {
     fal.script(routes.submit, says.accepted);
     await startGeneration();
     await fal.nth(routes.status, 1);
@@ -77,7 +77,7 @@ describe('the worker', () => {
     expect(await likeness.app.steps.lease(1)).toHaveLength(1);
   });
 
-  test('a step goes on with its job: it follows what it has submitted in the same lease', async () => {
+  test('a step that has submitted its job follows it in the same lease', async () => {
     fal.script(routes.submit, says.accepted);
     await startGeneration();
     await fal.nth(routes.status, 1);
@@ -86,7 +86,7 @@ describe('the worker', () => {
     expect(await likeness.app.prisma.$queryRaw`SELECT count(*)::int AS count FROM pgboss.job`).toEqual([{ count: 1 }]);
   });
 
-  test('a job whose step is gone is swept up, and one that has a step gets no second', async () => {
+  test('a sweep enqueues a step for a job without one, and no second step', async () => {
     fal.script(routes.submit, says.accepted);
     await likeness.worker.stop();
     await startGeneration();

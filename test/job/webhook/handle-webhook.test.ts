@@ -1,10 +1,10 @@
-/** What a genuine webhook brings about: an orphan is adopted, a known job is looked at now, anything else stays as it is. */
+/** What a genuine webhook does: it supplies a lost request id, makes the step of a known job due, and else changes nothing. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Job, Prisma } from '../../../prisma/generated/client/client.ts';
 import { type Claim, ClaimLost, commitStep } from '../../../src/job/runner/commit-step.ts';
 import { hashOfKey } from '../../../src/job/webhook/fal-account.ts';
-import { handleWebhook, type NoticeParts } from '../../../src/job/webhook/handle-webhook.ts';
+import { handleWebhook, type WebhookParts } from '../../../src/job/webhook/handle-webhook.ts';
 import { type Generations, openGenerations } from '../../support/generations.ts';
 import { addJob } from '../../support/rows.ts';
 
@@ -13,7 +13,7 @@ const userId = 'github|1';
 const token = '0d9c8b7a-1111-4222-8333-444455556666';
 const requestId = '6e0f4b0a-2f7c-4d6e-9b1a-0c1d2e3f4a5b';
 const submittingAt = new Date('2026-01-01T00:00:00Z');
-/** As the runner leaves a job whose submit is under way, or was never answered. */
+/** The row of a job whose submit is under way, or whose answer was lost. */
 const intended = { admittedAt: submittingAt, submittingAt, correlationToken: token, deadlineAt: submittingAt };
 const falUrls = {
   statusUrl: 'https://queue.fal.run/s',
@@ -23,7 +23,7 @@ const falUrls = {
 const atFal = { ...intended, requestId, submittedAt: submittingAt, falUrls };
 
 let world: Generations;
-let parts: NoticeParts;
+let parts: WebhookParts;
 let woken: number;
 let avatar: Awaited<ReturnType<Generations['addAvatar']>>;
 beforeAll(async () => {
@@ -56,7 +56,7 @@ const look = async ({ id }: Pick<Job, 'id'>) => ({
   events: await world.prisma.jobEvent.findMany({ where: { jobId: id }, orderBy: { sequence: 'asc' } }),
 });
 const due = async () => (await world.app.steps.lease(10)).map(({ jobId }) => jobId);
-/** Everything that a notice could have written. */
+/** Everything that a webhook could have written. */
 const everything = async () => ({
   jobs: await world.prisma.job.findMany({ include: { events: true } }),
   accounts: await world.prisma.falAccount.findMany(),
@@ -64,8 +64,8 @@ const everything = async () => ({
   woken,
 });
 
-describe('a request whose submit was not answered', () => {
-  test('is adopted: the job goes on as if it had been', async () => {
+describe('a request whose submit got no answer', () => {
+  test('is recorded on the job, which continues as after an answer', async () => {
     const job = await add(intended);
     expect(await due()).toEqual([]);
     expect(await take()).toBe('TAKEN');
@@ -82,19 +82,19 @@ describe('a request whose submit was not answered', () => {
     expect(await due()).toEqual([job.id]);
   });
 
-  test('is adopted when its step was lost: it gets one', async () => {
+  test('is recorded when the job has lost its step, and enqueues one', async () => {
     const job = await addJob(world.prisma, avatar, intended);
     expect(await take()).toBe('TAKEN');
     expect(await due()).toEqual([job.id]);
   });
 
-  test('is adopted when its owner has asked to cancel it: fal is to be told', async () => {
+  test('is recorded when the owner has asked to cancel the job, so that fal can be asked to stop', async () => {
     const job = await add({ ...intended, cancelRequestedAt: submittingAt });
     expect(await take()).toBe('TAKEN');
     expect(await look(job)).toMatchObject({ status: 'IN_QUEUE', cancelRequestedAt: submittingAt });
   });
 
-  test('is adopted once, however often and at once it is told', async () => {
+  test('is recorded once when the webhook is repeated, also at the same time', async () => {
     const job = await add(intended);
     expect(await Promise.all(Array.from({ length: 10 }, () => take()))).toEqual(
       Array.from({ length: 10 }, () => 'TAKEN'),
@@ -106,7 +106,7 @@ describe('a request whose submit was not answered', () => {
     expect(await due()).toEqual([job.id]);
   });
 
-  test('takes the row from a step that still waits for the answer', async () => {
+  test('a step that still waits for the answer loses its claim', async () => {
     const attemptToken = randomUUID();
     const job = await add({ ...intended, attemptToken });
     const claim: Claim = { step: { id: randomUUID(), jobId: job.id }, token: attemptToken, job };
@@ -118,7 +118,7 @@ describe('a request whose submit was not answered', () => {
     expect(await look(job)).toEqual(adopted);
   });
 
-  test('is given to one job only', async () => {
+  test('is recorded on one job only', async () => {
     const other = { ...intended, correlationToken: randomUUID() };
     await add(intended);
     const second = await add(other);
@@ -127,14 +127,14 @@ describe('a request whose submit was not answered', () => {
     expect(await look(second)).toMatchObject({ status: 'QUEUED', requestId: null, events: [] });
   });
 
-  test('is given to one job only by the database too', async () => {
+  test('the database too refuses the same request on a second job', async () => {
     const columns = { ...atFal, status: 'IN_QUEUE' } as const;
     await addJob(world.prisma, avatar, columns);
     const again = addJob(world.prisma, avatar, { ...columns, correlationToken: randomUUID() });
     await expect(again).rejects.toMatchObject({ code: 'P2002' });
   });
 
-  test('teaches nothing of who we are: the token alone has vouched for it', async () => {
+  test('does not record the fal user, because only the token vouches for the request', async () => {
     await add(intended);
     await take();
     await take();
@@ -142,7 +142,7 @@ describe('a request whose submit was not answered', () => {
   });
 });
 
-describe('a job that fal has', () => {
+describe('a job with a known request', () => {
   test.each([
     'IN_QUEUE',
     'IN_PROGRESS',
@@ -160,7 +160,7 @@ describe('a job that fal has', () => {
     expect(await due()).toEqual([job.id]);
   });
 
-  test('a step that is at work stays the only one', async () => {
+  test('no second step is enqueued beside a running one', async () => {
     const job = await addJob(world.prisma, avatar, { ...atFal, status: 'IN_QUEUE' });
     await world.prisma.$transaction((tx) => world.app.steps.enqueue(tx, job.id));
     expect(await due()).toEqual([job.id]);
@@ -168,7 +168,7 @@ describe('a job that fal has', () => {
     expect(await due()).toEqual([]);
   });
 
-  test('another request at its URL is foreign', async () => {
+  test('another request at the job’s URL is FOREIGN', async () => {
     await add({ ...atFal, status: 'IN_PROGRESS' });
     const before = await everything();
     expect(await take({ requestId: randomUUID() })).toBe('FOREIGN');
@@ -176,14 +176,14 @@ describe('a job that fal has', () => {
   });
 });
 
-describe('who we are at fal', () => {
+describe('our user at fal', () => {
   beforeEach(async () => {
     await add({ ...atFal, status: 'IN_QUEUE' });
     await take();
   });
   const stranger = { falUserId: 'github|2' };
 
-  test('is learned from a request that fal itself had named, for that key and for good', async () => {
+  test('is recorded from a request whose id fal’s answer gave, once for each key', async () => {
     expect(await world.prisma.falAccount.findMany()).toMatchObject([{ keyHash: parts.keyHash, userId }]);
     expect(parts.keyHash).toMatch(/^[\da-f]{64}$/);
     expect(await take(stranger)).toBe('FOREIGN');
@@ -191,7 +191,7 @@ describe('who we are at fal', () => {
     expect(await world.prisma.falAccount.findMany()).toMatchObject([{ userId }]);
   });
 
-  test('keeps another user’s request from being adopted', async () => {
+  test('another user’s request is not recorded', async () => {
     const orphan = { ...intended, correlationToken: randomUUID() };
     const job = await add(orphan);
     const notice = { token: orphan.correlationToken, requestId: randomUUID() };
@@ -202,14 +202,14 @@ describe('who we are at fal', () => {
     expect(await look(job)).toMatchObject({ status: 'IN_QUEUE' });
   });
 
-  test('is to be learned anew with another key', async () => {
+  test('is unknown again after a change of the key', async () => {
     expect(await take(stranger, { ...parts, keyHash: hashOfKey('other:secret') })).toBe('TAKEN');
     expect(await world.prisma.falAccount.count()).toBe(2);
   });
 });
 
-describe('anything else changes nothing', () => {
-  test('a token that is nobody’s', async () => {
+describe('other webhooks change nothing', () => {
+  test('a token of no job', async () => {
     await add(intended);
     const before = await everything();
     expect(await take({ token: randomUUID() })).toBe('UNKNOWN');

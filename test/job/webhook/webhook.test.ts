@@ -1,4 +1,4 @@
-/** Webhooks through the front door: a whole server, a fal that signs, and jobs that have nothing else to go by. */
+/** Webhooks end to end: a whole server, a scripted fal that signs, and jobs that learn nothing by any other way. */
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { localViewer } from '../../../src/access/session.ts';
@@ -89,7 +89,7 @@ describe('with PUBLIC_URL', () => {
   };
   const statusOf = async (...call: Parameters<typeof deliver>) => (await deliver(...call)).status;
 
-  test('a request whose answer was lost is adopted, and was sent once', async () => {
+  test('a webhook supplies the request of a lost answer, and the request is sent once', async () => {
     await open();
     fal.script(submit, reset);
     const id = await generate();
@@ -122,7 +122,7 @@ describe('with PUBLIC_URL', () => {
     return answer;
   };
 
-  test('a webhook that is quicker than the answer brings the job to its end without it', async () => {
+  test('a webhook that overtakes the answer completes the job without it', async () => {
     await open();
     const answer = heldSubmit();
     const id = await generate();
@@ -137,7 +137,7 @@ describe('with PUBLIC_URL', () => {
     expect(ended.told.filter((type) => type === 'Submitted')).toHaveLength(1);
   });
 
-  test('nobody tells the step that waits for the answer: it finds out by the answer', async () => {
+  test('a step whose nudge is lost finds the recorded request when the answer comes', async () => {
     await open();
     vi.spyOn(likeness.app.events, 'notifyWebhook').mockReturnValue();
     const answer = heldSubmit();
@@ -151,7 +151,7 @@ describe('with PUBLIC_URL', () => {
     expect(fal.seen.filter(({ path }) => path.endsWith('/cancel'))).toEqual([]);
   });
 
-  test('a webhook ends the silence of a stream', async () => {
+  test('a webhook ends a silent status stream', async () => {
     await open();
     fal.script(submit, accepted);
     fal.always(
@@ -166,7 +166,7 @@ describe('with PUBLIC_URL', () => {
     await reaches(id, 'SUCCEEDED');
   });
 
-  test('a webhook is not believed: while fal’s status says otherwise, nothing is done', async () => {
+  test('a webhook alone does not finish a job while fal’s status contradicts it', async () => {
     await open();
     fal.script(submit, accepted);
     fal.always(stream, sse([], 'stall'));
@@ -195,7 +195,7 @@ describe('with PUBLIC_URL', () => {
     expect(await look(id)).toMatchObject({ status: 'FAILED', requestId: null });
   });
 
-  test('what is forged, stale, foreign, oversized or not a call changes nothing', async () => {
+  test('a forged, stale, foreign, oversized or malformed call changes nothing', async () => {
     await open();
     fal.script(submit, accepted, reset);
     fal.always(stream, sse([], 'stall'));
@@ -229,7 +229,7 @@ describe('with PUBLIC_URL', () => {
     for (const token of tokens) expect(likeness.logged.join('')).not.toContain(token);
   });
 
-  test('while fal’s keys cannot be had, a webhook is asked to come again', async () => {
+  test('while fal’s public keys cannot be fetched, a webhook is asked to be sent again', async () => {
     await open({ PUBLIC_URL: publicUrl, FAL_JWKS_URL: `${fal.url}/elsewhere` });
     fal.script('GET /elsewhere', json(503, {}));
     fal.script(submit, reset);
@@ -238,7 +238,7 @@ describe('with PUBLIC_URL', () => {
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '60']);
   });
 
-  test('and without it, fal is not told of one, and an unanswered submit ends at once', async () => {
+  test('without PUBLIC_URL, the submit names no webhook, and a lost answer fails the job at once', async () => {
     await open({});
     fal.script(submit, reset);
     const id = await generate();
@@ -247,7 +247,7 @@ describe('with PUBLIC_URL', () => {
   });
 });
 
-test('the simulated fal’s webhooks are taken', async () => {
+test('the simulated fal’s webhooks are accepted', async () => {
   const port = String(await freePort());
   const likeness = await startLikeness({ env: { PORT: port, PUBLIC_URL: `http://127.0.0.1:${port}/` } });
   try {
