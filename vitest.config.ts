@@ -3,8 +3,8 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 
 /** Sweeps: `npm run test:stress`. Everything else is `npm test`, for every change. */
 const stress = 'test/**/*.stress.test.ts';
-/** Replaces modules of Node, so it needs module instances of its own. The other files share one instance per worker. */
-const replacesModules = 'test/remote-file/open.test.ts';
+/** These replace modules with vi.mock, so they need module instances of their own. Other files share one instance per worker. */
+const replacesModules = ['test/remote-file/open.test.ts', 'test/*/models/made-up-*.test.ts'];
 
 export default defineConfig({
   root: new URL('.', import.meta.url).pathname,
@@ -13,8 +13,8 @@ export default defineConfig({
     // Most tests are bound by CPU: more files at once than cores would only slow each other down.
     maxWorkers: availableParallelism(),
     projects: [
-      project('quick', { include: ['test/**/*.test.ts'], exclude: [stress, replacesModules], isolate: false }),
-      project('quick-isolated', { include: [replacesModules] }),
+      project('quick', { include: ['test/**/*.test.ts'], exclude: [stress, ...replacesModules], isolate: false }),
+      project('quick-isolated', { include: replacesModules }),
       project('stress', { include: [stress], isolate: false }),
     ],
   },

@@ -71,7 +71,7 @@ describe('a plan', () => {
     const sentences = actualWarnings as string[];
     for (const warning of warnings) expect(sentences.filter((sentence) => sentence.includes(warning))).toHaveLength(1);
     // fal calls both style models deprecated, so their plans may have one more warning.
-    expect(sentences.filter((sentence) => !sentence.includes('no longer supported'))).toHaveLength(warnings.length);
+    expect(sentences.filter((sentence) => !sentence.includes('no longer supports'))).toHaveLength(warnings.length);
     const { balance, reserved } = await ledger.account(own.owner);
     expect([balance, reserved]).toEqual([1000 - credits, credits]);
     expect(id).toEqual(expect.any(String));
