@@ -25,8 +25,17 @@ const typeDefs = /* GraphQL */ `
     "Waits until the test lets go."
     wait: String!
     bytes(count: Int!): String!
+    "What the arguments were coerced to."
+    echo(int: Int, float: Float, id: ID, flag: Boolean, colour: Colour, ints: [Int!], point: Point): String!
+    rows: [[Nested!]!]!
+    "Null, which it must not be."
+    absent: String!
+    either(isSaved: Boolean!): Either!
   }
-  type Nested { nested: Nested!  name: String! }
+  enum Colour { RED GREEN }
+  input Point { x: Float!  y: Float = 2 }
+  union Either = Nested | Saved
+  type Nested { nested: Nested!  name: String!  boom: String  mustNotBoom: String!  absent: String! }
   type Mutation {
     count: Int!
     save(file: File!): Saved!
@@ -53,6 +62,10 @@ const typeDefs = /* GraphQL */ `
     late: String!
   }
 `;
+
+const boom = () => {
+  throw new Error('the password is hunter2');
+};
 
 class TooSlow extends Error {
   readonly extensions = { code: 'SUBSCRIBER_TOO_SLOW' };
@@ -83,16 +96,19 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
         hello: (_root, { name }: { name: string }) => `hello ${name}`,
         caller: (_root, _args, { caller }) => caller ?? 'nobody',
         nested: () => ({}),
-        boom: () => {
-          throw new Error('the password is hunter2');
-        },
+        boom,
         wait: async () => {
           await held();
           return 'waited';
         },
         bytes: (_root, { count }: { count: number }) => 'x'.repeat(count),
+        echo: (_root, args) => JSON.stringify(args),
+        rows: () => [[{}, {}], [], [{}]],
+        absent: () => null,
+        either: (_root, { isSaved }: { isSaved: boolean }) => (isSaved ? { fileName: 'a.jpg' } : {}),
       },
-      Nested: { nested: () => ({}), name: () => 'name' },
+      Either: { __resolveType: (value: object) => ('fileName' in value ? 'Saved' : 'Nested') },
+      Nested: { nested: () => ({}), name: () => 'name', boom, mustNotBoom: boom, absent: () => null },
       Mutation: {
         count: () => (count += 1),
         save: (_root, { file }: { file: UploadedFile }) => saved(file),

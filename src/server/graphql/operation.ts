@@ -213,7 +213,7 @@ export class Operations {
     });
     for (const error of errors ?? []) {
       error.extensions['code'] ??= 'BAD_USER_INPUT';
-      error.extensions['http'] ??= { spec: true, status: 400 };
+      error.extensions['http'] ??= { status: 400 };
     }
     return coerced ?? [...(errors ?? [])];
   }

@@ -47,11 +47,13 @@ export function createProtocol(options: {
 
     /** Returned errors answer this operation. Throwing would close the socket, and end all its operations. */
     async onSubscribe({ extra: client, connectionParams, subscriptions }, id, payload) {
+      const onOutcome = requestLog.start();
       if (Object.keys(subscriptions).length > limits.operationsPerSocket) {
         metrics.onRefused('operations_per_socket');
-        return [tooManyOperations(limits)];
+        const errors = [tooManyOperations(limits)];
+        onOutcome({ name: undefined, errors });
+        return errors;
       }
-      const onOutcome = requestLog.start();
       try {
         const context = await operations.admit(socketCaller(client.handshake, connectionParams), onOutcome);
         return operations.prepare(payload, context, {

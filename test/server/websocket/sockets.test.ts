@@ -203,8 +203,8 @@ describe('operations', () => {
     await vi.waitFor(() => expect(channel.open).toBe(0));
   });
 
-  test('there are only so many at a time on one socket', async () => {
-    const { url, channel } = await openWorld({ limits: { operationsPerSocket: 3 } });
+  test('one socket runs a limited number at a time; the log shows the refusal of another', async () => {
+    const { url, channel, lines } = await openWorld({ limits: { operationsPerSocket: 3 } });
     const { send, hears } = await openReady(url);
     for (const id of ['1', '2', '3', '4']) send(subscribe(id, 'subscription { follow }'));
     const refused = {
@@ -212,6 +212,9 @@ describe('operations', () => {
       extensions: { code: 'TOO_MANY_OPERATIONS' },
     };
     await hears({ id: '4', type: 'error', payload: [refused] });
+    expect(lines).toContainEqual(
+      expect.objectContaining({ msg: 'request', level: 40, codes: ['TOO_MANY_OPERATIONS'] }),
+    );
     await vi.waitFor(() => expect(channel.open).toBe(3));
     send({ type: 'complete', id: '1' });
     await vi.waitFor(() => expect(channel.open).toBe(2));
