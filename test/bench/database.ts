@@ -1,4 +1,4 @@
-/** A PostgreSQL database of a measurement's own, with a folder for files beside it. */
+/** A PostgreSQL database and data folders for one measurement. `remove` deletes them. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { migrated, openEmptyPostgres, type SqlDatabase } from '../support/sql.ts
 export type BenchDatabase = {
   url: string;
   sql: SqlDatabase;
-  /** A new folder each time it is asked for. */
+  /** Creates a new folder at each call. */
   folder(): string;
   remove(): Promise<void>;
 };
@@ -28,17 +28,17 @@ export async function openBenchDatabase(fill?: Fill): Promise<BenchDatabase> {
   };
 }
 
-/** Folders of a measurement's own. */
+/** Temporary folders for one measurement. `remove` deletes them. */
 export function newFolders(): { folder: () => string; remove: () => void } {
-  const made: string[] = [];
+  const created: string[] = [];
   return {
     folder() {
       const path = mkdtempSync(join(tmpdir(), 'likeness-bench-'));
-      made.push(path);
+      created.push(path);
       return path;
     },
     remove() {
-      for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true });
+      for (const path of created.splice(0)) rmSync(path, { recursive: true, force: true });
     },
   };
 }

@@ -1,13 +1,13 @@
 /**
- * Many subscribers of jobs' events: this server side by side with a bare `ws` broadcast of the same bytes, and with plain
- * graphql-ws on default Yoga. Each runs in a process of its own, the subscribers in two others; the rounds of the
- * contenders take turns, and each figure is the median of its rounds. The log is in memory (fanout/memory-log.ts), so
- * that what counts is the way from the nudge to the socket. On a busy machine only the ratios say something.
+ * Many subscribers of job events. Compares this server with a bare `ws` broadcast of the same bytes and with plain
+ * graphql-ws on default Yoga. Each server runs in a process of its own; the subscribers run in two others. The servers
+ * take turns, and each figure is the median of several rounds. The event log is in memory (fanout/memory-log.ts), so
+ * that the measurement covers the path from the nudge to the socket. On a busy machine only the ratios are meaningful.
  */
-import type { ContenderName } from './fanout/contender.ts';
-import type { Way } from './fanout/crowd.ts';
-import type { Crowded } from './fanout/stage.ts';
-import { Theatre } from './fanout/theatre.ts';
+import { FanoutProcesses } from './fanout/processes.ts';
+import type { ServerName } from './fanout/server.ts';
+import type { Audience } from './fanout/server-process.ts';
+import type { Transport } from './fanout/subscribers-process.ts';
 import type { Figure, PartOptions } from './part.ts';
 import { versioned } from './versions.ts';
 
@@ -16,14 +16,13 @@ const rounds = 3;
 const scale = isQuick ? 0.2 : 1;
 const names = ['likeness', 'plain', 'bare'] as const;
 
-type Scene = {
+type Scenario = {
   key: string;
   title: string;
-  crowded: Crowded;
-  wayOf: Record<ContenderName, Way>;
-  /** Events of each job in a round of the peak. */
-  /** None: the contender sits it out. */
-  events: Record<ContenderName, number>;
+  audience: Audience;
+  transports: Record<ServerName, Transport>;
+  /** Events of each job in a round of the peak. With 0 the server is not measured in this scenario. */
+  events: Record<ServerName, number>;
   hasBursts?: boolean;
   hasHeap?: boolean;
   goals: { bare?: number; plain?: number; p99?: number; burst?: number; heap?: number };
@@ -31,113 +30,126 @@ type Scene = {
 
 const sockets = { likeness: 'graphql', plain: 'graphql', bare: 'bare' } as const;
 const streams = { likeness: 'sse', plain: 'sse', bare: 'bare' } as const;
-const some = (count: number) => Math.max(Math.round((count * scale) / 16), 1) * 16;
-const people = (count: number) => Math.round(count * (isQuick ? 0.3 : 1));
-const scenes: Scene[] = [
+/** The number of events scaled for this run, as a multiple of the burst size, 16. */
+const scaled = (count: number) => Math.max(Math.round((count * scale) / 16), 1) * 16;
+const subscriberCount = (count: number) => Math.round(count * (isQuick ? 0.3 : 1));
+const scenarios: Scenario[] = [
   {
     key: 'one',
-    title: `1 job, ${people(1_000)} subscribers`,
-    crowded: { from: 0, jobs: 1, followers: people(1_000) },
-    wayOf: sockets,
-    events: { likeness: some(160), plain: some(32), bare: some(160) },
+    title: `1 job, ${subscriberCount(1_000)} subscribers`,
+    audience: { from: 0, jobs: 1, subscribers: subscriberCount(1_000) },
+    transports: sockets,
+    events: { likeness: scaled(160), plain: scaled(32), bare: scaled(160) },
     hasBursts: true,
     goals: { bare: 0.9, p99: 50, burst: 1.4 },
   },
   {
     key: 'ten',
-    title: `1 job, ${people(10_000)} subscribers`,
-    crowded: { from: 1, jobs: 1, followers: people(10_000) },
-    wayOf: sockets,
-    // It would take most of the whole bench.
-    events: { likeness: some(16), plain: 0, bare: some(16) },
+    title: `1 job, ${subscriberCount(10_000)} subscribers`,
+    audience: { from: 1, jobs: 1, subscribers: subscriberCount(10_000) },
+    transports: sockets,
+    // graphql-ws would take most of the time of the whole benchmark here.
+    events: { likeness: scaled(16), plain: 0, bare: scaled(16) },
     hasBursts: true,
     hasHeap: true,
     goals: { bare: 0.9, heap: 12, burst: 1.4 },
   },
   {
     key: 'each',
-    title: `${people(1_000)} jobs, 1 subscriber each`,
-    crowded: { from: 2, jobs: people(1_000), followers: 1 },
-    wayOf: sockets,
-    events: { likeness: some(48), plain: some(32), bare: some(48) },
+    title: `${subscriberCount(1_000)} jobs, 1 subscriber each`,
+    audience: { from: 2, jobs: subscriberCount(1_000), subscribers: 1 },
+    transports: sockets,
+    events: { likeness: scaled(48), plain: scaled(32), bare: scaled(48) },
     goals: { plain: 1.5, p99: 50 },
   },
   {
     key: 'sse',
-    title: `1 job, ${people(1_000)} by server-sent events`,
-    crowded: { from: 1_010, jobs: 1, followers: people(1_000) },
-    wayOf: streams,
-    events: { likeness: some(160), plain: some(32), bare: some(160) },
+    title: `1 job, ${subscriberCount(1_000)} subscribers over server-sent events`,
+    audience: { from: 1_010, jobs: 1, subscribers: subscriberCount(1_000) },
+    transports: streams,
+    events: { likeness: scaled(160), plain: scaled(32), bare: scaled(160) },
     goals: {},
   },
 ];
 
-type PerName = Record<ContenderName, number>;
+type PerName = Record<ServerName, number>;
 type Line = [figure: string, likeness: string, plain: string, bare: string, goal: string, met: string];
 const lines: Line[] = [];
 const add = (line: Line) => void lines.push(line);
 
-async function play(theatre: Theatre, scene: Scene): Promise<void> {
-  const { crowded, wayOf, events, goals } = scene;
-  const count = crowded.jobs * crowded.followers;
+async function measureScenario(processes: FanoutProcesses, scenario: Scenario): Promise<void> {
+  const { audience, transports, events, goals } = scenario;
+  const count = audience.jobs * audience.subscribers;
   const heapOf: PerName = { likeness: 0, plain: 0, bare: 0 };
   const samples: string[] = [];
-  const playing = names.filter((name) => events[name] > 0);
-  for (const name of playing) {
-    const before = (await theatre.order(name, { do: 'heap' })).result;
-    await theatre.sample();
-    await theatre.follow(name, wayOf[name], crowded);
-    heapOf[name] = ((await theatre.order(name, { do: 'heap' })).result - before) / count / 1024;
-    samples.push(await theatre.sample());
+  const measured = names.filter((name) => events[name] > 0);
+  for (const name of measured) {
+    const before = (await processes.order(name, { do: 'heap' })).result;
+    await processes.sample();
+    await processes.subscribe(name, transports[name], audience);
+    heapOf[name] = ((await processes.order(name, { do: 'heap' })).result - before) / count / 1024;
+    samples.push(await processes.sample());
   }
-  assertAlike(samples.filter((sample) => sample.startsWith('{')));
-  if (scene.hasHeap) {
-    add([`${scene.title}: heap of each, KiB`, ...shown(heapOf, 1), ...judged('<', heapOf.likeness, goals.heap)]);
+  assertEqualMessages(samples.filter((sample) => sample.startsWith('{')));
+  if (scenario.hasHeap) {
+    add([
+      `${scenario.title}: heap for each subscriber, KiB`,
+      ...cells(heapOf, 1),
+      ...goalCells('<', heapOf.likeness, goals.heap),
+    ]);
   }
 
-  const rate = async (burst: number) =>
-    await inTurns(playing, async (name) => {
-      const order = { do: 'peak' as const, crowded, events: events[name], burst };
-      const { result: seconds, cpuSeconds } = await theatre.order(name, order);
+  const rates = async (burst: number) =>
+    await inTurns(measured, async (name) => {
+      const order = { do: 'peak' as const, audience, events: events[name], burst };
+      const { result: seconds, cpuSeconds } = await processes.order(name, order);
       return [(events[name] * count) / seconds, (events[name] * count) / cpuSeconds];
     });
-  const [peak, ofCpu] = await rate(1);
-  add([`${scene.title}: messages a second`, ...shown(peak), '', '']);
-  add([`… beside bare ws`, ...shares(peak, 'bare'), ...judged('>', peak.likeness / peak.bare, goals.bare)]);
-  add([`… beside graphql-ws`, ...shares(peak, 'plain'), ...judged('>', peak.likeness / peak.plain, goals.plain)]);
-  add([`… beside bare ws, for each second of CPU`, ...shares(ofCpu, 'bare'), '', '']);
-  if (scene.hasBursts) {
-    const [burst, burstOfCpu] = await rate(16);
-    add([`${scene.title}: in bursts of 16`, ...shown(burst), '', '']);
-    add([`… beside bare ws`, ...shares(burst, 'bare'), ...judged('>', burst.likeness / burst.bare, goals.burst)]);
-    add([`… beside bare ws, for each second of CPU`, ...shares(burstOfCpu, 'bare'), '', '']);
+  const [peak, ofCpu] = await rates(1);
+  add([`${scenario.title}: messages per second`, ...cells(peak), '', '']);
+  add([`… relative to bare ws`, ...shares(peak, 'bare'), ...goalCells('>', peak.likeness / peak.bare, goals.bare)]);
+  add([
+    `… relative to graphql-ws`,
+    ...shares(peak, 'plain'),
+    ...goalCells('>', peak.likeness / peak.plain, goals.plain),
+  ]);
+  add([`… relative to bare ws, per second of CPU`, ...shares(ofCpu, 'bare'), '', '']);
+  if (scenario.hasBursts) {
+    const [burst, burstOfCpu] = await rates(16);
+    add([`${scenario.title}: messages per second in bursts of 16`, ...cells(burst), '', '']);
+    add([
+      `… relative to bare ws`,
+      ...shares(burst, 'bare'),
+      ...goalCells('>', burst.likeness / burst.bare, goals.burst),
+    ]);
+    add([`… relative to bare ws, per second of CPU`, ...shares(burstOfCpu, 'bare'), '', '']);
   }
 
-  const times: Record<'p50' | 'p99', PerName> = { p50: { ...heapOf }, p99: { ...heapOf } };
-  for (const name of playing) {
-    const pace = { do: 'pace' as const, crowded, messagesPerSecond: peak[name] / 10, seconds: isQuick ? 2 : 4 };
-    const all = await theatre.timesOf(async () => await theatre.order(name, pace));
-    times.p50[name] = at(all, 0.5);
-    times.p99[name] = at(all, 0.99);
+  const percentiles: Record<'p50' | 'p99', PerName> = { p50: { ...heapOf }, p99: { ...heapOf } };
+  for (const name of measured) {
+    const pace = { do: 'pace' as const, audience, messagesPerSecond: peak[name] / 10, seconds: isQuick ? 2 : 4 };
+    const latencies = await processes.latenciesDuring(async () => await processes.order(name, pace));
+    percentiles.p50[name] = percentile(latencies, 0.5);
+    percentiles.p99[name] = percentile(latencies, 0.99);
   }
-  add([`${scene.title}: p50 at a tenth of the peak, ms`, ...shown(times.p50, 1), '', '']);
-  add([`… p99, ms`, ...shown(times.p99, 1), ...judged('<', times.p99.likeness, goals.p99)]);
-  await theatre.leave();
+  add([`${scenario.title}: p50 at a tenth of the peak, ms`, ...cells(percentiles.p50, 1), '', '']);
+  add([`… p99, ms`, ...cells(percentiles.p99, 1), ...goalCells('<', percentiles.p99.likeness, goals.p99)]);
+  await processes.unsubscribe();
 }
 
-/** The median of each contender's rounds; they take turns. The first round of each only warms up. */
+/** Measures the servers in turns. Returns the medians of their rounds without the first round, which only warms up. */
 async function inTurns(
-  playing: readonly ContenderName[],
-  measure: (name: ContenderName) => Promise<[number, number]>,
+  measured: readonly ServerName[],
+  measure: (name: ServerName) => Promise<[number, number]>,
 ): Promise<[PerName, PerName]> {
-  const found: Record<ContenderName, [number, number][]> = { likeness: [], plain: [], bare: [] };
+  const found: Record<ServerName, [number, number][]> = { likeness: [], plain: [], bare: [] };
   for (let round = 0; round <= rounds; round += 1) {
-    for (const name of playing) {
+    for (const name of measured) {
       const figures = await measure(name);
       if (round > 0) found[name].push(figures);
     }
   }
-  const median = (name: ContenderName, which: 0 | 1) =>
+  const median = (name: ServerName, which: 0 | 1) =>
     found[name].map((figures) => figures[which]).toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? 0;
   const medians = (which: 0 | 1) => ({
     likeness: median('likeness', which),
@@ -147,28 +159,28 @@ async function inTurns(
   return [medians(0), medians(1)];
 }
 
-function at(times: [ms: number, count: number][], share: number): number {
-  let left = times.reduce((sum, [, count]) => sum + count, 0) * share;
-  for (const [ms, count] of times) {
+function percentile(latencies: [ms: number, count: number][], share: number): number {
+  let left = latencies.reduce((sum, [, count]) => sum + count, 0) * share;
+  for (const [ms, count] of latencies) {
     left -= count;
     if (left <= 0) return ms;
   }
   return 0;
 }
 
-/** The same bytes, but for when they were told and which of their job's events they are. */
-function assertAlike(samples: string[]): void {
-  const alike = samples.map((text) => text.replace(/told at \d+|"sequence":\d+|"id":"[^"]*"/g, ''));
-  if (new Set(alike).size > 1) throw new Error(`The contenders do not send the same:\n${samples.join('\n')}`);
+/** Throws if the servers send different bytes, apart from the sending time, the sequence number and the id. */
+function assertEqualMessages(samples: string[]): void {
+  const normalized = samples.map((text) => text.replace(/sent at \d+|"sequence":\d+|"id":"[^"]*"/g, ''));
+  if (new Set(normalized).size > 1) throw new Error(`The servers send different messages:\n${samples.join('\n')}`);
 }
 
-type Three = [string, string, string];
-const shown = ({ likeness, plain, bare }: PerName, digits = 0): Three =>
+type Cells = [string, string, string];
+const cells = ({ likeness, plain, bare }: PerName, digits = 0): Cells =>
   [likeness, plain, bare].map((figure) =>
     figure > 0 && Number.isFinite(figure) ? figure.toFixed(digits) : '–',
-  ) as Three;
-const shares = ({ likeness, plain, bare }: PerName, of: ContenderName): Three =>
-  shown(
+  ) as Cells;
+const shares = ({ likeness, plain, bare }: PerName, of: ServerName): Cells =>
+  cells(
     {
       likeness: likeness / { likeness, plain, bare }[of],
       plain: plain / { likeness, plain, bare }[of],
@@ -176,27 +188,27 @@ const shares = ({ likeness, plain, bare }: PerName, of: ContenderName): Three =>
     },
     2,
   );
-function judged(sign: '<' | '>', figure: number, goal: number | undefined): [string, string] {
+function goalCells(sign: '<' | '>', figure: number, goal: number | undefined): [string, string] {
   if (goal === undefined) return ['', ''];
   const isMet = sign === '<' ? figure < goal : figure >= goal;
   return [`${sign === '<' ? 'under' : 'at least'} ${goal}`, isMet ? 'met' : 'NOT met'];
 }
 
-export async function measure({ say }: PartOptions): Promise<Figure[]> {
-  const theatre = await Theatre.open(names, 2, 1_020, []);
+export async function measure({ report }: PartOptions): Promise<Figure[]> {
+  const processes = await FanoutProcesses.open(names, 2, 1_020, []);
   try {
-    for (const scene of scenes) {
-      say(scene.title);
-      await play(theatre, scene);
+    for (const scenario of scenarios) {
+      report(scenario.title);
+      await measureScenario(processes, scenario);
     }
   } finally {
-    await theatre.close();
+    await processes.close();
   }
-  const [plainly, barely] = [`${versioned('graphql-ws')} on ${versioned('graphql-yoga')}`, versioned('ws')];
-  return lines.map(([what, figure, plain, bare, goal, met]) => ({
-    what,
+  const [plainVersion, bareVersion] = [`${versioned('graphql-ws')} on ${versioned('graphql-yoga')}`, versioned('ws')];
+  return lines.map(([label, figure, plain, bare, goal, met]) => ({
+    label,
     figure,
-    against: `${plainly}: ${plain}, ${barely}: ${bare}`,
+    against: `${plainVersion}: ${plain}, ${bareVersion}: ${bare}`,
     goal,
     isMet: met === '' ? undefined : met === 'met',
   }));

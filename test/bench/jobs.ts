@@ -1,6 +1,7 @@
 /**
- * The whole life of jobs: how soon one is sent to fal, how many a second, what each costs in SQL and CPU; on the embedded
- * database, and on PostgreSQL with one, two and three processes. Beside the same pictures asked of fal directly.
+ * Complete jobs: how soon one is submitted to fal, how many run per second, and what each costs in SQL and CPU, on the
+ * embedded database and on PostgreSQL with one, two and three processes. Compared with generating the same pictures at
+ * fal directly.
  */
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,23 +10,24 @@ import { readSettings } from '../../src/app/config.ts';
 import { start } from '../../src/app/start.ts';
 import { type ServerProcess, startProcess } from '../support/process.ts';
 import { statementsOf } from '../support/statements.ts';
+import { countFailures, importStyle, inParallel, startGeneration, trainStyle, untilDone } from './client.ts';
 import { openBenchDatabase, versionOfPostgres } from './database.ts';
-import { type FalProcess, startFal } from './fal.ts';
-import { measureLine } from './line.ts';
+
 import type { Figure, PartOptions } from './part.ts';
 import { inTurns, median, quantile, ratio, round } from './rounds.ts';
+import { type FalProcess, startFal } from './simulated-fal.ts';
 import { cpuMs } from './usage.ts';
 import { versioned } from './versions.ts';
-import { failuresAt, importStyle, inParallel, startGeneration, trainStyle, untilDone } from './work.ts';
+import { measureWaitingJobs } from './waiting-jobs.ts';
 
-/** As many clients wait for answers at once. */
+/** The number of concurrent clients. */
 const clients = 32;
 
-/** The servers of one database: as many as are asked for, and those that are too many ended. */
+/** A database and its servers. `servers` starts or ends servers until `count` of them run, and returns them. */
 type Setup = { name: string; avatarId: string; servers(count: number): Promise<ServerProcess[]> };
 
 export async function measure(options: PartOptions): Promise<Figure[]> {
-  const { isQuick, say } = options;
+  const { isQuick, report } = options;
   const rounds = isQuick ? { count: 1, jobs: 40, latencies: 10 } : { count: 3, jobs: 100, latencies: 25 };
   const database = await openBenchDatabase();
   const fal = await startFal(database.folder());
@@ -48,19 +50,19 @@ export async function measure(options: PartOptions): Promise<Figure[]> {
     const embedded = await open('PGlite', { DATA_DIR: database.folder() });
     const cluster = await open('PostgreSQL', { DATABASE_URL: database.url, DATA_DIR: database.folder() }, finetuneId);
 
-    const alone = async ({ servers, avatarId }: Setup) => {
+    const latencyAlone = async ({ servers, avatarId }: Setup) => {
       const url = (await servers(1))[0]?.url ?? '';
       const ms = await submitLatency(fal, () => startGeneration(url, avatarId, 'one alone'));
       await untilDone(url);
       return ms;
     };
-    const waits = await inTurns(rounds.latencies, [
+    const submitLatencies = await inTurns(rounds.latencies, [
       { name: 'fal', run: () => submitLatency(fal, () => submitDirectly(fal, finetuneId)) },
-      { name: 'PGlite', run: () => alone(embedded) },
-      { name: 'PostgreSQL', run: () => alone(cluster) },
+      { name: 'PGlite', run: () => latencyAlone(embedded) },
+      { name: 'PostgreSQL', run: () => latencyAlone(cluster) },
     ]);
-    for (const [name, ms] of waits) {
-      say(`submitted after, ${name}: p50 ${round(median(ms))} ms, p95 ${round(quantile(ms, 0.95))} ms`);
+    for (const [name, ms] of submitLatencies) {
+      report(`submitted after, ${name}: p50 ${round(median(ms))} ms, p95 ${round(quantile(ms, 0.95))} ms`);
     }
 
     const cpu = new Map<string, number[]>();
@@ -70,10 +72,10 @@ export async function measure(options: PartOptions): Promise<Figure[]> {
       { name: 'PostgreSQL', run: () => burst(cluster, 1, rounds.jobs, 'a picture', cpu) },
     ]);
     for (const setup of [embedded, cluster]) {
-      const failures = await failuresAt((await setup.servers(1))[0]?.url ?? '');
+      const failures = await countFailures((await setup.servers(1))[0]?.url ?? '');
       if (failures > 0) throw new Error(`${failures} jobs did not succeed.`);
     }
-    // The simulation draws some thirty pictures a second, whoever asks. Without them, it is the server that is measured.
+    // Drawing in the simulated fal limits the pictures per second. Jobs that fail draw none, so these figures measure the server.
     const perSecond = await inTurns(rounds.count, [
       { name: 'PGlite', run: () => burst(embedded, 1, rounds.jobs, '[[blocked]]') },
       ...[1, 2, 3].map((count) => ({
@@ -81,33 +83,33 @@ export async function measure(options: PartOptions): Promise<Figure[]> {
         run: () => burst(cluster, count, rounds.jobs, '[[blocked]]'),
       })),
     ]);
-    for (const [what, numbers] of [...pictures, ...perSecond])
-      say(`a second, ${what}: ${numbers.map((n) => round(n, 1)).join(', ')}`);
+    for (const [name, numbers] of [...pictures, ...perSecond])
+      report(`per second, ${name}: ${numbers.map((n) => round(n, 1)).join(', ')}`);
     for (const { servers } of [embedded, cluster]) await servers(0);
     const statements = await statementsOfJob(fal, finetuneId, database.url, database.folder(), isQuick ? 10 : 20);
     const postgres = await versionOfPostgres(database);
 
-    const fal1 = `the simulated fal, called directly by ${versioned('@fal-ai/client')}`;
-    const latency = (what: string, name: string): Figure => {
-      const p50 = median(waits.get(name) ?? []);
-      const direct = median(waits.get('fal') ?? []);
+    const directFal = `the simulated fal, called directly by ${versioned('@fal-ai/client')}`;
+    const latency = (setup: string, name: string): Figure => {
+      const p50 = median(submitLatencies.get(name) ?? []);
+      const direct = median(submitLatencies.get('fal') ?? []);
       return {
-        what: `startGeneration to the submit at fal, no other job waiting, ${what}: p50`,
+        label: `startGeneration to the submit at fal, no other job waiting, ${setup}: p50`,
         figure: `${round(p50, 1)} ms, ${round(p50 - direct, 1)} ms more`,
-        against: fal1,
+        against: directFal,
         goal: 'at most 30 ms',
         isMet: p50 <= 30,
       };
     };
-    const lives = (what: string, name: string): Figure => ({
-      what: `pictures a second, from start to stored, ${what}`,
+    const pictureRate = (setup: string, name: string): Figure => ({
+      label: `pictures per second, from start to stored, ${setup}`,
       figure: `${round(median(pictures.get(name) ?? []), 1)}, ${round(ratio(pictures, name, 'fal'))} times`,
-      against: fal1,
+      against: directFal,
       goal: '',
       isMet: undefined,
     });
-    const rate = (what: string, name: string, to: string, against: string): Figure => ({
-      what: `jobs a second that fail at fal, ${what}`,
+    const rate = (setup: string, name: string, to: string, against: string): Figure => ({
+      label: `jobs per second that fail at fal, ${setup}`,
       figure: `${round(median(perSecond.get(name) ?? []), 1)}, ${round(ratio(perSecond, name, to))} times`,
       against,
       goal: '',
@@ -118,19 +120,19 @@ export async function measure(options: PartOptions): Promise<Figure[]> {
     return [
       latency('PGlite', 'PGlite'),
       latency(postgres, 'PostgreSQL'),
-      lives('PGlite', 'PGlite'),
-      lives(oneProcess, 'PostgreSQL'),
+      pictureRate('PGlite', 'PGlite'),
+      pictureRate(oneProcess, 'PostgreSQL'),
       rate('PGlite', 'PGlite', 'PostgreSQL', oneProcess),
       rate('two processes', 'PostgreSQL 2', 'PostgreSQL', oneProcess),
       rate('three processes', 'PostgreSQL 3', 'PostgreSQL', oneProcess),
       {
-        what: 'one job, from start to end',
+        label: 'one job, from start to end',
         figure: `${round(statements, 1)} SQL statements, ${round(perJob('PostgreSQL'), 1)} ms of CPU`,
         against: `on PGlite, database included, ${round(perJob('PGlite'), 1)} ms`,
         goal: '',
         isMet: undefined,
       },
-      ...(await measureLine(options)),
+      ...(await measureWaitingJobs(options)),
     ];
   } finally {
     for (const server of running) await server.end('SIGKILL');
@@ -139,14 +141,14 @@ export async function measure(options: PartOptions): Promise<Figure[]> {
   }
 }
 
-/** From the call to when fal has accepted the request. */
+/** Milliseconds from the call of `submit` until fal has accepted the request. */
 async function submitLatency(fal: FalProcess, submit: () => Promise<unknown>): Promise<number> {
-  const known = new Set((await fal.seen()).requests.map(({ id }) => id));
-  const began = Date.now();
+  const known = new Set((await fal.record()).requests.map(({ id }) => id));
+  const startedAt = Date.now();
   await submit();
   for (;;) {
-    const found = (await fal.seen()).requests.find(({ id }) => !known.has(id));
-    if (found !== undefined) return found.acceptedAt - began;
+    const found = (await fal.record()).requests.find(({ id }) => !known.has(id));
+    if (found !== undefined) return found.acceptedAt - startedAt;
     await sleep(20);
   }
 }
@@ -162,9 +164,9 @@ const input = (finetuneId: string) => ({
 const submitDirectly = (fal: FalProcess, finetuneId: string) =>
   fal.client.queue.submit('fal-ai/flux-pro/finetuned', { input: input(finetuneId) });
 
-/** As many pictures, followed by fal's stream and read to their last byte, and nothing kept. */
+/** Generates `count` pictures at fal directly, follows each by its stream and downloads it. Returns pictures per second. */
 async function directJobs(fal: FalProcess, finetuneId: string, count: number): Promise<number> {
-  const began = performance.now();
+  const startedAt = performance.now();
   await inParallel(count, clients, async () => {
     const { data } = await fal.client.subscribe('fal-ai/flux-pro/finetuned', {
       input: input(finetuneId),
@@ -175,10 +177,10 @@ async function directJobs(fal: FalProcess, finetuneId: string, count: number): P
     const response = await fetch(fal.url + pathname, { headers: { 'x-fal-sim-host': hostname } });
     if (response.body !== null) await buffer(response.body);
   });
-  return count / ((performance.now() - began) / 1000);
+  return count / ((performance.now() - startedAt) / 1000);
 }
 
-/** Jobs a second from the first start to the last end; notes the CPU time of the servers for each, where it is asked for. */
+/** Runs `count` jobs and returns jobs per second. Adds the servers' CPU time per job, in ms, to `cpu`. */
 async function burst(
   { name, servers, avatarId }: Setup,
   processes: number,
@@ -189,15 +191,15 @@ async function burst(
   const all = await servers(processes);
   const cpuOfAll = () => all.reduce((sum, { pid }) => sum + cpuMs(pid), 0);
   const before = cpuOfAll();
-  const began = performance.now();
+  const startedAt = performance.now();
   await inParallel(count, clients, (n) => startGeneration(all[n % processes]?.url ?? '', avatarId, `${prompt} ${n}`));
   await untilDone(all[0]?.url ?? '');
-  const seconds = (performance.now() - began) / 1000;
+  const seconds = (performance.now() - startedAt) / 1000;
   cpu?.set(name, [...(cpu.get(name) ?? []), (cpuOfAll() - before) / count]);
   return count / seconds;
 }
 
-/** One after the other, in this process; what it sends while nothing is to do is taken off. */
+/** The SQL statements of one job. Jobs run one after the other in this process, and the statements of an idle server are subtracted. */
 async function statementsOfJob(
   fal: FalProcess,
   finetuneId: string,
@@ -209,10 +211,10 @@ async function statementsOfJob(
   const likeness = await start({ settings, log: pino({ level: 'error' }) });
   try {
     const avatarId = await importStyle(likeness.url, finetuneId);
-    const began = performance.now();
+    const startedAt = performance.now();
     const { prisma } = likeness.app;
     const untilDone = async () => {
-      while ((await prisma.$queryRaw<unknown[]>`SELECT 'mine' FROM "Job" WHERE "finishedAt" IS NULL`).length > 0)
+      while ((await prisma.$queryRaw<unknown[]>`SELECT 'benchmark' FROM "Job" WHERE "finishedAt" IS NULL`).length > 0)
         await sleep(5);
     };
     const sent = await statementsOf(
@@ -224,9 +226,9 @@ async function statementsOfJob(
       },
       { all: true },
     );
-    const ms = performance.now() - began;
+    const ms = performance.now() - startedAt;
     const idle = await statementsOf(() => sleep(ms), { all: true });
-    return (sent.filter(({ text }) => !text.startsWith("SELECT 'mine'")).length - idle.length) / count;
+    return (sent.filter(({ text }) => !text.startsWith("SELECT 'benchmark'")).length - idle.length) / count;
   } finally {
     await likeness.close();
   }

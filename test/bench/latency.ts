@@ -1,6 +1,6 @@
 /**
- * From the moment that fal's stream tells a line to the frame that a client gets, through the database: at a hundred lines
- * a second, beside a reader of the same stream that has nothing between it and fal.
+ * The latency of a log line, through the database, from fal's status stream to the frame at the client, at 100 lines per
+ * second. Compared with a client that reads the same stream directly.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,24 +10,24 @@ import { createParser } from 'eventsource-parser';
 import { openSocket } from '../support/http.ts';
 import { startProcess } from '../support/process.ts';
 import { hasRedis, openRedisServer } from '../support/redis.ts';
+import { execute, importStyle, startGeneration } from './client.ts';
 import { openBenchDatabase, versionOfPostgres } from './database.ts';
 import type { Figure, PartOptions } from './part.ts';
 import { median, quantile, round } from './rounds.ts';
 import { versioned } from './versions.ts';
-import { ask, importStyle, startGeneration } from './work.ts';
 
-const everyMs = 10;
-/** The first lines find cold code on both ways. */
-const warmMs = 1_000;
+const intervalMs = 10;
+/** Lines of this first period are not measured, because both paths are still cold. */
+const warmUpMs = 1_000;
 
-/** `committed`: read directly, and each line inserted and committed by one connection, with nothing else to do. */
+/** In milliseconds. `committed` is a direct reader that also inserts and commits lines on one otherwise idle connection. */
 type Latencies = { served: number[]; direct: number[]; committed: number[] };
 
-export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> {
+export async function measure({ isQuick, report }: PartOptions): Promise<Figure[]> {
   const rounds = isQuick ? { count: 1, ms: 3_000 } : { count: 3, ms: 6_000 };
   const database = await openBenchDatabase();
   const shared = await openBenchDatabase();
-  const fal = fork(join(import.meta.dirname, 'stream-process.ts'), [String(everyMs)]);
+  const fal = fork(join(import.meta.dirname, 'fal-stream-process.ts'), [String(intervalMs)]);
   const [falUrl] = (await once(fal, 'message')) as [string];
   const env = {
     FAL_MODE: 'live',
@@ -38,14 +38,14 @@ export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> 
   const embedded = await startProcess({ ...env, DATA_DIR: database.folder() });
   const cluster = await startProcess({ ...env, DATA_DIR: database.folder(), DATABASE_URL: database.url });
   const redis = hasRedis ? await openRedisServer() : undefined;
-  const apart = redis && { ...env, DATA_DIR: shared.folder(), DATABASE_URL: shared.url, REDIS_URL: redis.url };
-  const web = apart && (await startProcess({ ...apart, ROLE: 'web' }));
-  const worker = apart && (await startProcess({ ...apart, ROLE: 'worker' }));
+  const roleEnv = redis && { ...env, DATA_DIR: shared.folder(), DATABASE_URL: shared.url, REDIS_URL: redis.url };
+  const web = roleEnv && (await startProcess({ ...roleEnv, ROLE: 'web' }));
+  const worker = roleEnv && (await startProcess({ ...roleEnv, ROLE: 'worker' }));
   try {
     const postgres = await versionOfPostgres(database);
     await database.sql.run('CREATE TABLE line (message text)');
     const commit = (message: string) => database.sql.query('INSERT INTO line VALUES ($1)', [message]);
-    const heard = new Map<string, Latencies[]>();
+    const results = new Map<string, Latencies[]>();
     const setups = [
       { name: postgres, url: cluster.url, goal: { p50: 2, p99: 8 } },
       { name: 'PGlite', url: embedded.url, goal: { p50: 4, p99: 15 } },
@@ -53,24 +53,24 @@ export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> 
     ];
     for (let n = 0; n < rounds.count; n += 1) {
       for (const { name, url } of n % 2 === 0 ? setups : setups.toReversed()) {
-        heard.set(name, [...(heard.get(name) ?? []), await hear(url, falUrl, rounds.ms, commit)]);
+        results.set(name, [...(results.get(name) ?? []), await measureJob(url, falUrl, rounds.ms, commit)]);
       }
     }
     return setups.flatMap(({ name, goal }) =>
       ([0.5, 0.99] as const).map((share) => {
-        const of = (way: keyof Latencies) =>
-          (heard.get(name) ?? []).map((latencies) => quantile(latencies[way], share));
+        const of = (path: keyof Latencies) =>
+          (results.get(name) ?? []).map((latencies) => quantile(latencies[path], share));
         const [served, direct, committed] = [of('served'), of('direct'), of('committed')];
         const more = median(served.map((ms, n) => ms - (direct[n] ?? Number.NaN)));
         const label = share === 0.5 ? 'p50' : 'p99';
-        const most = share === 0.5 ? goal.p50 : goal.p99;
-        say(`${name} ${label}: ${round(median(served))} ms, direct ${round(median(direct))} ms`);
+        const maxMs = share === 0.5 ? goal.p50 : goal.p99;
+        report(`${name} ${label}: ${round(median(served))} ms, direct ${round(median(direct))} ms`);
         return {
-          what: `from a log line at fal to the client’s frame, at ${1000 / everyMs} a second, ${name}: ${label}`,
-          figure: `${round(more)} ms more, ${round(median(served))} ms in all`,
+          label: `from a log line at fal to the client’s frame, at ${1000 / intervalMs} lines per second, ${name}: ${label}`,
+          figure: `${round(more)} ms more, ${round(median(served))} ms in total`,
           against: `reading fal’s stream directly: ${round(median(direct))} ms; committing each line with ${versioned('pg')}, ${round(median(committed))} ms`,
-          goal: `at most ${most} ms more`,
-          isMet: more <= most,
+          goal: `at most ${maxMs} ms more`,
+          isMet: more <= maxMs,
         };
       }),
     );
@@ -86,20 +86,20 @@ export async function measure({ isQuick, say }: PartOptions): Promise<Figure[]> 
   }
 }
 
-/** Follows one job for so long, both ways at once; and then commits what is read directly. */
-async function hear(url: string, falUrl: string, ms: number, commit: (message: string) => Promise<unknown>) {
+/** Follows one job for `ms` through the server and directly at the same time. Then measures the direct reader that commits. */
+async function measureJob(url: string, falUrl: string, ms: number, commit: (message: string) => Promise<unknown>) {
   const latencies: Latencies = { served: [], direct: [], committed: [] };
-  let since = process.hrtime.bigint() + BigInt(warmMs) * 1_000_000n;
-  const note = (way: keyof Latencies, message: string) => {
+  let since = process.hrtime.bigint() + BigInt(warmUpMs) * 1_000_000n;
+  const record = (path: keyof Latencies, message: string) => {
     const now = process.hrtime.bigint();
     const sent = BigInt(message);
-    if (sent > since) latencies[way].push(Number(now - sent) / 1e6);
+    if (sent > since) latencies[path].push(Number(now - sent) / 1e6);
   };
-  const keep = (message: string) => {
-    // One at a time: a line that finds another under way is not measured.
+  const commitLine = (message: string) => {
+    // One commit at a time. A line that arrives during a commit is not measured.
     committing ??= (async () => {
       await commit(message);
-      note('committed', message);
+      record('committed', message);
       committing = undefined;
     })();
   };
@@ -107,30 +107,30 @@ async function hear(url: string, falUrl: string, ms: number, commit: (message: s
   const jobId = await startGeneration(url, await importStyle(url, 'none'), 'followed');
   const client = openSocket(url);
   const query = `subscription ($id: ID!) { jobEvents(jobId: $id, after: 0) { ... on JobLogged { message } } }`;
-  const letGo = client.subscribe<{ jobEvents: { message?: string } }>(
+  const unsubscribe = client.subscribe<{ jobEvents: { message?: string } }>(
     { query, variables: { id: jobId } },
     {
-      next: ({ data }) => data?.jobEvents.message !== undefined && note('served', data.jobEvents.message),
+      next: ({ data }) => data?.jobEvents.message !== undefined && record('served', data.jobEvents.message),
       error: () => undefined,
       complete: () => undefined,
     },
   );
   const stream = `${falUrl}/requests/${await requestOf(url, jobId)}/status/stream`;
-  await readDirectly(stream, warmMs + ms, (message) => note('direct', message));
-  letGo();
+  await readDirectly(stream, warmUpMs + ms, (message) => record('direct', message));
+  unsubscribe();
   await client.dispose();
-  await ask(url, 'mutation ($id: ID!) { cancelJob(jobId: $id) { __typename } }', { id: jobId });
-  await sleep(warmMs);
-  // Behind the others, and not beside them: both would wait for the one disk.
+  await execute(url, 'mutation ($id: ID!) { cancelJob(jobId: $id) { __typename } }', { id: jobId });
+  await sleep(warmUpMs);
+  // After the others and not at the same time, because both would wait for the same disk.
   since = process.hrtime.bigint();
-  await readDirectly(stream, ms / 2, keep);
+  await readDirectly(stream, ms / 2, commitLine);
   await committing;
   return latencies;
 }
 
 async function requestOf(url: string, jobId: string): Promise<string> {
   for (;;) {
-    const { node } = await ask<{ node: { requestId: string | null } }>(
+    const { node } = await execute<{ node: { requestId: string | null } }>(
       url,
       'query ($id: ID!) { node(id: $id) { ... on Job { requestId } } }',
       { id: jobId },
@@ -140,12 +140,12 @@ async function requestOf(url: string, jobId: string): Promise<string> {
   }
 }
 
-async function readDirectly(url: string, ms: number, hear: (message: string) => void): Promise<void> {
+async function readDirectly(url: string, ms: number, onMessage: (message: string) => void): Promise<void> {
   const signal = AbortSignal.timeout(ms);
   const parser = createParser({
     onEvent({ data }) {
       const { logs } = JSON.parse(data) as { logs: { message: string }[] };
-      for (const { message } of logs) hear(message);
+      for (const { message } of logs) onMessage(message);
     },
   });
   try {

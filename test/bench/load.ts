@@ -1,4 +1,4 @@
-/** Load from a process of its own, so that who is measured has their event loop to themselves: one POST again and again over connections that are kept. */
+/** Sends one POST request repeatedly over keep-alive connections. Runs in a process of its own, which leaves the event loop of the measured server alone. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -6,13 +6,13 @@ import { join } from 'node:path';
 export type Load = {
   url: string;
   body: string;
-  /** Each with one request under way. */
+  /** Each connection has one request in flight. */
   connections: number;
   seconds: number;
 };
 
 export type Loader = {
-  /** Requests a second, of those that were answered with 200 and data. Throws when one was not. */
+  /** Returns the requests per second. Throws if a request failed. */
   run(load: Load): Promise<number>;
   end(): void;
 };
@@ -22,9 +22,9 @@ export function openLoader(): Loader {
   return {
     async run(load) {
       child.send(load);
-      const [answer] = (await once(child, 'message')) as [{ perSecond: number; failed: number }];
-      if (answer.failed > 0) throw new Error(`${answer.failed} requests to ${load.url} failed.`);
-      return answer.perSecond;
+      const [result] = (await once(child, 'message')) as [{ perSecond: number; failed: number }];
+      if (result.failed > 0) throw new Error(`${result.failed} requests to ${load.url} failed.`);
+      return result.perSecond;
     },
     end: () => void child.kill(),
   };

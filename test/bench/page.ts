@@ -1,4 +1,4 @@
-/** A page as an app shows it: fifty generations, each with its avatar, its images and its cost. */
+/** A typical page of an app: 50 generations, each with its avatar, images and cost. */
 import { pino } from 'pino';
 import { readSettings } from '../../src/app/config.ts';
 import { start } from '../../src/app/start.ts';
@@ -21,17 +21,17 @@ export const page = `{
 
 export type Page = { generations: { edges: { node: { images: unknown[] } }[] } };
 
-/** What it costs in SQL, and its answer. */
-export async function readPage(databaseUrl: string, dataDir: string): Promise<{ sql: Statement[]; answer: string }> {
+/** Returns the SQL statements of the page query, without those of the first execution, and its response as JSON. */
+export async function readPage(databaseUrl: string, dataDir: string): Promise<{ sql: Statement[]; response: string }> {
   const settings = readSettings({ PORT: '0', DATA_DIR: dataDir, DATABASE_URL: databaseUrl });
   const likeness = await start({ settings, log: pino({ level: 'error' }), worker: { manual: true } });
   try {
     await gql(likeness.url, page);
-    let answer = '';
+    let response = '';
     const sql = await statementsOf(async () => {
-      answer = JSON.stringify(await gql<Page>(likeness.url, page));
+      response = JSON.stringify(await gql<Page>(likeness.url, page));
     });
-    return { sql, answer };
+    return { sql, response };
   } finally {
     await likeness.close();
   }

@@ -1,22 +1,22 @@
-/** A part of the measurements: a file of this folder that main.ts runs by its name. */
+/** A part of the benchmark: a file of this folder that exports `measure`. main.ts runs it by its name. */
 
 /** One row of the table. */
 export type Figure = {
-  what: string;
-  /** As it was measured, with its unit. */
+  label: string;
+  /** The result with its unit. */
   figure: string;
-  /** What it ran beside, name@version. */
+  /** What it was compared with, as name@version. */
   against: string;
-  /** Empty where there is none, and then `isMet` is undefined. */
+  /** '' without a goal. Then `isMet` is undefined. */
   goal: string;
   isMet: boolean | undefined;
 };
 
 export type PartOptions = {
-  /** Fewer and shorter rounds. */
+  /** Measure fewer and shorter rounds. */
   isQuick: boolean;
-  /** For whoever waits. */
-  say: (line: string) => void;
+  /** Prints a line of progress. */
+  report: (line: string) => void;
 };
 
 export type Part = { measure(options: PartOptions): Promise<Figure[]> };

@@ -1,4 +1,4 @@
-/** A process with nothing but PGlite: opens the folder that it is given, asks it one thing, says so and ends. */
+/** A process with nothing but PGlite. It opens a folder, executes one query, reports that and exits. */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';

@@ -1,12 +1,12 @@
-/** Measuring things beside each other: in turns, several rounds, medians. */
+/** Compares candidates: they run in turns for several rounds, and medians summarise the results. */
 
-export type Contender = { name: string; run: () => Promise<number> };
+export type Candidate = { name: string; run: () => Promise<number> };
 
-/** Each contender's numbers, one a round. Whoever goes first in a round goes last in the next: the machine's moods are shared. */
-export async function inTurns(rounds: number, contenders: Contender[]): Promise<Map<string, number[]>> {
-  const numbers = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
+/** Returns each candidate's numbers, one for each round. The order is reversed in every second round, so that changes of the machine's load affect all candidates alike. */
+export async function inTurns(rounds: number, candidates: Candidate[]): Promise<Map<string, number[]>> {
+  const numbers = new Map<string, number[]>(candidates.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
-    const turn = round % 2 === 0 ? contenders : contenders.toReversed();
+    const turn = round % 2 === 0 ? candidates : candidates.toReversed();
     for (const { name, run } of turn) numbers.get(name)?.push(await run());
   }
   return numbers;
@@ -18,13 +18,13 @@ export function median(numbers: number[]): number {
   return ((below ?? Number.NaN) + (above ?? Number.NaN)) / 2;
 }
 
-/** The number that so much of them does not pass. */
+/** The quantile at `share`, from 0 to 1. */
 export function quantile(numbers: number[], share: number): number {
   const sorted = [...numbers].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-/** The median of the rounds' ratios: what changed from one round to the next, changed for both. */
+/** The median of the ratios within each round. A change of the machine's load between rounds affects both numbers of a ratio. */
 export function ratio(numbers: Map<string, number[]>, of: string, to: string): number {
   const below = numbers.get(to) ?? [];
   return median((numbers.get(of) ?? []).map((number, round) => number / (below[round] ?? Number.NaN)));

@@ -1,6 +1,6 @@
 /**
- * Writes the table between the two marks in docs/performance.md. A run that measures some parts replaces their rows and
- * keeps the others, as long as they were measured on the same machine.
+ * Writes the table between the two marks in docs/performance.md. A run that measures some parts replaces their rows. The
+ * other rows stay if they were measured on the same machine.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,10 +13,10 @@ export type Measured = { part: string; figures: Figure[] };
 
 const met = (isMet: boolean | undefined) => (isMet === undefined ? '' : isMet ? 'yes' : '**no**');
 
-const rowOf = (part: string, { what, figure, against, goal, isMet }: Figure) =>
-  `| ${part} | ${what} | ${figure} | ${against} | ${goal} | ${met(isMet)} |`;
+const rowOf = (part: string, { label, figure, against, goal, isMet }: Figure) =>
+  `| ${part} | ${label} | ${figure} | ${against} | ${goal} | ${met(isMet)} |`;
 
-/** The text between the marks. */
+/** Returns the text between the marks. */
 export function print(machine: string, rows: string[]): string {
   const head = ['| | | measured | against | goal | met |', '|---|---|---|---|---|---|'];
   return [`${machine}.`, '', ...head, ...rows, ''].join('\n');
@@ -28,11 +28,11 @@ export const rowsOf = (measured: Measured[]) =>
 /** Replaces the rows of the measured parts, in the order of `parts`. Rows from another machine are removed. */
 export function write(machine: string, parts: string[], measured: Measured[]): void {
   const text = readFileSync(document, 'utf8');
-  const before = marks.exec(text)?.[2] ?? '';
-  const kept = before.startsWith(`${machine}.`) ? before.split('\n').slice(4) : [];
+  const previous = marks.exec(text)?.[2] ?? '';
+  const previousRows = previous.startsWith(`${machine}.`) ? previous.split('\n').slice(4) : [];
   const rows = parts.flatMap((part) => {
-    const newer = measured.filter((each) => each.part === part);
-    return newer.length > 0 ? rowsOf(newer) : kept.filter((row) => row.startsWith(`| ${part} |`));
+    const current = measured.filter((each) => each.part === part);
+    return current.length > 0 ? rowsOf(current) : previousRows.filter((row) => row.startsWith(`| ${part} |`));
   });
   writeFileSync(
     document,

@@ -1,10 +1,10 @@
-/** What is measured against, by name and version, and on which machine. */
+/** The versions of the packages in a comparison, and the machine that it runs on. */
 import { createRequire } from 'node:module';
 import { cpus, release, totalmem, type } from 'node:os';
 
 const load = createRequire(import.meta.url);
 
-/** As in `graphql-yoga@5.24.1`. */
+/** The installed version, such as `graphql-yoga@5.24.1`. */
 export function versioned(name: string): string {
   const paths = load.resolve.paths(name) ?? [];
   for (const path of paths) {
@@ -12,7 +12,7 @@ export function versioned(name: string): string {
       const { version } = load(`${path}/${name}/package.json`) as { version: string };
       return `${name}@${version}`;
     } catch {
-      // Not in that folder.
+      // The package is not in this folder.
     }
   }
   throw new Error(`${name} is not installed.`);

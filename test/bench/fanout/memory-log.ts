@@ -1,6 +1,6 @@
 /**
- * The log of many jobs in memory, behind the few questions that a follower asks of a database: what is measured is the
- * way from the nudge to the socket, and no database. All jobs are one owner's.
+ * The event logs of many jobs in memory, behind the few database queries that a subscription makes. So the measurement
+ * covers the path from the nudge to the socket and no database. All jobs belong to one owner.
  */
 import type { JobEvent } from '../../../prisma/generated/client/client.ts';
 import { localViewer } from '../../../src/access/session.ts';
@@ -14,7 +14,7 @@ export type LoggedJob = {
   lastSequence: number;
 };
 
-type Asked = { where: { id: string | { in: string[] }; jobId: string; sequence: { gt: number } }; take: number };
+type Query = { where: { id: string | { in: string[] }; jobId: string; sequence: { gt: number } }; take: number };
 
 export class MemoryLog {
   readonly jobs: LoggedJob[];
@@ -32,7 +32,7 @@ export class MemoryLog {
     this.#jobs = new Map(this.jobs.map((job) => [job.id, job]));
   }
 
-  /** A line of fal's that says when it was logged: microseconds of the machine's clock, fifteen digits. */
+  /** Appends a log line of fal. Its text holds the time of this call: microseconds of the monotonic clock, in 15 digits. */
   append(job: LoggedJob): JobEvent {
     job.lastSequence += 1;
     const row: JobEvent = {
@@ -40,7 +40,7 @@ export class MemoryLog {
       sequence: job.lastSequence,
       type: 'LOGGED',
       payload: {
-        message: `told at ${stamp()} of the machine's clock, while an image is drawn`,
+        message: `sent at ${timestamp()} of the machine's clock, while an image is drawn`,
         loggedAt: '2026-01-01T00:00:00.000Z',
         level: 'INFO',
       },
@@ -54,16 +54,16 @@ export class MemoryLog {
     return row;
   }
 
-  /** As much of a database as a follower of jobs needs. */
+  /** The queries of a job subscription. Everything else is missing. */
   get database(): Database {
     const job = {
-      findFirst: async ({ where }: Asked) => this.#jobs.get(where.id as string) ?? null,
-      findUnique: async ({ where }: Asked) => this.#jobs.get(where.id as string) ?? null,
-      findMany: async ({ where }: Asked) =>
+      findFirst: async ({ where }: Query) => this.#jobs.get(where.id as string) ?? null,
+      findUnique: async ({ where }: Query) => this.#jobs.get(where.id as string) ?? null,
+      findMany: async ({ where }: Query) =>
         typeof where.id === 'object' ? where.id.in.map((id) => this.#jobs.get(id)) : this.jobs,
     };
     const jobEvent = {
-      findMany: async ({ where, take }: Asked) => {
+      findMany: async ({ where, take }: Query) => {
         const log = this.#logs.get(where.jobId) ?? [];
         const first = where.sequence.gt + 1 - (log[0]?.sequence ?? 1);
         return log.slice(first, first + take);
@@ -77,4 +77,4 @@ export const globalIdOf = ({ id }: LoggedJob) => Buffer.from(`Generation:${id}`)
 
 export const nowUs = () => Number(process.hrtime.bigint() / 1_000n);
 
-const stamp = () => String(nowUs()).padStart(15, '0');
+const timestamp = () => String(nowUs()).padStart(15, '0');

@@ -1,4 +1,4 @@
-/** The process of contender.ts. Says where it listens. */
+/** The process that baseline-server.ts starts. Receives what to serve, and sends its URL. */
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -13,32 +13,32 @@ import { localViewer } from '../../src/access/session.ts';
 import { readSettings } from '../../src/app/config.ts';
 import { schema as ours } from '../../src/app/schema.ts';
 import { start } from '../../src/app/start.ts';
-import type { Contender } from './contender.ts';
+import type { BaselineServer } from './baseline-server.ts';
 
 type Context = { app: object; viewer: object; scopes: object };
 
 const oneField = buildSchema('type Query { hello: String }');
 
-process.once('message', (contender: Contender) => {
-  void serve(contender).then((url) => process.send?.(url));
+process.once('message', (options: BaselineServer) => {
+  void serve(options).then((url) => process.send?.(url));
 });
-// Its maker is gone.
+// The benchmark has exited.
 process.once('disconnect', () => process.exit());
 
-async function serve(contender: Contender): Promise<string> {
-  switch (contender.kind) {
+async function serve(options: BaselineServer): Promise<string> {
+  switch (options.kind) {
     case 'bytes':
-      return await listen(answering(async () => contender.answer));
+      return await listen(respondWith(async () => options.response));
     case 'sql':
-      return await listen(answering(readBySql(contender)));
+      return await listen(respondWith(readBySql(options)));
     case 'yoga':
       return await listen(yoga(oneField));
     case 'mercurius':
       return await listenFastify(oneField, {});
     case 'our-yoga':
-      return await listen(yoga(ours, await contextOf(contender)));
+      return await listen(yoga(ours, await contextOf(options)));
     case 'our-mercurius':
-      return await listenFastify(ours, await contextOf(contender));
+      return await listenFastify(ours, await contextOf(options));
   }
 }
 
@@ -49,32 +49,32 @@ const yoga = (schema: GraphQLSchema, context: object = {}): RequestListener => {
 
 async function listenFastify(schema: GraphQLSchema, context: { app?: object }): Promise<string> {
   const app = fastify();
-  // mercurius puts fastify where this server's resolvers look for its parts.
+  // mercurius sets `app` in the context to the Fastify instance, where the resolvers expect the parts of this server.
   for (const [name, part] of Object.entries(context.app ?? {})) if (!(name in app)) app.decorate(name, part);
   await app.register(mercurius, { schema, jit: 1, context: () => context });
   return await app.listen({ port: 0, host: '127.0.0.1' });
 }
 
-/** What this server's resolvers are given: of a whole one, which works beside. */
+/** The context of this server's resolvers, from a complete server that also runs in this process. */
 async function contextOf({ databaseUrl, dataDir }: { databaseUrl: string; dataDir: string }): Promise<Context> {
   const settings = readSettings({ PORT: '0', DATA_DIR: dataDir, DATABASE_URL: databaseUrl });
   const { app } = await start({ settings, log: pino({ level: 'error' }) });
   return { viewer: localViewer, scopes: allScopes, app };
 }
 
-function readBySql({ databaseUrl, statements }: Extract<Contender, { kind: 'sql' }>): () => Promise<string> {
+function readBySql({ databaseUrl, statements }: Extract<BaselineServer, { kind: 'sql' }>): () => Promise<string> {
   const pool = new Pool({ connectionString: databaseUrl, max: 20 });
   return async () => {
-    const answers: unknown[] = [];
-    for (const { text: sql, values } of statements) answers.push((await pool.query(sql, values)).rows);
-    return JSON.stringify(answers);
+    const results: unknown[] = [];
+    for (const { text: sql, values } of statements) results.push((await pool.query(sql, values)).rows);
+    return JSON.stringify(results);
   };
 }
 
-const answering = (answer: () => Promise<string>): RequestListener => {
-  const serve: (...both: Parameters<RequestListener>) => Promise<void> = async (request, response) => {
+const respondWith = (createBody: () => Promise<string>): RequestListener => {
+  const serve: (...args: Parameters<RequestListener>) => Promise<void> = async (request, response) => {
     await text(request);
-    const body = await answer();
+    const body = await createBody();
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
     response.writeHead(200, headers).end(body);
   };

@@ -1,6 +1,6 @@
 /**
- * A fal that only talks, in a process of its own: it takes every request, and tells everybody who follows one a line each
- * so many milliseconds, whose text is the instant at which it was sent.
+ * A minimal fal in a process of its own. It accepts every request and keeps it in progress, and sends a log line to each
+ * open status stream at a fixed interval. The text of a line is the time at which it was sent, in ns of the monotonic clock.
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
@@ -9,14 +9,14 @@ import type { AddressInfo } from 'node:net';
 /** Milliseconds between lines. */
 const everyMs = Number(process.argv[2] ?? 10);
 
-const followers = new Map<string, Set<ServerResponse>>();
+const streams = new Map<string, Set<ServerResponse>>();
 let lines = 0;
 
 setInterval(() => {
-  for (const responses of followers.values()) {
+  for (const responses of streams.values()) {
     if (responses.size === 0) continue;
     lines += 1;
-    // A time for fal's line is what tells it from others; the monotonic clock is the same in all processes.
+    // Each line has a timestamp of its own, because the server drops repeated lines. All processes share the monotonic clock.
     const timestamp = new Date(Date.UTC(2026, 0, 1) + lines).toISOString();
     const logs = [{ timestamp, message: String(process.hrtime.bigint()), labels: {} }];
     const event = `data: ${JSON.stringify({ status: 'IN_PROGRESS', logs })}\n\n`;
@@ -35,8 +35,8 @@ const server = createServer((request, response) => {
   } else if (path.endsWith('/status/stream')) {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.flushHeaders();
-    const responses = followers.get(id) ?? new Set();
-    followers.set(id, responses.add(response));
+    const responses = streams.get(id) ?? new Set();
+    streams.set(id, responses.add(response));
     response.once('close', () => responses.delete(response));
   } else if (path.endsWith('/status')) {
     json({ status: 'IN_PROGRESS', request_id: id, logs: [] });

@@ -1,4 +1,4 @@
-/** The simulated fal in a process of its own, and the settings of a server that works with it and is held back by nothing. */
+/** The simulated fal in a process of its own, and the settings of a server that uses it without waiting for any limit. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -9,29 +9,29 @@ const main = join(import.meta.dirname, '../../src/fal-simulator/main.ts');
 
 export type FalProcess = {
   url: string;
-  /** Of a server that works with it. */
+  /** Environment variables for a server that uses this fal. */
   env: Record<string, string>;
   client: FalClient;
-  /** What it has seen: requests that it accepted and calls that it was asked. */
-  seen(): Promise<{
+  /** The requests that it accepted and the calls that it received. */
+  record(): Promise<{
     requests: { id: string; acceptedAt: number }[];
     calls: { number: number; kind: string; requestId?: string }[];
   }>;
   end(): Promise<void>;
 };
 
-/** At its quickest; or with a clock that stands still, so that nothing which it was sent ever ends. */
-export async function startFal(dataDir: string, clock: 'runs' | 'stands' = 'runs'): Promise<FalProcess> {
-  const speed = clock === 'runs' ? ['--speed', 'instant'] : ['--speed', 'real', '--hold-clock'];
+/** At its highest speed. With a stopped clock, no request ever completes. */
+export async function startFal(dataDir: string, clock: 'running' | 'stopped' = 'running'): Promise<FalProcess> {
+  const speed = clock === 'running' ? ['--speed', 'instant'] : ['--speed', 'real', '--hold-clock'];
   const args = ['--import', 'tsx', main, '--port', '0', '--data-dir', dataDir, ...speed];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let said = '';
+  let output = '';
   const url = await new Promise<string>((resolve, reject) => {
-    child.once('exit', () => reject(new Error(`The simulated fal ended: ${said}`)));
+    child.once('exit', () => reject(new Error(`The simulated fal exited: ${output}`)));
     child.stdout.on('data', (chunk) => {
-      said += String(chunk);
-      const found = /Simulated fal at (\S+),/.exec(said)?.[1];
-      if (found !== undefined) resolve(found);
+      output += String(chunk);
+      const printedUrl = /Simulated fal at (\S+),/.exec(output)?.[1];
+      if (printedUrl !== undefined) resolve(printedUrl);
     });
   });
   return {
@@ -55,8 +55,8 @@ export async function startFal(dataDir: string, clock: 'runs' | 'stands' = 'runs
         };
       },
     }),
-    seen: async () =>
-      (await (await fetch(`${url}/__simulator/requests`)).json()) as Awaited<ReturnType<FalProcess['seen']>>,
+    record: async () =>
+      (await (await fetch(`${url}/__simulator/requests`)).json()) as Awaited<ReturnType<FalProcess['record']>>,
     async end() {
       const exit = once(child, 'exit');
       child.kill('SIGTERM');

@@ -1,12 +1,12 @@
-/** Jobs of a measurement: a style to draw with, generations of the smallest picture, and waiting for them. */
+/** Calls of a server's API for a measurement: training a style, generating the smallest pictures, and waiting for the jobs. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gql, upload } from '../support/http.ts';
 import { photoNames, photoPath } from '../support/photos.ts';
 
-/** Teaches fal a style through the server at that URL. Returns the finetune, which any server that works with that fal may import. */
+/** Trains a style at fal through the server at `url`. Returns the finetune id. Every server of the same fal can import it. */
 export async function trainStyle(url: string): Promise<string> {
-  const created = await ask<{ createAvatar: { id: string } }>(
+  const created = await execute<{ createAvatar: { id: string } }>(
     url,
     'mutation { createAvatar(input: { style: { name: "Ink" } }) { ... on AvatarProfile { id } } }',
   );
@@ -22,11 +22,11 @@ export async function trainStyle(url: string): Promise<string> {
       content: readFileSync(photoPath(`good/${name}`)),
     })),
   );
-  await ask(url, 'mutation ($id: ID!) { startTraining(input: { avatarId: $id, preset: FAST }) { __typename } }', {
+  await execute(url, 'mutation ($id: ID!) { startTraining(input: { avatarId: $id, preset: FAST }) { __typename } }', {
     id: avatarId,
   });
   for (;;) {
-    const { node } = await ask<{ node: { finetuneId: string | null } }>(
+    const { node } = await execute<{ node: { finetuneId: string | null } }>(
       url,
       'query ($id: ID!) { node(id: $id) { ... on StyleAvatar { finetuneId } } }',
       { id: avatarId },
@@ -36,9 +36,9 @@ export async function trainStyle(url: string): Promise<string> {
   }
 }
 
-/** Returns the avatar's id. */
+/** Imports the style and returns the id of the new avatar. */
 export async function importStyle(url: string, finetuneId: string): Promise<string> {
-  const { importAvatar } = await ask<{ importAvatar: { id: string } }>(
+  const { importAvatar } = await execute<{ importAvatar: { id: string } }>(
     url,
     'mutation ($finetuneId: String!) { importAvatar(input: { style: { name: "Ink", triggerWord: "INK", finetuneId: $finetuneId } }) { ... on StyleAvatar { id } } }',
     { finetuneId },
@@ -46,29 +46,29 @@ export async function importStyle(url: string, finetuneId: string): Promise<stri
   return importAvatar.id;
 }
 
-const smallest = 'fluxProFinetuned: { imageSize: { width: 256, height: 256 }, numInferenceSteps: 1 }';
+const smallestPicture = 'fluxProFinetuned: { imageSize: { width: 256, height: 256 }, numInferenceSteps: 1 }';
 
 export async function startGeneration(
   url: string,
   avatarId: string,
   prompt: string,
-  settings = smallest,
+  settings = smallestPicture,
 ): Promise<string> {
-  const { startGeneration } = await ask<{ startGeneration: { id?: string; __typename: string } }>(
+  const { startGeneration } = await execute<{ startGeneration: { id?: string; __typename: string } }>(
     url,
     `mutation ($id: ID!, $prompt: String!) {
       startGeneration(input: { avatarId: $id, prompt: $prompt, preset: FAST, settings: { ${settings} } }) { __typename ... on Generation { id } }
     }`,
     { id: avatarId, prompt },
   );
-  if (startGeneration.id === undefined) throw new Error(`startGeneration answered ${startGeneration.__typename}.`);
+  if (startGeneration.id === undefined) throw new Error(`startGeneration returned ${startGeneration.__typename}.`);
   return startGeneration.id;
 }
 
-/** Resolves when no job of the caller's is under way. */
+/** Resolves when the caller has no active job. */
 export async function untilDone(url: string): Promise<void> {
   for (;;) {
-    const { jobs } = await ask<{ jobs: { edges: unknown[] } }>(
+    const { jobs } = await execute<{ jobs: { edges: unknown[] } }>(
       url,
       '{ jobs(active: true, first: 1) { edges { cursor } } }',
     );
@@ -77,27 +77,35 @@ export async function untilDone(url: string): Promise<void> {
   }
 }
 
-/** How many of the newest hundred of the caller's jobs did not succeed. */
-export async function failuresAt(url: string): Promise<number> {
-  const { jobs } = await ask<{ jobs: { edges: { node: { status: string } }[] } }>(
+/** The number of the caller's 100 newest jobs that have not succeeded. */
+export async function countFailures(url: string): Promise<number> {
+  const { jobs } = await execute<{ jobs: { edges: { node: { status: string } }[] } }>(
     url,
     '{ jobs(first: 100) { edges { node { status } } } }',
   );
   return jobs.edges.filter(({ node }) => node.status !== 'SUCCEEDED').length;
 }
 
-/** One operation that must give no error. */
-export async function ask<Data>(url: string, query: string, variables: Record<string, unknown> = {}): Promise<Data> {
+/** Executes one operation. Throws if the response has an error or no data. */
+export async function execute<Data>(
+  url: string,
+  query: string,
+  variables: Record<string, unknown> = {},
+): Promise<Data> {
   const { data, errors } = await gql<Data>(url, query, variables);
-  if (errors?.[0] !== undefined || !data) throw new Error(errors?.[0]?.message ?? 'no data');
+  if (errors?.[0] !== undefined || !data) throw new Error(errors?.[0]?.message ?? 'The response has no data.');
   return data;
 }
 
-/** Does it so often, so many at a time. */
-export async function inParallel(count: number, atOnce: number, work: (n: number) => Promise<unknown>): Promise<void> {
+/** Calls `work` `count` times, with at most `concurrency` calls at a time. */
+export async function inParallel(
+  count: number,
+  concurrency: number,
+  work: (n: number) => Promise<unknown>,
+): Promise<void> {
   let next = 0;
   const worker = async () => {
     while (next < count) await work(next++);
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, count) }, worker));
+  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, worker));
 }

@@ -1,20 +1,20 @@
-/** Ten thousand jobs waiting and two thousand followed at once: what it costs, and whether anything starves. Part of jobs.ts. */
+/** Part of jobs.ts: 10,000 waiting jobs and 2,000 followed jobs. Measures what they cost, and whether a job starves. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startProcess } from '../support/process.ts';
+import { execute, startGeneration } from './client.ts';
 import { openBenchDatabase } from './database.ts';
-import { startFal } from './fal.ts';
 import type { Figure, PartOptions } from './part.ts';
 import { quantile, round } from './rounds.ts';
+import { startFal } from './simulated-fal.ts';
 import { cpuMs, memoryMb } from './usage.ts';
-import { ask, startGeneration } from './work.ts';
 
-/** A step follows fal for 25 s and lets go: whoever is followed at all is asked for once in a little more. */
-const lookMs = 30_000;
+/** A step follows a job at fal for at most 25 s, so the status of each followed job is read within a little more than that. */
+const observationMs = 30_000;
 
-export async function measureLine({ isQuick, say }: PartOptions): Promise<Figure[]> {
+export async function measureWaitingJobs({ isQuick, report }: PartOptions): Promise<Figure[]> {
   const size = isQuick ? { waiting: 1_000, followed: 200 } : { waiting: 10_000, followed: 2_000 };
   const database = await openBenchDatabase({ generations: 1_000, ofViewer: 10, imagesEach: 1 });
-  const fal = await startFal(database.folder(), 'stands');
+  const fal = await startFal(database.folder(), 'stopped');
   const env = { ...fal.env, FAL_JOBS_AT_ONCE: String(size.followed), DATABASE_URL: database.url };
   const server = await startProcess({ ...env, DATA_DIR: database.folder() }).catch(async (error: unknown) => {
     await fal.end();
@@ -22,86 +22,86 @@ export async function measureLine({ isQuick, say }: PartOptions): Promise<Figure
     throw error;
   });
   try {
-    const restMb = memoryMb(server.pid);
+    const idleMb = memoryMb(server.pid);
     const began = performance.now();
-    await database.sql.run(queued(size.waiting + size.followed));
+    await database.sql.run(insertJobs(size.waiting + size.followed));
     const followed = async (after: number) => {
-      const { calls } = await fal.seen();
-      const asked = calls.filter(({ kind, number }) => (kind === 'status' || kind === 'stream') && number > after);
-      return new Set(asked.map(({ requestId }) => requestId)).size;
+      const { calls } = await fal.record();
+      const reads = calls.filter(({ kind, number }) => (kind === 'status' || kind === 'stream') && number > after);
+      return new Set(reads.map(({ requestId }) => requestId)).size;
     };
-    // Not often: all that fal has seen is a long answer, and fal is to have its time for the server.
+    // Not often, because the record is a long response and the simulated fal needs its time for the server.
     while ((await followed(0)) < size.followed) await sleep(1_000);
     const allMs = performance.now() - began;
-    say(`all ${size.followed} followed after ${round(allMs / 1000, 1)} s`);
+    report(`all ${size.followed} followed after ${round(allMs / 1000, 1)} s`);
 
-    const newest = Math.max(...(await fal.seen()).calls.map(({ number }) => number));
+    const newest = Math.max(...(await fal.record()).calls.map(({ number }) => number));
     const since = Date.now();
     const cpuBefore = cpuMs(server.pid);
-    const answersMs: number[] = [];
-    while (Date.now() - since < lookMs) {
-      const asked = performance.now();
-      await ask(server.url, '{ jobs(first: 1) { edges { cursor } } }');
-      answersMs.push(performance.now() - asked);
+    const responsesMs: number[] = [];
+    while (Date.now() - since < observationMs) {
+      const requestedAt = performance.now();
+      await execute(server.url, '{ jobs(first: 1) { edges { cursor } } }');
+      responsesMs.push(performance.now() - requestedAt);
       await sleep(50);
     }
     const cpuShare = (cpuMs(server.pid) - cpuBefore) / (Date.now() - since);
     const memory = memoryMb(server.pid);
-    const lookedAt = await followed(newest);
+    const readAgain = await followed(newest);
 
-    // Somebody who comes new, with one job: theirs is among the next that go.
+    // A new owner starts one job. The server must submit it among the next five.
     const { rows } = await database.sql.query(
       `SELECT "id" FROM "Avatar" WHERE "ownerId" = '00000000-0000-4000-8000-000000000001' LIMIT 1`,
       [],
     );
     const avatarId = Buffer.from(`PortraitAvatar:${String(rows[0]?.['id'])}`).toString('base64');
-    const known = (await fal.seen()).requests.length;
+    const known = (await fal.record()).requests.length;
     await startGeneration(server.url, avatarId, 'one alone', 'fluxLora: { numInferenceSteps: 1 }');
-    const came = performance.now();
-    await database.sql.run(cancelled(5));
-    const isSent = async () =>
+    const startedAt = performance.now();
+    await database.sql.run(cancelJobs(5));
+    const isSubmitted = async () =>
       (
         await database.sql.query(
           `SELECT 1 FROM "Job" WHERE "ownerId" = '00000000-0000-4000-8000-000000000001' AND "submittedAt" IS NOT NULL AND "finishedAt" IS NULL`,
           [],
         )
       ).rows.length > 0;
-    while (!(await isSent())) await sleep(20);
-    const turnMs = performance.now() - came;
-    const before = (await fal.seen()).requests.length - known;
-    const what = `${size.waiting.toLocaleString('en')} jobs waiting, ${size.followed.toLocaleString('en')} followed`;
+    while (!(await isSubmitted())) await sleep(20);
+    const submitMs = performance.now() - startedAt;
+    const before = (await fal.record()).requests.length - known;
+    const load = `${size.waiting.toLocaleString('en')} jobs waiting, ${size.followed.toLocaleString('en')} followed`;
     return [
       {
-        what: `${what}: one process`,
+        label: `${load}: one process`,
         figure: `${round(100 * cpuShare, 0)} % of a core, ${Math.round(memory)} MB`,
-        against: `at rest ${Math.round(restMb)} MB`,
+        against: `at rest ${Math.round(idleMb)} MB`,
         goal: '',
         isMet: undefined,
       },
       {
-        what: 'time until all jobs at fal are followed',
+        label: 'time until all jobs at fal are followed',
         figure: `${round(allMs / 1000, 0)} s`,
         against: '',
         goal: '',
         isMet: undefined,
       },
       {
-        what: 'jobs at fal whose status was read within 30 s',
-        figure: `${lookedAt} of ${size.followed}`,
+        label: 'jobs at fal whose status was read within 30 s',
+        figure: `${readAgain} of ${size.followed}`,
         against: '',
         goal: 'all',
-        isMet: lookedAt === size.followed,
+        isMet: readAgain === size.followed,
       },
       {
-        what: 'an API answer meanwhile: p50 and p99',
-        figure: `${round(quantile(answersMs, 0.5), 1)} and ${round(quantile(answersMs, 0.99), 1)} ms`,
+        label: 'API response time meanwhile: p50 and p99',
+        figure: `${round(quantile(responsesMs, 0.5), 1)} and ${round(quantile(responsesMs, 0.99), 1)} ms`,
         against: '',
         goal: '',
         isMet: undefined,
       },
       {
-        what: 'the only job of a new owner, once fal has room for five jobs',
-        figure: `sent after ${round(turnMs / 1000, 1)} s, ${before} others went before`,
+        label: 'the only job of a new owner, once fal has room for five jobs',
+        figure: `submitted after ${round(submitMs / 1000, 1)} s, ${before} others were submitted before it`,
         against: '',
         goal: 'one of the five',
         isMet: before <= 5,
@@ -114,8 +114,8 @@ export async function measureLine({ isQuick, say }: PartOptions): Promise<Figure
   }
 }
 
-/** Of a hundred owners, as if started a moment ago. The rows are enough: the worker looks for them. */
-const queued = (count: number) => `
+/** Inserts waiting jobs of 100 owners. The rows are enough, because the worker polls for them. */
+const insertJobs = (count: number) => `
   INSERT INTO "User" ("id") SELECT ('10000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid FROM generate_series(0, 99) n;
   INSERT INTO "Avatar" ("id", "ownerId", "kind", "name", "status", "triggerPhrase", "diffusersLoraFileUrl", "loraSeenAt")
     SELECT ('20000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, ('10000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid,
@@ -131,7 +131,7 @@ const queued = (count: number) => `
     SELECT "id", 1, 'QUEUED', '{}' FROM "Job" WHERE "status" = 'QUEUED';
   ANALYZE;`;
 
-/** So many of those at fal have ended. */
-const cancelled = (count: number) => `
+/** Ends `count` of the jobs at fal. */
+const cancelJobs = (count: number) => `
   UPDATE "Job" SET "status" = 'CANCELLED', "queuePosition" = NULL, "paidTenths" = 0, "finishedAt" = now()
   WHERE "id" IN (SELECT "id" FROM "Job" WHERE "requestId" IS NOT NULL AND "finishedAt" IS NULL ORDER BY "id" LIMIT ${count});`;

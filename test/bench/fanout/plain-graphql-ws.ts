@@ -1,4 +1,4 @@
-/** graphql-ws with Yoga as its documentation puts them together, events through Yoga's own pub/sub; the same schema. */
+/** graphql-ws on Yoga, set up as their documentation shows, with the same schema. Events go through Yoga's own pub/sub. */
 import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,13 +10,13 @@ import type { JobEvent } from '../../../prisma/generated/client/client.ts';
 import { allScopes } from '../../../src/access/scopes.ts';
 import { localViewer } from '../../../src/access/session.ts';
 import { schema } from '../../../src/app/schema.ts';
-import type { Contender } from './contender.ts';
 import type { MemoryLog } from './memory-log.ts';
+import type { FanoutServer } from './server.ts';
 
 type Root = Pick<ReturnType<ReturnType<typeof createYoga>['getEnveloped']>, 'execute' | 'subscribe'>;
 
-export async function startPlain(log: MemoryLog): Promise<Contender> {
-  // One for each subscriber, and no leak.
+export async function startPlain(log: MemoryLog): Promise<FanoutServer> {
+  // Each subscriber adds a listener. That is no leak, so Node must not warn.
   EventEmitter.defaultMaxListeners = 0;
   const pubSub = createPubSub<{ job: [id: string, event: JobEvent] }>();
   const events = { follow: (jobId: string) => pubSub.subscribe('job', jobId) };
@@ -49,7 +49,7 @@ export async function startPlain(log: MemoryLog): Promise<Contender> {
   await once(http, 'listening');
   return {
     port: (http.address() as AddressInfo).port,
-    tell(job, count) {
+    publish(job, count) {
       for (let n = 0; n < count; n += 1) pubSub.publish('job', job.id, log.append(job));
     },
   };
