@@ -62,19 +62,19 @@ describe('generations', () => {
     });
   });
 
-  it('refuse a cursor that none of them has', async () => {
+  it('refuse an invalid cursor', async () => {
     const { data, errors } = await server.run('{ generations(after: "nonsense") { edges { cursor } } }');
     expect(data).toBeNull();
     expect(errors?.[0]?.message).toBe('Invalid cursor: nonsense');
   });
 
-  it('of one avatar', async () => {
+  it('can be limited to one avatar', async () => {
     const avatar = await server.addAvatar('STYLE');
     await add(avatar, ['of the style']);
     expect(await prompts({ avatarId: avatar.globalId })).toEqual(['of the style']);
   });
 
-  it('of an avatar that is not there, or no avatar at all, or somebody else’s, are none', async () => {
+  it('are empty for an avatar that does not exist or belongs to another user, and for an id that is not an avatar’s', async () => {
     const stranger = await server.addViewer();
     const theirs = await server.addAvatar('PORTRAIT', { ownerId: stranger.id });
     await add(theirs, ['theirs']);
@@ -89,7 +89,7 @@ describe('generations', () => {
     expect(await prompts({})).not.toContain('theirs');
   });
 
-  it('of a deleted avatar are gone', async () => {
+  it('disappear with a deleted avatar', async () => {
     const avatar = await server.addAvatar('PORTRAIT');
     const [job] = await add(avatar, ['of a deleted avatar']);
     await server.prisma.avatar.update({ where: { id: avatar.id }, data: { deletedAt: new Date() } });
@@ -120,7 +120,7 @@ describe('generations by search', () => {
     expect(await prompts({ search })).toEqual(expected);
   });
 
-  it('for nothing are all of them', async () => {
+  it('return all of them without a search text', async () => {
     expect(await prompts({ search: '' })).toEqual(await prompts({}));
   });
 });
@@ -163,7 +163,7 @@ describe('SQL statements', () => {
 });
 
 describe('the client documents', () => {
-  it('read one generation with all that it has', async () => {
+  it('read one generation with all its fields', async () => {
     const avatar = await server.addAvatar('PORTRAIT');
     const [job] = await add(avatar, ['read whole'], 2);
     const { node } = await server.call<{ node: Record<string, unknown> }>('GenerationById', {

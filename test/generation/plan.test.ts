@@ -100,7 +100,7 @@ describe('planDrawing', () => {
     });
   });
 
-  it('sends what is asked for in the place of the preset’s, and only that', () => {
+  it('replaces only the settings that the caller gave', () => {
     const settings = {
       fluxLora: {
         loraScale: 0.5,
@@ -128,7 +128,7 @@ describe('planDrawing', () => {
     expect(one.input).toMatchObject({ loras: [{ path, scale: 0.5 }], image_size: 'square', num_inference_steps: 20 });
   });
 
-  it('takes a null as if it were not there', () => {
+  it('treats null as absent', () => {
     const named = { preset: 'square', width: null, height: null } as const;
     const sides = { preset: null, width: 300, height: 400 };
     expect(plan(portrait, { settings: { fluxLora: { imageSize: named } } }).input).toMatchObject({
@@ -187,7 +187,7 @@ describe('planDrawing', () => {
     });
   });
 
-  it('takes null for nothing, wherever it stands', () => {
+  it('treats null as absent in every field', () => {
     const nothing = { numImages: null, seed: null, outputFormat: null, settings: { fluxLora: null }, preset: null };
     expect(plan(portrait, nothing)).toEqual(plan(portrait, {}));
   });
@@ -347,7 +347,7 @@ describe('planDrawing refuses', () => {
     expect(issuesOf(avatar, asked)).toEqual([{ path: at, message }]);
   });
 
-  it('everything that is wrong at once', () => {
+  it('with every issue at once', () => {
     const asked = {
       prompt: '',
       seed: -1,

@@ -26,7 +26,7 @@ async function startOn(avatar: { id: string; kind: 'PORTRAIT' | 'STYLE' }): Prom
 const retry = (job: Job) => retryGeneration(server.app, server.viewer, job);
 const again = (job: Job) => server.prisma.job.findUniqueOrThrow({ where: { id: job.id } });
 
-it.each(['PORTRAIT', 'STYLE'] as const)('asks for the same pictures of a %s in a new job', async (kind) => {
+it.each(['PORTRAIT', 'STYLE'] as const)('starts a new job with the same input for a %s', async (kind) => {
   const job = await startOn(await server.addAvatar(kind));
   await server.move(job, 'FAILED');
   const retried = await retry(await again(job));
@@ -52,7 +52,7 @@ it.each([
   expect(await retry(await again(job))).toMatchObject({ status: 'QUEUED', retryOfId: job.id });
 });
 
-it('draws with the model that the avatar has now', async () => {
+it('uses the present model of the avatar', async () => {
   const avatar = await server.addAvatar('PORTRAIT');
   const job = await startOn(avatar);
   await server.move(job, 'FAILED');
@@ -61,12 +61,12 @@ it('draws with the model that the avatar has now', async () => {
   expect((await retry(await again(job))).input).toMatchObject({ loras: [{ path: diffusersLoraFileUrl, scale: 1.2 }] });
 });
 
-it('refuses one that has not ended', async () => {
+it('refuses a job that has not ended', async () => {
   const job = await startOn(await server.addAvatar('PORTRAIT'));
   await expect(retry(job)).rejects.toThrow(JobActiveError);
 });
 
-it('refuses by the rules of now', async () => {
+it('applies the present rules', async () => {
   const avatar = await server.addAvatar('PORTRAIT');
   const job = await startOn(avatar);
   await server.move(job, 'FAILED');

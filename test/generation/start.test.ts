@@ -29,7 +29,7 @@ const start = async (input: Record<string, unknown>, as = server.viewer) =>
   (await server.call<Started>('StartGeneration', { input }, as)).startGeneration;
 
 describe('startGeneration', () => {
-  it('starts the drawing of a portrait, by default with the numbers of BALANCED', async () => {
+  it('starts a generation of a portrait, by default with the settings of BALANCED', async () => {
     expect(await start({ avatarId: portrait, prompt: '  a knight at dawn ' })).toEqual({
       __typename: 'Generation',
       id: expect.any(String) as string,
@@ -52,7 +52,7 @@ describe('startGeneration', () => {
     });
   });
 
-  it('starts the drawing of a style, by default with the ultra model', async () => {
+  it('starts a generation of a style, by default with the ultra model', async () => {
     expect(await start({ avatarId: style, prompt: 'a harbour in tok_ink' })).toMatchObject({
       endpoint: 'fal-ai/flux-pro/v1.1-ultra-finetuned',
       finalPrompt: 'a harbour in tok_ink',
@@ -72,7 +72,7 @@ describe('startGeneration', () => {
     });
   });
 
-  it('shows the settings as they were sent, the caller’s in the place of the preset’s', async () => {
+  it('returns the sent settings, in which the caller’s replace the preset’s', async () => {
     const input = {
       avatarId: style,
       prompt: 'a harbour',
@@ -114,7 +114,7 @@ describe('startGeneration', () => {
 });
 
 describe('startGeneration refuses', () => {
-  it('what is out of range, naming the field', async () => {
+  it('a value out of range, and names the field', async () => {
     const before = await server.prisma.job.count();
     const settings = { fluxLora: { numInferenceSteps: 99 } };
     expect(await start({ avatarId: portrait, prompt: 'x', settings })).toEqual({
@@ -130,7 +130,7 @@ describe('startGeneration refuses', () => {
     await expect(start({ avatarId: portrait, prompt: 'x', settings })).rejects.toThrow(/fluxLora|exactly one/i);
   });
 
-  it('an avatar that is not there, somebody else’s, deleted, or under the name of the other kind', async () => {
+  it('an avatar that does not exist, belongs to another user, was deleted or has the other kind', async () => {
     const deleted = await server.addAvatar('PORTRAIT', { deletedAt: new Date() });
     const stranger = await server.addViewer();
     const notFound = { __typename: 'NotFoundError', message: 'There is no such avatar.' };
@@ -157,14 +157,14 @@ describe('startGeneration refuses', () => {
     });
   });
 
-  it('everything while the disk is almost full', async () => {
+  it('every input while the disk is almost full', async () => {
     freeBytes = 1000;
     const refused = await start({ avatarId: portrait, prompt: 'x' });
     freeBytes = 1e12;
     expect(refused.__typename).toBe('LimitReachedError');
   });
 
-  it('an avatar that breaks the strict rules, and logs what it breaks', async () => {
+  it('an avatar that breaks integrity rules, and logs which', async () => {
     await server.pglite.exec('ALTER TABLE "Avatar" DROP CONSTRAINT "Avatar_portrait_has_no_finetune"');
     const avatar = await server.addAvatar('PORTRAIT', { finetuneId: 'of-another' });
     expect(await start({ avatarId: avatar.globalId, prompt: 'a secret knight' })).toMatchObject({
@@ -179,13 +179,13 @@ describe('startGeneration refuses', () => {
 describe('an idempotency key', () => {
   const asked = () => ({ avatarId: portrait, prompt: 'a knight', seed: 5 });
 
-  it('gives the same job for the same input, however its fields are ordered and its nothings written', async () => {
+  it('returns the same job for the same input, in any field order and with null or absent fields', async () => {
     const first = await start({ ...asked(), idempotencyKey: 'one' });
     const again = await start({ preset: null, idempotencyKey: 'one', ...asked() });
     expect(again.id).toBe(first.id);
   });
 
-  it('gives it even when the rules would refuse a new one by now', async () => {
+  it('returns the job even if the present rules would refuse a new one', async () => {
     const avatar = await server.addAvatar('PORTRAIT');
     const input = { avatarId: avatar.globalId, prompt: 'x', idempotencyKey: 'rules of then' };
     const first = await start(input);
@@ -194,13 +194,13 @@ describe('an idempotency key', () => {
     expect((await start(input)).id).toBe(first.id);
   });
 
-  it('gives one job to calls at the same time', async () => {
+  it('returns one job to concurrent calls', async () => {
     const input = { ...asked(), idempotencyKey: 'at once' };
     const ids = await Promise.all([1, 2, 3].map(async () => (await start(input)).id));
     expect(new Set(ids).size).toBe(1);
   });
 
-  it('is refused with another input, and shows the job that it stands for', async () => {
+  it('is refused with another input, and the error has the job of the key', async () => {
     const first = await start({ ...asked(), idempotencyKey: 'two' });
     expect(await start({ ...asked(), seed: 6, idempotencyKey: 'two' })).toMatchObject({
       __typename: 'IdempotencyConflictError',
@@ -208,7 +208,7 @@ describe('an idempotency key', () => {
     });
   });
 
-  it('is the viewer’s own', async () => {
+  it('belongs to one viewer', async () => {
     const stranger = await server.addViewer();
     const { globalId: avatarId } = await server.addAvatar('PORTRAIT', { ownerId: stranger.id });
     const own = await start({ ...asked(), idempotencyKey: 'three' });
@@ -217,7 +217,7 @@ describe('an idempotency key', () => {
     expect(theirs.id).not.toBe(own.id);
   });
 
-  it.each(['', 'x'.repeat(201), 'a\0b'])('is refused when it cannot be one', async (idempotencyKey) => {
+  it.each(['', 'x'.repeat(201), 'a\0b'])('is refused if it is not valid', async (idempotencyKey) => {
     expect((await start({ ...asked(), idempotencyKey })).issues).toEqual([
       { path: 'idempotencyKey', message: 'Takes 1 to 200 characters of text.' },
     ]);

@@ -72,23 +72,23 @@ async function keep(job: Job, kept: CopiedImages): Promise<Job> {
   });
 }
 
-describe('what fal is sent', () => {
-  it('is the job’s input as it is', async () => {
+describe('prepare', () => {
+  it('sends the job’s input unchanged', async () => {
     const job = await finished({ preset: 'FAST', seed: 3 });
     expect(await task.prepare(job, never)).toMatchObject({ input: job.input });
   });
 });
 
-describe('the steps of a progress bar', () => {
-  it('are the steps asked for, and none of ultra', async () => {
+describe('totalSteps', () => {
+  it('is the requested number of steps, and undefined for ultra', async () => {
     expect(task.totalSteps(await finished({ preset: 'FAST' }))).toBe(20);
     expect(task.totalSteps(await finished({ preset: 'QUALITY' }, 'STYLE'))).toBe(50);
     expect(task.totalSteps(await finished({ preset: 'ULTRA' }, 'STYLE'))).toBeUndefined();
   });
 });
 
-describe('a field that fal refused', () => {
-  it('is named as this API names it', async () => {
+describe('fieldName', () => {
+  it('translates fal’s field to this API’s name', async () => {
     expect(task.fieldName(await finished(), 'image_size.width')).toBe('settings.fluxLora.imageSize.width');
     expect(task.fieldName(await finished({}, 'STYLE'), 'finetune_id')).toBe('avatarId');
   });
@@ -123,7 +123,7 @@ describe('fal’s answer', () => {
     expect(node.images).toMatchObject(images.map(({ blurhash, byteSize }) => ({ blurhash, byteSize })));
   });
 
-  it('may be copied twice before it is kept', async () => {
+  it('may be copied twice before it is recorded', async () => {
     const job = await finished();
     const result = answer([await draw('twice.jpg')]);
     const first = await task.copy(job, result, never);
@@ -131,13 +131,13 @@ describe('fal’s answer', () => {
     await keep(job, first);
   });
 
-  it('may hold the same picture twice', async () => {
+  it('may contain the same picture twice', async () => {
     const job = await finished({ numImages: 2 });
     const url = await draw('same.jpg');
     expect(await keep(job, await task.copy(job, answer([url, url]), never))).toMatchObject({ output: { images: 2 } });
   });
 
-  it('is kept as far as it was asked for', async () => {
+  it('is recorded up to the requested number of images', async () => {
     const job = await finished({ numImages: 1 });
     const kept = await task.copy(
       job,
@@ -163,7 +163,7 @@ describe('fal’s answer', () => {
   });
 });
 
-describe('what was delivered is what is paid', () => {
+describe('the number of delivered images', () => {
   const delivered = async (asked: Partial<GenerationInput>, result: unknown) => {
     const job = await finished(asked);
     const kept = await task.copy(job, result, never);
@@ -174,22 +174,22 @@ describe('what was delivered is what is paid', () => {
     return [output['images'], delivered];
   };
 
-  it('all of it', async () => {
+  it('counts every image', async () => {
     expect(await delivered({ numImages: 2 }, answer([await draw('1.jpg'), await draw('2.jpg')]))).toEqual([2, 2]);
   });
 
-  it('fewer than were asked for', async () => {
+  it('counts fewer images than requested', async () => {
     expect(await delivered({ numImages: 3 }, answer([await draw('1.jpg'), await draw('2.jpg')]))).toEqual([2, 2]);
   });
 
-  it('not the one that fal has lost, or damaged', async () => {
+  it('does not count an image that fal lost or damaged', async () => {
     const gone = 'https://v3.fal.media/files/gone.jpg';
     const damaged = await draw('damaged.jpg');
     atFal.set(damaged, Buffer.from('<html>'));
     expect(await delivered({ numImages: 4 }, answer([await draw('1.jpg'), gone, damaged]))).toEqual([1, 1]);
   });
 
-  it('not the one that the safety checker flagged, which is kept', async () => {
+  it('does not count an image that the safety checker flagged, but records it', async () => {
     const urls = [await draw('1.jpg'), await draw('2.jpg')];
     expect(await delivered({ numImages: 2 }, answer(urls, { has_nsfw_concepts: [true, false] }))).toEqual([2, 1]);
   });
@@ -228,7 +228,7 @@ describe('fal’s answer is refused', () => {
     expect(await failing({}, answer([], { has_nsfw_concepts: [true] }))).toMatchObject({ code: 'CONTENT_BLOCKED' });
   });
 
-  it('for images that are all gone', async () => {
+  it('when every image is gone', async () => {
     const error = await failing(
       { numImages: 2 },
       answer(['https://v3.fal.media/files/gone.jpg', 'https://v3.fal.media/files/too.jpg']),
@@ -249,13 +249,13 @@ describe('fal’s answer is refused', () => {
     });
   });
 
-  it('for an image that fal cannot give now, to be tried again', async () => {
+  it('with a transient error when fal cannot deliver an image now', async () => {
     const url = 'https://v3.fal.media/files/later.jpg';
     atFal.set(url, () => Promise.reject(new FalError('FAL_UNAVAILABLE', 'fal answered 503.', { transient: true })));
     expect(await failing({}, answer([url]))).toMatchObject({ code: 'FAL_UNAVAILABLE', transient: true });
   });
 
-  it('for one that fal cannot give now, and stops to read the others', async () => {
+  it('with a transient error, which stops the other downloads', async () => {
     const slow = 'https://v3.fal.media/files/slow.jpg';
     const later = 'https://v3.fal.media/files/later.jpg';
     atFal.set(later, () => Promise.reject(new FalError('FAL_UNAVAILABLE', 'No.', { transient: true })));
@@ -274,7 +274,7 @@ describe('fal’s answer is refused', () => {
     expect(stopped).toBe(true);
   });
 
-  it('when the server lets go', async () => {
+  it('when the signal aborts', async () => {
     const job = await finished();
     const stop = new AbortController();
     const url = 'https://v3.fal.media/files/slow.jpg';

@@ -86,7 +86,7 @@ test('photos in their order, upright, in sRGB, without metadata; the same bytes 
   expect(temporary()).toEqual([]);
 });
 
-test('the rotated photo shows what its rotation says', async () => {
+test('a photo with an EXIF rotation is packed upright', async () => {
   const dataset = await packDataset(parts(), avatarId);
   const jpeg = (await unzip(Buffer.from(await dataset.blob.arrayBuffer())))[2]?.[1] ?? Buffer.alloc(0);
   await dataset.remove();
@@ -115,7 +115,7 @@ test('a large photo is scaled to 2048 px, a transparent one put on white', async
   expect([...data.subarray(0, 3)]).toEqual([255, 255, 255]);
 });
 
-test('stops when it is told to, or when a file is gone, and leaves nothing', async () => {
+test('leaves no file when the signal aborts or a photo is missing', async () => {
   await expect(packDataset(parts(), avatarId, AbortSignal.abort())).rejects.toThrow('abort');
   const photo = await database.prisma.photo.findFirstOrThrow({ where: { avatarId, position: 7 } });
   rmSync(store.path(photo.fileHash));

@@ -43,7 +43,7 @@ describe('presets, exactly', () => {
 });
 
 describe('planSettings', () => {
-  it('gives fal’s names and nothing that the endpoint does not take', () => {
+  it('uses fal’s names and sends only fields that the endpoint accepts', () => {
     expect(planSettings(avatars.PORTRAIT, 'BALANCED', {})).toEqual({
       endpoint: 'fal-ai/flux-lora-portrait-trainer',
       input: {
@@ -71,7 +71,7 @@ describe('planSettings', () => {
     });
   });
 
-  it('puts what the caller gives before the preset and the avatar, and takes a null as if it were not there', () => {
+  it('prefers the caller’s settings to the preset’s and the avatar’s, and treats null as absent', () => {
     const fluxProTrainer = { comment: 'My ink', iterations: 100, mode: null };
     const { endpoint, input } = planSettings(avatars.STYLE, 'FAST', { fluxProTrainer });
     expect(readSettings(endpoint, input)).toEqual({

@@ -22,11 +22,11 @@ describe('readinessOf', () => {
     expect(readinessOf(photoCount)).toEqual({ ready, photoCount, minPhotos: 10, maxPhotos: 20, missing });
   });
 
-  it.each([10, 20])('%i photos may be trained with', (photoCount) => {
+  it.each([10, 20])('%i photos are enough', (photoCount) => {
     expect(() => assertDatasetReady(photoCount)).not.toThrow();
   });
 
-  it.each([9, 21])('%i photos may not', (photoCount) => {
+  it.each([9, 21])('%i photos are too few or too many', (photoCount) => {
     expect(() => assertDatasetReady(photoCount)).toThrow(new DatasetNotReadyError(readinessOf(photoCount)));
   });
 });
@@ -34,7 +34,7 @@ describe('readinessOf', () => {
 describe('the input of startTraining', () => {
   const parse = (input: object, mode: 'LIVE' | 'SIMULATED' = 'LIVE') => parseInput(startTrainingInput(mode), input);
 
-  it('is BALANCED unless told otherwise', () => {
+  it('has the preset BALANCED by default', () => {
     expect(parse({})).toEqual({ preset: 'BALANCED' });
     expect(parse({ preset: null, settings: null, datasetUrl: null, idempotencyKey: null }).preset).toBe('BALANCED');
     expect(parse({ preset: 'FAST' }).preset).toBe('FAST');

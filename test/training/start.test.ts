@@ -163,7 +163,7 @@ describe('startTraining', () => {
     expect(await statusOf(avatarId)).toBe('DRAFT');
   });
 
-  it('knows nobody else’s avatar, and none by the id of something else', async () => {
+  it('finds no avatar of another user, and none by the id of another object', async () => {
     const avatarId = await addAvatar('portrait');
     expect(await start({ avatarId }, await api.addViewer())).toMatchObject({ __typename: 'NotFoundError' });
     expect(await start({ avatarId: globalId('StyleAvatar', uuidIn(avatarId)) })).toMatchObject({
@@ -191,7 +191,7 @@ describe('startTraining', () => {
 });
 
 describe('an idempotency key', () => {
-  it('gives the same job to the same input, however often and however close together', async () => {
+  it('returns the same job for the same input, also to concurrent calls', async () => {
     const avatarId = await addAvatar('portrait');
     const settings = { fluxLoraPortraitTrainer: { steps: 500, learningRate: 0.0001 } };
     const input = { avatarId, settings, idempotencyKey: 'once' };
@@ -204,7 +204,7 @@ describe('an idempotency key', () => {
     expect(await api.prisma.job.count({ where: { avatarId: uuidIn(avatarId) } })).toBe(1);
   });
 
-  it('stands for one input only', async () => {
+  it('is refused with another input', async () => {
     const avatarId = await addAvatar('portrait');
     const first = await start({ avatarId, idempotencyKey: 'twice' });
     expect(await start({ avatarId, preset: 'FAST', idempotencyKey: 'twice' })).toEqual({
@@ -224,7 +224,7 @@ describe('an idempotency key', () => {
 });
 
 describe('retryTraining', () => {
-  it('starts anew with the same settings and the photos of now', async () => {
+  it('starts a new job with the same settings and the present photos', async () => {
     const avatarId = await addAvatar('portrait', 10);
     const { id } = await start({ avatarId, preset: 'QUALITY', settings: { fluxLoraPortraitTrainer: { steps: 42 } } });
     const first = await jobOf(id);
@@ -249,7 +249,7 @@ describe('retryTraining', () => {
     await expect(retryTraining(api.app, api.viewer, failed)).rejects.toMatchObject({ job: { id: retried.id } });
   });
 
-  it('trains from the caller’s own archive again, and asks the rules of now', async () => {
+  it('trains from the caller’s archive again, under the present rules', async () => {
     const avatarId = await addAvatar('style', 0);
     const { id } = await start({ avatarId, datasetUrl: 'https://example.com/photos.zip' });
     const failed = await api.move(await jobOf(id), 'FAILED');
@@ -266,7 +266,7 @@ describe('retryTraining', () => {
 });
 
 describe('trainingPresets', () => {
-  it('tell their numbers for both trainers', async () => {
+  it('have settings for both trainers', async () => {
     const { trainingPresets } = await api.call<{ trainingPresets: { name: string; settingsFor: object[] }[] }>(
       'TrainingPresets',
     );

@@ -36,7 +36,7 @@ async function addTraining(
 const avatarOf = ({ avatarId }: Job) => api.prisma.avatar.findUniqueOrThrow({ where: { id: avatarId } });
 
 describe('prepare', () => {
-  it('puts the archive where each trainer looks for it', async () => {
+  it('sends the archive in the field that each trainer reads', async () => {
     const { job: portrait } = await addTraining('PORTRAIT');
     expect(await api.task.prepare(portrait, signal)).toMatchObject({
       input: { steps: 1234, images_data_url: 'https://example.com/photos.zip' },
@@ -49,7 +49,7 @@ describe('prepare', () => {
     expect(api.fal.uploads).toEqual([]);
   });
 
-  it('packs the photos and puts them up, once', async () => {
+  it('packs and uploads the photos once', async () => {
     const { job } = await addTraining('PORTRAIT', { photoCount: 10, datasetUrl: null });
     const { columns, input } = await api.task.prepare(job, signal);
     const datasetUrl = columns?.datasetUrl as string;
@@ -61,12 +61,12 @@ describe('prepare', () => {
   });
 });
 
-it('counts the steps of the training, not those of its other bars', async () => {
+it('counts the steps of the training and not those of other progress bars', async () => {
   expect(api.task.totalSteps((await addTraining('PORTRAIT')).job)).toBe(1234);
   expect(api.task.totalSteps((await addTraining('STYLE')).job)).toBe(321);
 });
 
-it('names what fal refused as this API does', async () => {
+it('translates fal’s field to this API’s name', async () => {
   const { job } = await addTraining('PORTRAIT');
   expect(api.task.fieldName(job, 'learning_rate')).toBe('settings.fluxLoraPortraitTrainer.learningRate');
   expect(api.task.fieldName(job, 'images_data_url')).toBe('datasetUrl');
@@ -84,7 +84,7 @@ describe('a portrait’s model', () => {
     api.fal.files.set(config, Buffer.from('{"steps": 1234}'));
   });
 
-  it('is copied, recorded and given to the avatar', async () => {
+  it('is copied, recorded and assigned to the avatar', async () => {
     const { job } = await addTraining('PORTRAIT');
     const kept = await api.task.copy(job, result, signal);
     expect(await api.task.copy(job, result, signal)).toEqual(kept);
