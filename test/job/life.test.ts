@@ -1,12 +1,13 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { json, reset, sse, text } from '../support/scripted-fal.ts';
 import { openScriptedJob, requestId, routes, type ScriptedJob, says } from '../support/scripted-job.ts';
 
 let job: ScriptedJob;
-beforeEach(async () => {
+beforeAll(async () => {
   job = await openScriptedJob();
 });
-afterEach(() => job.close());
+beforeEach(() => job.reset());
+afterAll(() => job.close());
 
 describe('the life of a job', () => {
   test('from QUEUED to SUCCEEDED, every state with its event', async () => {

@@ -31,6 +31,8 @@ export type ScriptedFal = {
   /** Resolves with the n-th request to a route, from 1, once it came. */
   nth(route: string, n: number): Promise<Seen>;
   openSockets(): number;
+  /** Forgets every act and every request, and cuts the connections that are open. */
+  reset(): void;
   close(): Promise<void>;
 };
 
@@ -92,6 +94,12 @@ export async function openScriptedFal(): Promise<ScriptedFal> {
         check();
       }),
     openSockets: () => sockets.size,
+    reset() {
+      acts.clear();
+      forever.clear();
+      seen.length = 0;
+      server.closeAllConnections();
+    },
     async close() {
       const closed = once(server, 'close');
       server.close();

@@ -5,6 +5,7 @@ import { localViewer } from '../../src/access/session.ts';
 import type { StartOptions } from '../../src/app/start.ts';
 import { liveAt, newDataFolder, startLikeness, type TestLikeness } from './likeness.ts';
 import { addAvatar } from './rows.ts';
+import { write } from './said.ts';
 import { type Act, json, openScriptedFal, type ScriptedFal, text } from './scripted-fal.ts';
 
 export const requestId = '11111111-2222-4333-8444-555555555555';
@@ -78,6 +79,8 @@ export type ScriptedJob = {
   toTheEnd(id: string): Promise<void>;
   /** Stops the server and starts another on its data. */
   restart(): Promise<void>;
+  /** Deletes the jobs, and lets fal answer as at first. A file opens one server, and each of its tests begins with this. */
+  reset(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -98,12 +101,16 @@ export async function openScriptedJob(
   const avatar: Avatar = await addAvatar(likeness.app.prisma, localViewer.id, {
     diffusersLoraFileUrl: `${fal.url}/lora`,
   });
-  // JobSubscription begins with one read, and goes on by the stream.
-  fal.always(routes.status, json(202, { status: 'IN_QUEUE', request_id: requestId, queue_position: 3 }));
   const image = { url: `${fal.url}/picture-0.jpg` };
-  fal.always(routes.result, json(200, { images: [image], seed: 7, has_nsfw_concepts: [false] }));
   const blank = { create: { width: 1024, height: 1024, channels: 3, background: 'teal' } } as const;
-  fal.always(routes.picture, text(200, await sharp(blank).jpeg().toBuffer(), { 'content-type': 'image/jpeg' }));
+  const picture = await sharp(blank).jpeg().toBuffer();
+  const answerAsAtFirst = () => {
+    // JobSubscription begins with one read, and goes on by the stream.
+    fal.always(routes.status, json(202, { status: 'IN_QUEUE', request_id: requestId, queue_position: 3 }));
+    fal.always(routes.result, json(200, { images: [image], seed: 7, has_nsfw_concepts: [false] }));
+    fal.always(routes.picture, text(200, picture, { 'content-type': 'image/jpeg' }));
+  };
+  answerAsAtFirst();
 
   const job: ScriptedJob = {
     fal,
@@ -134,6 +141,18 @@ export async function openScriptedJob(
     async restart() {
       await likeness.close();
       likeness = await open();
+    },
+    async reset() {
+      const { prisma, steps } = likeness.app;
+      // The trigger by which a test breaks the database.
+      await prisma.$executeRaw`DROP FUNCTION IF EXISTS fail CASCADE`;
+      await prisma.job.deleteMany();
+      await prisma.falBudget.updateMany({ data: { turn: 0, submits: [], pausedUntil: null, reads: 0, toldAt: null } });
+      await prisma.retiredEndpoint.deleteMany();
+      await steps.forgetAll();
+      for (const line of likeness.logged.splice(0)) write(line);
+      fal.reset();
+      answerAsAtFirst();
     },
     async close() {
       await likeness.close();

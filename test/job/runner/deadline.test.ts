@@ -1,5 +1,5 @@
 /** A job past its deadline ends in whatever state it is, also when its step is lost and only the sweep finds it. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Prisma } from '../../../prisma/generated/client/client.ts';
 import { addJob } from '../../support/rows.ts';
 import { json } from '../../support/scripted-fal.ts';
@@ -11,10 +11,11 @@ const intended = { admittedAt: at, submittingAt: at, correlationToken: requestId
 const atFal = { ...intended, requestId, submittedAt: at };
 
 let job: ScriptedJob;
-beforeEach(async () => {
+beforeAll(async () => {
   job = await openScriptedJob();
 });
-afterEach(() => job.close());
+beforeEach(() => job.reset());
+afterAll(() => job.close());
 
 const rows: [string, Partial<Prisma.JobUncheckedCreateInput>, string, number][] = [
   ['QUEUED, with an intent that was never answered', intended, 'SUBMIT_UNCONFIRMED', 0],

@@ -1,13 +1,14 @@
 /** What goes wrong while a job is on its way: at fal, in the database, between the two. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { hang, json, sse } from '../../support/scripted-fal.ts';
 import { held, openScriptedJob, requestId, routes, type ScriptedJob, says } from '../../support/scripted-job.ts';
 
 let job: ScriptedJob;
-beforeEach(async () => {
+beforeAll(async () => {
   job = await openScriptedJob();
 });
-afterEach(() => job.close());
+beforeEach(() => job.reset());
+afterAll(() => job.close());
 
 /** Makes each write of a job's row fail that the condition names, until it is called. */
 async function failWrites(when: string): Promise<() => Promise<void>> {
@@ -79,8 +80,7 @@ describe('past its deadline', () => {
   });
 
   test('fal throttles the submit until then: RATE_LIMITED', async () => {
-    await job.close();
-    job = await openScriptedJob();
+    await job.reset();
     job.fal.always(routes.submit, json(429, { detail: 'slow down' }, { 'retry-after': '3600' }));
     const id = await job.startGeneration();
     await job.toTheEnd(id);
@@ -130,9 +130,13 @@ describe('cancelled', () => {
   });
 
   test('in fal’s queue, where it is then gone without a trace: CANCELLED, not lost', async () => {
-    await job.close();
-    // A 404 is believed when it was said three times, and that takes some seconds.
+    const shared = job;
+    // fal must report a 404 three times before the client believes it, which takes some seconds.
     job = await openScriptedJob({ followMs: 25_000 });
+    onTestFinished(async () => {
+      await job.close();
+      job = shared;
+    });
     job.fal.script(routes.submit, says.accepted);
     job.fal.script(routes.cancel, says.cancelling);
     const id = await job.startGeneration();
