@@ -1,12 +1,12 @@
-/** The life of a job, pure: QUEUED → IN_QUEUE → IN_PROGRESS → FINALIZING → SUCCEEDED | FAILED | CANCELLED. */
+/** The states of a job and their transitions, pure: QUEUED → IN_QUEUE → IN_PROGRESS → FINALIZING → SUCCEEDED | FAILED | CANCELLED. */
 import type { JobErrorCode, JobStatus } from '../../prisma/generated/client/client.ts';
 import { isTerminal } from '../events/payload.ts';
 
-/** The states that may follow each state. The trigger function job_moves in prisma/functions/ holds the same table. */
+/** The states that may follow each state. The trigger function job_moves in prisma/functions/ has the same table. */
 export const moves: Record<JobStatus, readonly JobStatus[]> = {
   QUEUED: ['IN_QUEUE', 'FAILED', 'CANCELLED'],
   IN_QUEUE: ['IN_PROGRESS', 'FINALIZING', 'FAILED', 'CANCELLED'],
-  // Back into the queue: fal runs a request again by itself when its runner was lost.
+  // fal returns a request to its queue by itself when the runner is lost.
   IN_PROGRESS: ['IN_QUEUE', 'FINALIZING', 'FAILED', 'CANCELLED'],
   FINALIZING: ['SUCCEEDED', 'FAILED', 'CANCELLED'],
   SUCCEEDED: [],
@@ -14,7 +14,7 @@ export const moves: Record<JobStatus, readonly JobStatus[]> = {
   CANCELLED: [],
 };
 
-/** Whether the job is SUCCEEDED, FAILED or CANCELLED. In SQL that is `"finishedAt" IS NOT NULL`, which a CHECK holds to it. */
+/** Whether the job is SUCCEEDED, FAILED or CANCELLED. In SQL: `"finishedAt" IS NOT NULL`; a CHECK keeps the two consistent. */
 export function isEnded(status: JobStatus): boolean {
   return isTerminal(status);
 }
@@ -22,8 +22,8 @@ export function isEnded(status: JobStatus): boolean {
 export const unfinishedStatuses = (Object.keys(moves) as JobStatus[]).filter((status) => !isEnded(status));
 
 /**
- * Whether a new job with the same input may fare better: what is wrong with the input, or with the account that pays,
- * stays wrong.
+ * Whether a new job with the same input may succeed. False when the error lies in the input itself or in an endpoint that fal
+ * has withdrawn.
  */
 export const isRetryable: Record<JobErrorCode, boolean> = {
   INVALID_INPUT: false,

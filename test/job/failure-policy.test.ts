@@ -8,7 +8,7 @@ import {
   type Decision,
   deadlineOf,
   decideAfterFailure,
-  maxUnforeseenFailures,
+  maxUnexpectedFailures,
   pauseMs,
   type StepFailure,
   submitPauseMs,
@@ -45,8 +45,8 @@ const throttled = new FalError('RATE_LIMITED', 'slow down', { transient: true, r
 const final = new FalError('INVALID_INPUT', 'no', { field: 'prompt' });
 const unauthorized = new FalError('FAL_UNAUTHORIZED', 'wrong key');
 const lost = new FalError('RESULT_LOST', 'gone');
-const unforeseen = new TypeError('broken');
-const lastTry = { failures: maxUnforeseenFailures - 1 };
+const unexpected = new TypeError('broken');
+const lastTry = { failures: maxUnexpectedFailures - 1 };
 const full = new DiskFull();
 const away = new StorageUnavailable('away');
 const unconfirmed = new SubmitUnconfirmed('lost');
@@ -109,11 +109,11 @@ test.each<[string, StepFailure['job'], unknown, unknown]>([
   ['a lost result', finalizing, lost, fails('RESULT_LOST')],
   ['a cancelled request that fal still has', { ...atFal, ...cancelRequested }, transient, retry(500, 1, inMs(60_000))],
 
-  ['an unforeseen error', atFal, unforeseen, retry(500, 1, inMs(60_000))],
-  ['an unforeseen error begins no deadline', queued, unforeseen, retry(500, 1, null)],
-  ['an unforeseen error past the deadline', { ...atFal, ...late }, unforeseen, retry(500, 1, inMs(0))],
-  ['the last unforeseen error at fal', { ...atFal, ...lastTry }, unforeseen, fails('INTERNAL', true)],
-  ['the last unforeseen error before the submit', { ...queued, ...lastTry }, unforeseen, fails('INTERNAL')],
+  ['an unexpected error', atFal, unexpected, retry(500, 1, inMs(60_000))],
+  ['an unexpected error starts no deadline', queued, unexpected, retry(500, 1, null)],
+  ['an unexpected error past the deadline', { ...atFal, ...late }, unexpected, retry(500, 1, inMs(0))],
+  ['the last unexpected error at fal', { ...atFal, ...lastTry }, unexpected, fails('INTERNAL', true)],
+  ['the last unexpected error before the submit', { ...queued, ...lastTry }, unexpected, fails('INTERNAL')],
 
   [
     'a full disk, however often, until the deadline',

@@ -123,7 +123,7 @@ describe.each(databases)('on %s', (name, open) => {
     const refused = await upload(likeness.url, addDocument, { input }, uploads);
     expect([refused.status, refused.errors?.[0]?.extensions?.['code']]).toEqual([503, 'SERVICE_UNAVAILABLE']);
     const waiting = await generate(avatarId);
-    await vi.waitFor(() => expect(likeness.logged.join('')).toContain('a step failed unforeseen'));
+    await vi.waitFor(() => expect(likeness.logged.join('')).toContain('a step failed unexpectedly'));
     await s3.start();
     expect(await endOf(waiting)).toBe('JobSucceeded');
     expect((await imagesOf(waiting)).length).toBe(2);

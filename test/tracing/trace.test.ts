@@ -99,7 +99,7 @@ test('one tree, below the caller’s span; nothing of it goes to fal, and nothin
 
   const lines = likeness.logged.map((line) => JSON.parse(line) as Record<string, unknown>);
   const jobId = Buffer.from(id, 'base64').toString().split(':')[1];
-  const refusals = lines.filter(({ msg }) => msg === 'fal refused a step');
+  const refusals = lines.filter(({ msg }) => msg === 'fal rejected the call of a step');
   expect(refusals).toHaveLength(2);
   for (const line of refusals) {
     expect(line).toMatchObject({ jobId, trace_id: caller.traceId });

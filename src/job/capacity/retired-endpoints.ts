@@ -7,9 +7,9 @@ import { Prisma } from '../../../prisma/generated/client/client.ts';
 import type { Tx } from '../../database/client.ts';
 import { Refusal } from '../../refusal/refusal.ts';
 
-/** Long enough to spare jobs that would all fail, short enough to notice that fal serves the endpoint again. */
+/** Long enough to refuse most jobs that would fail, short enough to detect soon that fal serves the endpoint again. */
 const retiredMs = 10 * 60_000;
-/** Between two probes. */
+/** The time between two probes. */
 const probeEveryMs = 60_000;
 
 /** fal no longer serves the model that the job would run on. */
@@ -27,17 +27,17 @@ export class EndpointRetiredError extends Refusal {
   }
 }
 
-/** Reads only. Passes when the endpoint is not retired, or when a start may probe it now. Throws EndpointRetiredError. */
+/** Throws EndpointRetiredError when the endpoint is retired and no probe is due. Writes nothing. */
 export async function assertServed(db: Tx, endpoint: string, now: Date): Promise<void> {
   const retired = await db.retiredEndpoint.findUnique({ where: { endpoint } });
   if (retired !== null && retired.askAgainAt > now) throw retiredUntil(endpoint, retired.askAgainAt, now);
 }
 
-/** The same in the transaction that starts a job, which becomes the probe when one is due. Throws EndpointRetiredError. */
+/** The same check in the transaction that starts a job. When a probe is due, this job becomes the probe. Throws EndpointRetiredError. */
 export async function assertServedOrProbe(tx: Tx, endpoint: string, now: Date): Promise<void> {
   const retired = await tx.retiredEndpoint.findUnique({ where: { endpoint } });
   if (retired === null) return;
-  // Several starts may find a probe due: the first moves askAgainAt, and the others wait for its row lock and then see that.
+  // Of several concurrent starts the first moves askAgainAt; the others wait for its row lock and then see the new time.
   const isProbe = await tx.$executeRaw(Prisma.sql`
     UPDATE "RetiredEndpoint" SET "askAgainAt" = ${new Date(now.getTime() + probeEveryMs)}
     WHERE "endpoint" = ${endpoint} AND "askAgainAt" <= ${now}`);
@@ -49,7 +49,7 @@ export async function assertServedOrProbe(tx: Tx, endpoint: string, now: Date): 
 const retiredUntil = (endpoint: string, askAgainAt: Date, now: Date) =>
   new EndpointRetiredError(endpoint, Math.max(1, Math.ceil((askAgainAt.getTime() - now.getTime()) / 1000)));
 
-/** Records that fal rejected a submit because it no longer serves the endpoint, in the transaction that ends the job. */
+/** Records that fal no longer serves the endpoint. Runs in the transaction that ends the job of the rejected submit. */
 export async function rememberRetired(tx: Tx, endpoint: string, now: Date): Promise<void> {
   const askAgainAt = new Date(now.getTime() + retiredMs);
   await tx.retiredEndpoint.upsert({
@@ -59,7 +59,7 @@ export async function rememberRetired(tx: Tx, endpoint: string, now: Date): Prom
   });
 }
 
-/** Clears the entry: fal has accepted a request on the endpoint. */
+/** Clears the entry, because fal has accepted a request on the endpoint. */
 export async function forgetRetired(tx: Tx, endpoint: string): Promise<void> {
   await tx.$executeRaw(Prisma.sql`DELETE FROM "RetiredEndpoint" WHERE "endpoint" = ${endpoint}`);
 }

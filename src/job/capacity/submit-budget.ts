@@ -1,6 +1,6 @@
 /**
- * The budget of submits per minute, for all processes together: the instants of the recent submits are in the budget's row,
- * which every submit locks.
+ * The budget of submits per minute, shared by all processes. The budget's row holds the times of the recent submits, and
+ * every submit locks it.
  */
 import { Prisma } from '../../../prisma/generated/client/client.ts';
 import type { Tx } from '../../database/client.ts';
@@ -8,25 +8,25 @@ import type { StepDependencies } from '../runner/step-dependencies.ts';
 
 const windowMs = 60_000;
 
-/** No submit may be sent for `afterMs`. The transaction that asked for one must be rolled back. */
+/** No submit may be sent for `afterMs`. The caller must roll its transaction back. */
 export class SubmitsSpent extends Error {
   override name = 'SubmitsSpent';
   readonly afterMs: number;
 
   constructor(afterMs: number) {
-    super(`The submits of this minute are spent; the next may be sent in ${afterMs} ms.`);
+    super(`The budget of submits is spent. The next submit may be sent in ${afterMs} ms.`);
     this.afterMs = afterMs;
   }
 }
 
-/** The submits of the minute before an instant, the oldest first. One that lies ahead was written before a clock was set back. */
+/** The submits of the minute before `at`, oldest first. Ignores times in the future, which remain when a clock is set back. */
 function recentSubmits(at: Date): Prisma.Sql {
   return Prisma.sql`ARRAY(SELECT s FROM unnest("submits") s WHERE s > ${minuteBefore(at)} AND s <= ${at} ORDER BY s)`;
 }
 
 export const minuteBefore = (at: Date) => new Date(at.getTime() - windowMs);
 
-/** Takes one submit, in the transaction of the intent to send it. Throws SubmitsSpent. */
+/** Takes one submit from the budget, in the transaction that records the intent to send it. Throws SubmitsSpent. */
 export async function takeSubmit(
   tx: Tx,
   { now, falLimits }: Pick<StepDependencies, 'now' | 'falLimits'>,
@@ -44,7 +44,7 @@ export async function takeSubmit(
   throw new SubmitsSpent(Math.max(freeAt - at.getTime(), 1));
 }
 
-/** Pauses all submits, because fal throttles the key. In the transaction that takes the refused submit's intent back. */
+/** Pauses all submits, because fal throttles the key. Runs in the transaction that clears the intent of the rejected submit. */
 export async function pauseSubmits(tx: Tx, { now }: Pick<StepDependencies, 'now'>, forMs: number): Promise<void> {
   const until = new Date(now().getTime() + forMs);
   await tx.$executeRaw(Prisma.sql`

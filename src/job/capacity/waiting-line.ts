@@ -1,6 +1,6 @@
 /**
- * The line in which jobs wait here until fal has room for them. The database decides for all processes whose turn it is:
- * prisma/functions/waiting_line.sql has the order, admit_waiting.sql admits. A crash loses no place in the line.
+ * The line in which jobs wait on this server until fal has room for them. The database decides which job is next, for all
+ * processes: prisma/functions/waiting_line.sql has the order, admit_waiting.sql admits. A crash changes no position.
  */
 import { type Job, Prisma } from '../../../prisma/generated/client/client.ts';
 import type { Tx } from '../../database/client.ts';
@@ -15,8 +15,8 @@ type AdmittedJob = Pick<Job, 'id' | 'ownerId' | 'lastSequence'>;
 const publishEveryMs = 1_000;
 
 /**
- * Admits as many jobs as fal has room for, and enqueues the step of each. Returns whether any job was waiting. When none
- * waits, it costs one read.
+ * Admits as many jobs as fal has room for, and enqueues a step for each. Returns whether any job was waiting. Costs one read
+ * when none is.
  */
 export async function admitWaiting(parts: Parts): Promise<boolean> {
   const { prisma, events, steps } = parts;
@@ -36,8 +36,8 @@ export async function admitWaiting(parts: Parts): Promise<boolean> {
 }
 
 /**
- * Admits this job if it alone waits and fal has room, and returns when; else null. One statement and no step, because the
- * caller is the job's step.
+ * Admits this job if no other job waits and fal has room. Returns the time of the admission, or null. Runs one statement and
+ * enqueues no step, because the caller is the job's step.
  */
 export async function admitIfAlone(parts: Parts, job: Pick<Job, 'id'>): Promise<Date | null> {
   const at = parts.now();
@@ -56,8 +56,8 @@ async function admit(tx: Tx, { falLimits, now }: Pick<Parts, 'falLimits' | 'now'
 }
 
 /**
- * Publishes the positions of waiting jobs that have moved: within the first twenty at every move, further back when the
- * move is a twentieth of the way.
+ * Publishes the new positions of waiting jobs. The first twenty are published at every move; a job further back only after
+ * it has moved by a twentieth of its position.
  */
 export async function publishPositions(parts: Parts): Promise<void> {
   const { prisma, events } = parts;
@@ -68,7 +68,7 @@ export async function publishPositions(parts: Parts): Promise<void> {
       UPDATE "FalBudget" SET "toldAt" = ${now}
       WHERE "id" = 1 AND ("toldAt" IS NULL OR "toldAt" <= ${new Date(now.getTime() - publishEveryMs)} OR "toldAt" > ${now})`);
     if (isDue === 0) return [];
-    // A job that another transaction has locked, such as a cancel or a deletion, is skipped: waiting could be a deadlock.
+    // Skips jobs that another transaction has locked, such as a cancel or a deletion: waiting could deadlock.
     const positions = await tx.$queryRaw<{ id: string; position: number }[]>(Prisma.sql`
       WITH line AS MATERIALIZED (SELECT * FROM waiting_line()), free AS (
         SELECT job."id", line.ahead FROM "Job" job JOIN line ON line."id" = job."id"

@@ -1,4 +1,4 @@
-/** Starts a job of any kind, or plans it: the same checks in the same order, with and without the writes. */
+/** Starts or plans a job of any kind. Both make the same checks in the same order; only the start writes. */
 import { type Job, Prisma } from '../../../prisma/generated/client/client.ts';
 import { lockOwner, ownedBy } from '../../access/ownership.ts';
 import type { Viewer } from '../../access/session.ts';
@@ -23,7 +23,7 @@ export class IdempotencyConflictError extends Refusal {
   }
 }
 
-/** An unfinished job stands in the way: another training of the avatar, or the job to retry itself. */
+/** An unfinished job prevents the start: another training of the avatar, or the very job that the caller wants to retry. */
 export class JobActiveError extends Refusal {
   override name = 'JobActiveError';
   readonly job: Job;
@@ -34,19 +34,19 @@ export class JobActiveError extends Refusal {
   }
 }
 
-/** A caller's idempotency key, with a digest of the input that it came with. */
+/** A caller's idempotency key, and a digest of the input that was sent with it. */
 export type Idempotency = { key: string; hash: string };
 
 /** A job that a feature can start or plan. `Subject` is what the job is about: the avatar. */
 export type JobRequest<Subject> = {
   idempotency: Idempotency | undefined;
-  /** Reads the subject and locks it until the transaction ends. Called by a start. Throws NotFoundError. */
+  /** Reads the subject and locks it until the transaction ends. A start calls it. Throws NotFoundError. */
   lock(tx: Tx): Promise<Subject>;
-  /** Reads the subject without a lock. Called by a plan. Throws NotFoundError. */
+  /** Reads the subject without a lock. A plan calls it. Throws NotFoundError. */
   find(db: Tx): Promise<Subject>;
   /** Checks the feature's rules and returns the job's columns. It only reads, and throws the feature's refusals. */
   plan(db: Tx, subject: Subject): Promise<NewJob>;
-  /** Writes what else changes when the job starts, in the start's transaction. */
+  /** Makes the feature's own writes when the job starts, in the start's transaction. */
   record?(tx: Tx, subject: Subject): Promise<void>;
 };
 
@@ -75,12 +75,12 @@ export type JobPlan = { job: NewJob; priceTenths: number };
 type StartParts = Pick<App, 'prisma' | 'events' | 'steps' | 'files' | 'now' | 'metering'>;
 
 /**
- * Starts a job. The job's row, its QUEUED event, its first step, the reservation of its price and what the request records
- * are committed together; subscribers and the worker are notified after the commit.
+ * Starts a job. One transaction writes the job's row, its QUEUED event, its first step, the reservation of its price and the
+ * feature's own writes. After the commit, subscribers and the worker are notified.
  *
- * With an idempotency key that has already started a job, returns that job before any rule is checked: a repeated call
- * gets its job even when the rules would refuse a new one by now. Throws IdempotencyConflictError when the input differs,
- * LimitReachedError, EndpointRetiredError, InsufficientCreditsError, and what the request throws.
+ * If the idempotency key has already started a job, returns that job before any rule is checked: a repeated call gets its job
+ * even when the rules would now refuse a new one. Throws IdempotencyConflictError when the input differs,
+ * LimitReachedError, EndpointRetiredError, InsufficientCreditsError, and the errors of `request`.
  */
 export async function startJob<Subject>(app: StartParts, viewer: Viewer, request: JobRequest<Subject>): Promise<Job> {
   const { idempotency } = request;
@@ -120,8 +120,8 @@ export async function startJob<Subject>(app: StartParts, viewer: Viewer, request
     await failpoint('start.committed');
     return job;
   } catch (error) {
-    // Two calls with one key ran at once: the unique index let one of them in, and both answer with its job. The loser may
-    // instead have waited for the winner's locks and then been refused because the winner's job is in the way.
+    // Two concurrent calls used one key. The unique index, or a refusal because of the first call's job, stopped the second
+    // call. Both return the first call's job.
     const winner =
       error instanceof Refusal || isUniqueViolation(error) ? await findStarted(app, viewer, idempotency) : null;
     if (winner !== null) return winner;
@@ -130,8 +130,8 @@ export async function startJob<Subject>(app: StartParts, viewer: Viewer, request
 }
 
 /**
- * Plans a job: the checks of a start, outside a transaction, with no lock and no write. What it says holds for the moment
- * of its reads. Throws what the start would throw.
+ * Plans a job: makes the checks of a start without a transaction, lock or write. The plan is true at the moment of its
+ * reads; a later start may differ. Throws the errors of a start.
  */
 export async function planJob<Subject>(
   app: StartParts,

@@ -1,4 +1,4 @@
-/** Records a request that fal has accepted. Until that is committed only this step knows its id. */
+/** Records a request that fal has accepted. Until the commit, only this step knows the request's id. */
 import type { Submitted } from '../../fal/port.ts';
 import { failpoint } from '../../runtime/failpoint.ts';
 import { forgetRetired } from '../capacity/retired-endpoints.ts';
@@ -8,7 +8,7 @@ import { endpointOf, type StepDependencies } from './step-dependencies.ts';
 
 const maxCommits = 6;
 
-/** Records the request, or cancels it at fal when the database cannot be written or the job was ended meanwhile. */
+/** Records the request. If the database cannot be written or the job has ended meanwhile, cancels the request at fal and throws. */
 export async function acceptRequest(
   deps: StepDependencies,
   claim: Claim,
@@ -38,7 +38,7 @@ export async function acceptRequest(
     });
     await failpoint('submit.recorded');
   } catch (error) {
-    // A commit can succeed and report an error, and a webhook can be quicker: then the row has the request already.
+    // The row may have the request all the same: from a commit that reported an error but succeeded, or from a webhook.
     const row = await deps.prisma.job.findUnique({ where: { id: claim.job.id }, select: { requestId: true } });
     if (row?.requestId === requestId) return await endStepOfAcceptedRequest(deps, claim);
     deps.log.error({ jobId: claim.job.id, requestId, err: error }, 'a request that fal accepted could not be recorded');
@@ -48,20 +48,20 @@ export async function acceptRequest(
   await forgetRetired(deps.prisma, endpoint);
 }
 
-/** The row has its request from a webhook or an earlier commit: this step ends, and the job's next one follows the request. */
+/** Ends this step when a webhook or an earlier commit has recorded the request. The job's next step follows the request. */
 export async function endStepOfAcceptedRequest(deps: StepDependencies, { step }: Claim): Promise<void> {
   await deps.prisma.$transaction((tx) => deps.steps.finish(tx, step, { afterMs: 0 }));
   deps.steps.wake();
 }
 
-/** Commits what only this step knows: while the database fails it tries again, for some fifteen to thirty seconds. */
+/** Commits a change that only this step knows of. While the database fails, it retries for 15 to 30 seconds. */
 export async function commitWithRetries(deps: StepDependencies, claim: Claim, change: Change): Promise<void> {
   for (let failures = 1; ; failures += 1) {
     try {
       return await commitStep(deps, claim, change);
     } catch (error) {
       if (error instanceof ClaimLost || failures === maxCommits) throw error;
-      deps.log.error({ jobId: claim.job.id, err: error }, 'fal’s answer could not be recorded; it is tried again');
+      deps.log.error({ jobId: claim.job.id, err: error }, 'fal’s answer could not be recorded; trying again');
       const ms = pauseMs(failures, deps.random());
       await new Promise<void>((resolve) => void deps.timers.after(ms, resolve));
     }

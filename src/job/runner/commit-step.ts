@@ -1,4 +1,4 @@
-/** How a step writes: the job's row, its events and the step itself in one transaction, and only if the row is still its own. */
+/** How a step writes: the job's row, its events and the step itself, in one transaction, if the step still holds its claim. */
 import { type Job, type JobStatus, Prisma } from '../../../prisma/generated/client/client.ts';
 import { lockOwner } from '../../access/ownership.ts';
 import type { App } from '../../app/app.ts';
@@ -9,25 +9,25 @@ import { failpoint } from '../../runtime/failpoint.ts';
 import type { Columns } from '../columns.ts';
 import type { Step } from './step-queue.ts';
 
-/** Another step took the row over, or the job has ended: nothing of this step may be written. */
+/** Another step has claimed the job, or the job has ended: this step may write nothing more. */
 export class ClaimLost extends Error {
   override name = 'ClaimLost';
 
   constructor({ job }: Claim) {
-    super(`Job ${job.id} is no longer this step's.`);
+    super(`The step has lost its claim on job ${job.id}.`);
   }
 }
 
-/** A job that a step works on. */
+/** A step's claim on its job: the step may write to the row while the row has this token. */
 export type Claim = {
   readonly step: Step;
-  /** The row's attemptToken while this step owns it. */
+  /** The row's attemptToken while the claim holds. */
   readonly token: string;
   /** The row as last read or written. */
   job: Job;
-  /** Whether this step may itself go on with a job in that status. Without it, the job's next step does. */
+  /** Whether this process may run the job's next step at once, for a job in that status. Without it, the next step is enqueued. */
   readonly mayContinue?: (status: JobStatus) => boolean;
-  /** Set by a commit with `next: 'CONTINUE'` when it may. */
+  /** Set by a commit with `next: 'CONTINUE'`: whether the next step runs at once. */
   continues?: boolean;
 };
 
@@ -35,17 +35,17 @@ export type Change = {
   /** The row's columns; a function when they depend on other writes of the same transaction. */
   data?: Columns | ((tx: Tx) => Promise<Columns>);
   events?: NewEvent[];
-  /** Further writes of the same transaction. Called after the row is written, under its lock. */
+  /** Further writes in the same transaction, after the row is written and while it is locked. */
   alsoWrite?: (tx: Tx) => Promise<void>;
-  /** END finishes the step. `afterMs` also schedules the job's next one. CONTINUE goes on in this step if it may, else schedules one for now. */
+  /** END finishes the step. `afterMs` also schedules the next one. CONTINUE runs the next one at once if the claim allows it, otherwise enqueues it. */
   next?: { afterMs: number } | 'END' | 'CONTINUE';
 };
 
 type Parts = Pick<App, 'prisma' | 'events' | 'steps'>;
 
 /**
- * Commits a change. Throws ClaimLost, with nothing written, when the row's status or token has changed: pg-boss lets a
- * worker finish a step whose lease has run out, so the row must not.
+ * Commits a change. Throws ClaimLost, and writes nothing, when the row's status or token has changed. pg-boss does not check
+ * that: it lets a worker finish a step whose lease has expired.
  */
 export async function commitStep(parts: Parts, claim: Claim, change: Change): Promise<void> {
   const { data, events = [], alsoWrite } = change;
@@ -53,11 +53,11 @@ export async function commitStep(parts: Parts, claim: Claim, change: Change): Pr
   const continues = change.next === 'CONTINUE' && claim.mayContinue?.(status) === true;
   const next = change.next !== 'CONTINUE' ? change.next : continues ? undefined : { afterMs: 0 };
   const isOneStatement = typeof data !== 'function' && alsoWrite === undefined && next === undefined;
-  // A step that follows fal writes up to a hundred times a second: that is one statement, which is its own transaction.
+  // A step that follows fal writes up to a hundred times a second. One statement needs no explicit transaction.
   const { columns, appended } = isOneStatement
     ? await writeRow(parts.prisma, claim, data ?? {}, events)
     : await parts.prisma.$transaction(async (tx) => {
-        // The end of a job moves credits. access/ownership.ts has the order of locks: the owner's row before the job's.
+        // The end of a job moves credits, so the owner's row is locked before the job's: the order of access/ownership.ts.
         if (next === 'END') await lockOwner(tx, claim.job.ownerId);
         // The row is locked before other rows are written, so that the claim still holds when `data` runs.
         if (typeof data === 'function') await lockRow(tx, claim);

@@ -9,7 +9,7 @@ import type { Failure } from '../failure-policy.ts';
 import { type Claim, commitStep } from './commit-step.ts';
 import type { StepDependencies } from './step-dependencies.ts';
 
-/** Ends the job and the step. The same transaction releases the reserved credits and undoes what starting changed. */
+/** Ends the job and the step. The same transaction releases the reserved credits and undoes what the start changed. */
 export async function end(deps: StepDependencies, claim: Claim, how: Failure | 'CANCELLED'): Promise<void> {
   const { job } = claim;
   const { data, event } = how === 'CANCELLED' ? cancelled(job, deps.now()) : failed(how, deps.now());

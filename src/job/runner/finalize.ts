@@ -1,6 +1,6 @@
 /**
- * FINALIZING → SUCCEEDED: reads fal's result, copies its files into our storage, and only then records success. Running it
- * again copies the same files to the same keys.
+ * FINALIZING → SUCCEEDED: reads fal's result, copies its files into our storage, and then records success. A second run
+ * copies the same files to the same keys.
  */
 import { settle } from '../../ledger/account.ts';
 import { failpoint } from '../../runtime/failpoint.ts';
@@ -16,7 +16,7 @@ export async function finalize(deps: StepDependencies, claim: Claim, signal: Abo
   await failpoint('file.written');
   const succeeded = { status: 'SUCCEEDED', percent: 100, finishedAt: deps.now(), failures: 0 } as const;
   await commitStep(deps, claim, {
-    // A CHECK wants status and output in one statement, and `keep` gives the output only within the transaction.
+    // A CHECK requires status and output in one statement, and `keep` returns the output only within the transaction.
     data: async (tx) => {
       await deps.files.record(tx, copied.files);
       const { delivered, ...columns } = await task.keep(tx, job, copied);

@@ -1,4 +1,4 @@
-/** Runs one step of a job: claims the row, does what its status asks for, and carries out the policy when that fails. */
+/** Runs one step of a job: claims the row, does the work of its status, and carries out the failure policy when that throws. */
 import { randomUUID } from 'node:crypto';
 import type { Job, JobStatus } from '../../../prisma/generated/client/client.ts';
 import { FalError, RequestCancelled, SubmitUnconfirmed } from '../../fal/errors.ts';
@@ -14,23 +14,24 @@ import { endpointOf, type StepDependencies } from './step-dependencies.ts';
 import type { Step } from './step-queue.ts';
 import { submit } from './submit.ts';
 
-/** What a step does, by the status in which it finds its job; `none` when there is nothing to do. */
+/** What a step does. It depends on the job's status; `none` when there is nothing to do. */
 export const stepNames = ['submit', 'follow', 'finalize', 'none'] as const;
 export type StepName = (typeof stepNames)[number];
 
 /**
- * How a step ended: the job has advanced, has ended, or is tried again after a failure; the step lost its claim, or the
- * server stops; or the database could not be written (`failed`).
+ * How a step ended. `advanced`: the job moved on or waits, without a failure. `ended`: the job is finished. `retried`: the
+ * step failed and will run again. `lost`: another step has claimed the job. `stopped`: the server stops. `failed`: the
+ * database could not be written.
  */
 export const stepOutcomes = ['advanced', 'ended', 'retried', 'lost', 'stopped', 'failed'] as const;
 export type StepOutcome = (typeof stepOutcomes)[number];
 
 export type StepResult = { step: StepName; outcome: StepOutcome };
 
-/** Whether a step that is done goes on with the job's next one by itself. */
+/** Whether the process may run a job's next step at once, without the queue. */
 export type StepPolicy = { entered(name: StepName): void; mayEnter(name: StepName): boolean };
 
-/** Each step does one thing: as the tests run them. */
+/** Never continues: every step goes through the queue. Tests use it. */
 export const singleStep: StepPolicy = { entered: () => undefined, mayEnter: () => false };
 
 const nameOf: Record<JobStatus, StepName> = {
@@ -44,10 +45,10 @@ const nameOf: Record<JobStatus, StepName> = {
 };
 
 /**
- * Runs one step to its end and reports each thing that it did. Running two for one job at once is harmless: the later one's
- * token replaces the earlier's, whose next write is refused. Throws only when the database cannot be written; the step's
- * lease then expires, and it is run again. When the signal aborts it returns soon, with the step unfinished: the worker
- * gives its lease back.
+ * Runs one step, and the job's next ones while the policy allows it; calls `onDone` after each. Two concurrent steps of one
+ * job do no harm: the later one's token replaces the earlier one's, and the database rejects the earlier one's next write.
+ * Throws only when the database cannot be written. The step's lease then expires, and a worker runs the step again. When
+ * the signal aborts, it returns soon and leaves the step unfinished; the worker releases the lease.
  */
 export async function runStep(
   deps: StepDependencies,
@@ -74,7 +75,7 @@ export async function runStep(
 
 const problemOf = (outcome: StepOutcome) => (outcome === 'retried' || outcome === 'lost' ? outcome : undefined);
 
-/** Makes the row this step's. The step of a job that has ended or was deleted is finished. */
+/** Claims the job for this step with a new token. If the job has ended or was deleted, finishes the step and returns undefined. */
 async function claimJob(
   deps: StepDependencies,
   step: Step,
@@ -103,7 +104,7 @@ async function run(deps: StepDependencies, claim: Claim, signal: AbortSignal): P
     if (signal.aborted) return 'stopped';
     return outcome;
   } catch (error) {
-    // Another step has the job, or it has ended. This one is not finished: that is left to its lease.
+    // Another step has claimed the job, or the job has ended. This step stays unfinished until its lease expires.
     if (!(error instanceof ClaimLost)) throw error;
     deps.log.debug({ jobId: claim.step.jobId }, error.message);
     return 'lost';
@@ -123,7 +124,7 @@ async function doStep(deps: StepDependencies, claim: Claim, signal: AbortSignal)
   }
 }
 
-/** Carries out what the policy decides. A wait that is no failure has `advanced` the job. Throws ClaimLost, and what cannot be written. */
+/** Carries out what the policy decides. A wait without a failure counts as `advanced`. Throws ClaimLost and database errors. */
 async function handleFailure(
   deps: StepDependencies,
   claim: Claim,
@@ -131,10 +132,10 @@ async function handleFailure(
   signal: AbortSignal,
 ): Promise<'advanced' | 'retried'> {
   if (error instanceof ClaimLost) throw error;
-  // The server stops: the row is as it was, and the next step begins where this one stood.
+  // The server stops. The row is unchanged, so the next step repeats this one.
   if (signal.aborted) return 'retried';
   if (isEnded(claim.job.status)) throw error;
-  // A step whose job was cancelled, or deleted with its avatar, fails for that alone: then the claim is lost.
+  // A cancelled or deleted job can make its step fail. refresh() then throws ClaimLost, and the policy is not asked.
   await refresh(deps, claim).catch((failed: unknown) => {
     if (failed instanceof ClaimLost) throw failed;
   });
@@ -170,14 +171,14 @@ async function carryOut(deps: StepDependencies, claim: Claim, decision: Decision
   await end(deps, claim, { ...failWith, field });
 }
 
-/** Errors that a step throws as a matter of course. */
+/** Errors of normal operation: they are not logged. */
 const expected = [CancelRequested, RequestCancelled, DeadlinePassed, SubmitUnconfirmed, SubmitsSpent];
 
 function logFailure({ log }: StepDependencies, job: Job, error: unknown): void {
   const about = { jobId: job.id, status: job.status, failures: job.failures + 1 };
   if (error instanceof FalError) {
-    log.warn({ ...about, code: error.code, falStatus: error.status }, 'fal refused a step');
+    log.warn({ ...about, code: error.code, falStatus: error.status }, 'fal rejected the call of a step');
   } else if (!expected.some((type) => error instanceof type)) {
-    log.error({ ...about, err: error }, 'a step failed unforeseen');
+    log.error({ ...about, err: error }, 'a step failed unexpectedly');
   }
 }

@@ -1,6 +1,6 @@
 /**
- * QUEUED → IN_QUEUE: submits the job to fal, at most once. fal takes no idempotency key, so the intent is committed before
- * the request and fal's answer after it. A job that is found with an intent and no answer is never submitted again.
+ * QUEUED → IN_QUEUE: submits the job to fal, at most once. fal takes no idempotency key. The step therefore commits its
+ * intent before it sends the request, and fal's answer afterwards. A job with an intent but no answer is never submitted again.
  */
 import { randomUUID } from 'node:crypto';
 import { FalError, SubmitUnconfirmed } from '../../fal/errors.ts';
@@ -13,16 +13,16 @@ import { type Claim, commitStep } from './commit-step.ts';
 import { endpointOf, type StepDependencies } from './step-dependencies.ts';
 import { takeTurn } from './take-turn.ts';
 
-/** Throws CancelRequested, SubmitUnconfirmed, SubmitsSpent, and the FalError of a submit that fal refused. */
+/** Throws CancelRequested, SubmitUnconfirmed, SubmitsSpent, and the FalError of a submit that fal rejected. */
 export async function submit(deps: StepDependencies, claim: Claim, signal: AbortSignal): Promise<void> {
   const endpoint = endpointOf(claim.job);
   if (claim.job.submittingAt !== null)
-    throw new SubmitUnconfirmed('An earlier step sent the submit, and no answer is recorded.');
-  // The owner asked while an earlier submit was under way, which fal then refused.
+    throw new SubmitUnconfirmed('An earlier step may have sent the submit, but recorded no answer.');
+  // The owner cancelled while an earlier submit was under way, and fal rejected that submit.
   if (claim.job.cancelRequestedAt !== null) throw new CancelRequested();
   if (claim.job.admittedAt === null && !(await takeTurn(deps, claim, signal))) return;
   const { input, columns = {} } = await deps.tasks[claim.job.kind].prepare(claim.job, signal);
-  // When the server stops, nothing more is sent whose answer it would have to wait for.
+  // A server that stops sends no more submits: it would have to wait for the answer.
   signal.throwIfAborted();
   await failpoint('submit.prepared');
   const correlationToken = randomUUID();
@@ -34,7 +34,7 @@ export async function submit(deps: StepDependencies, claim: Claim, signal: Abort
       alsoWrite: (tx) => takeSubmit(tx, deps),
     });
   } catch (error) {
-    // What was prepared is kept, so that the next try uploads nothing again.
+    // Record what was prepared, such as the URL of an upload, so that the next attempt does not upload again.
     if (error instanceof SubmitsSpent) await commitStep(deps, claim, { data: columns });
     throw error;
   }
@@ -45,8 +45,8 @@ export async function submit(deps: StepDependencies, claim: Claim, signal: Abort
     const webhookUrl = deps.webhookUrl?.(correlationToken);
     submitted = await Promise.race([deps.fal.submit(endpoint, input, { webhookUrl }), webhook.received]);
   } catch (error) {
-    // Refused: fal has no request, and the job may be submitted again. Any other error leaves the intent on the row.
-    if (error instanceof FalError) await takeBackIntent(deps, claim, error);
+    // fal rejected the submit and has no request, so the job may be submitted again. Any other error leaves the intent.
+    if (error instanceof FalError) await clearIntent(deps, claim, error);
     throw error;
   } finally {
     webhook.stop();
@@ -55,7 +55,7 @@ export async function submit(deps: StepDependencies, claim: Claim, signal: Abort
   else await acceptRequest(deps, claim, submitted);
 }
 
-/** Resolves when a webhook has recorded the request: it can arrive before fal's answer, which is then not needed. */
+/** `received` resolves when a webhook has recorded the request. That can happen before fal's answer arrives, which is then not needed. */
 function waitForWebhook(
   { events }: StepDependencies,
   { job }: Claim,
@@ -67,9 +67,9 @@ function waitForWebhook(
   return { received, stop: () => stop?.() };
 }
 
-async function takeBackIntent(deps: StepDependencies, claim: Claim, refusal: FalError): Promise<void> {
+async function clearIntent(deps: StepDependencies, claim: Claim, rejection: FalError): Promise<void> {
   await failpoint('submit.refused');
-  const pauseMs = submitPauseMs(refusal, claim.job.failures, deps.random());
+  const pauseMs = submitPauseMs(rejection, claim.job.failures, deps.random());
   await commitWithRetries(deps, claim, {
     data: { submittingAt: null, correlationToken: null },
     alsoWrite: async (tx) => (pauseMs === undefined ? undefined : await pauseSubmits(tx, deps, pauseMs)),

@@ -204,7 +204,7 @@ describe('the database fails', () => {
     await job.work(id, (status) => status === 'IN_QUEUE');
     const mend = await failWrites('NEW."percent" IS NOT NULL');
     await job.likeness.worker.tick();
-    expect(job.likeness.logged.join('')).toContain('a step failed unforeseen');
+    expect(job.likeness.logged.join('')).toContain('a step failed unexpectedly');
     await mend();
     await job.toTheEnd(id);
     const told = await job.look(id);
@@ -224,7 +224,7 @@ describe('the database fails', () => {
     expect(error).toMatchObject({ code: 'INTERNAL', retryable: true });
     expect(error?.message).not.toContain('broken');
     expect(told.at(-1)).toBe('Failed');
-    expect(job.likeness.logged.filter((line) => line.includes('a step failed unforeseen'))).toHaveLength(10);
+    expect(job.likeness.logged.filter((line) => line.includes('a step failed unexpectedly'))).toHaveLength(10);
   });
 });
 
