@@ -1,4 +1,4 @@
-/** What an outside checker reads of the simulator, and how it drives its clock. */
+/** The simulator's admin pages: the record of its calls, and the control of its clock. */
 import { describe, expect, it, vi } from 'vitest';
 import { manualClock } from '../../src/fal-simulator/clock.ts';
 import { openCallLog } from '../../src/fal-simulator/http/call-log.ts';
@@ -9,7 +9,7 @@ const endpoint = 'fal-ai/flux-lora';
 const input = { prompt: 'x', image_size: { width: 256, height: 256 } };
 
 describe('the record', () => {
-  it('counts the submits of each token, taken or not, answered or not', async () => {
+  it('lists each submit with its token, whether fal accepted it or not and whether it was answered or not', async () => {
     const { url } = await receiver();
     const { simulator, fal } = await faulty([
       { on: 'submit', nth: 2, do: 'reset' },
@@ -50,7 +50,7 @@ describe('the record', () => {
     expect(delivered).toEqual(expect.arrayContaining(requests.slice(0, 3).map(({ id }: { id: string }) => [id, 200])));
   });
 
-  it('names each call by its kind, its endpoint and its request', async () => {
+  it('lists each call with its kind, endpoint and request', async () => {
     const { simulator, fal } = await simulate();
     const { request_id: requestId } = await fal.queue.submit('fal-ai/flux-lora', { input });
     await fal.queue.status(endpoint, { requestId });
@@ -82,7 +82,7 @@ describe('the record', () => {
     expect(seen[6]).not.toHaveProperty('endpoint');
   });
 
-  it('is logged without the token', async () => {
+  it('is logged without tokens', async () => {
     const lines: object[] = [];
     const { simulator } = await simulate({ log: (line) => lines.push(line) });
     await call(simulator, 'POST', `/${endpoint}?fal_webhook=http://127.0.0.1:9/secret`, { body: input });
@@ -91,25 +91,25 @@ describe('the record', () => {
     expect(simulator.record.calls()[0]?.webhookUrl).toContain('secret');
   });
 
-  it('keeps the last ten thousand of each kind, so that reads push no submit out', async () => {
+  it('keeps the last 10,000 calls of each kind, so that status reads displace no submit', async () => {
     const record = openCallLog();
-    const saw = (kind: 'submit' | 'status') =>
+    const addCall = (kind: 'submit' | 'status') =>
       record.add(
         { method: 'GET', host: 'queue', path: '/', query: new URLSearchParams() } as never,
         { kind, endpoint: undefined, requestId: undefined },
         [],
         0,
       );
-    saw('submit');
-    for (let i = 0; i < 10_005; i += 1) saw('status');
+    addCall('submit');
+    for (let i = 0; i < 10_005; i += 1) addCall('status');
     const calls = record.calls();
     expect(calls).toHaveLength(10_001);
     expect([calls[0]?.kind, calls[1]?.number, calls.at(-1)?.number]).toEqual(['submit', 7, 10_006]);
   });
 });
 
-describe('the clock', () => {
-  it('moves on when it is told to, and not otherwise', async () => {
+describe('the manual clock', () => {
+  it('advances on request only', async () => {
     const clock = manualClock();
     const { simulator, fal } = await simulate({ clock, speed: 'quick' });
     const { request_id: requestId } = await fal.queue.submit(endpoint, { input });
@@ -126,7 +126,7 @@ describe('the clock', () => {
     expect(await advance('soon')).toMatchObject({ status: 400 });
   });
 
-  it('wakes what waits for it', async () => {
+  it('runs what is due when it advances', async () => {
     const { url: webhookUrl, deliveries } = await receiver();
     const { simulator, fal } = await simulate({ clock: manualClock(), speed: 'quick' });
     await fal.queue.submit(endpoint, { input, webhookUrl });
@@ -135,7 +135,7 @@ describe('the clock', () => {
     await vi.waitFor(() => expect(deliveries).toHaveLength(1));
   });
 
-  it('that runs by itself is not moved', async () => {
+  it('is the only one that can be advanced: a running clock answers 409', async () => {
     const { simulator } = await simulate();
     expect((await call(simulator, 'GET', '/__simulator/clock')).body).toMatchObject({ held: false });
     expect(await call(simulator, 'POST', '/__simulator/clock', { body: { advanceMs: 1 } })).toMatchObject({
@@ -145,7 +145,7 @@ describe('the clock', () => {
   });
 });
 
-it('names its pages to whoever asks for another', async () => {
+it('lists its pages in the 404 of an unknown one', async () => {
   const { simulator } = await simulate();
   expect(await call(simulator, 'GET', '/__simulator/nothing')).toMatchObject({
     status: 404,

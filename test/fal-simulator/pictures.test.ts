@@ -27,7 +27,7 @@ const picture: Picture = {
 };
 
 describe('a picture', () => {
-  it('is the same for the same, and another for anything else', async () => {
+  it('is the same for the same parameters, and differs for any other', async () => {
     const base = await draw(picture);
     expect((await draw({ ...picture })).equals(base)).toBe(true);
     const others: Partial<Picture>[] = [
@@ -57,7 +57,7 @@ describe('a picture', () => {
     expect(new Set(data).size).toBeGreaterThan(50);
   });
 
-  it.each(Array.from({ length: 12 }, (_, i) => i))('can be drawn of anyone and in any manner (%i)', async (i) => {
+  it.each(Array.from({ length: 12 }, (_, i) => i))('can be drawn for any avatar and any style (%i)', async (i) => {
     const prompts = [
       'sunset',
       'mountain',
@@ -81,13 +81,13 @@ describe('a picture', () => {
     }
   });
 
-  it('is black when it is flagged', async () => {
+  it('is black if it is flagged', async () => {
     const { channels } = await sharp(await draw({ ...picture, blank: true })).stats();
     expect(channels.map(({ max }) => max)).toEqual([0, 0, 0]);
   });
 });
 
-describe('what a request asks for', () => {
+describe('the pictures of a request', () => {
   const request = (endpoint: FalRequest['endpoint'], input: object): FalRequest => ({
     id: '0b0f9c64-9a3e-4a7e-8d39-1d8f6a1f1c11',
     endpoint,
@@ -105,7 +105,7 @@ describe('what a request asks for', () => {
     [{ image_size: 'square' }, 512, 512],
     [{ image_size: 'portrait_16_9' }, 576, 1024],
     [{ image_size: { width: 300, height: 2000 } }, 300, 2000],
-  ])('%j', (input, width, height) => {
+  ])('have the size that %j asks for', (input, width, height) => {
     expect(picturesOf(drawing(input))).toMatchObject([{ width, height }]);
     expect(picturesOf(request('fal-ai/flux-pro/finetuned', input))).toMatchObject([{ width, height }]);
   });
@@ -116,30 +116,30 @@ describe('what a request asks for', () => {
     ['1:1', 2048, 2048],
     ['3:4', 1536, 2048],
     ['9:21', 880, 2048],
-  ] as const)('%s', (aspect_ratio, width, height) => {
+  ] as const)('have the size of the aspect ratio %s', (aspect_ratio, width, height) => {
     expect(ultraSize(aspect_ratio)).toEqual({ width, height });
     expect(picturesOf(request('fal-ai/flux-pro/v1.1-ultra-finetuned', { aspect_ratio }))).toMatchObject([
       { width, height },
     ]);
   });
 
-  it('is as many pictures as asked, each another', () => {
+  it('are num_images pictures with different indexes', () => {
     const pictures = picturesOf(drawing({ num_images: 4, seed: 5, output_format: 'png' }));
     expect(pictures.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
     expect(pictures).toMatchObject(Array.from({ length: 4 }, () => ({ seed: '5', format: 'png' })));
   });
 
-  it('keeps flagged pictures when nobody checks', () => {
+  it('are not blanked without the safety checker', () => {
     const pictures = picturesOf(drawing({ prompt: '[[nsfw]]', enable_safety_checker: false }));
     expect(pictures).toMatchObject([{ blank: false }]);
   });
 
-  it('is nothing of a training', () => {
+  it('do not exist for a training', () => {
     expect(() => picturesOf(request('fal-ai/flux-pro-trainer', {}))).toThrow('draws nothing');
   });
 });
 
-it('is served as the result says, whole and in ranges, only once the request is COMPLETED', async () => {
+it('a picture is served with the type and size of the result, whole and in ranges, once the request is COMPLETED', async () => {
   const { fal } = await simulate();
   const input = { prompt: 'a pier', seed: 1, num_images: 2, image_size: 'square' as const };
   const first = (await fal.subscribe('fal-ai/flux-lora', { input })).data;
@@ -192,7 +192,7 @@ describe('the caption', () => {
     expect((await drawCaption({ ...picture, prompt })).height).toBeGreaterThan(10);
   });
 
-  it('needs no font of the machine', () => {
+  it('needs no font of the system', () => {
     const folder = mkdtempSync(join(tmpdir(), 'no-fonts-'));
     const config = join(folder, 'fonts.conf');
     writeFileSync(config, `<fontconfig><cachedir>${folder}</cachedir></fontconfig>`);
@@ -206,7 +206,7 @@ describe('the caption', () => {
       encoding: 'utf8',
     });
     rmSync(folder, { recursive: true });
-    // Without a font, every character becomes a box of the same width.
+    // Without a font, every character is a box of the same width.
     expect(stdout.trim()).toBe('true');
   });
 });

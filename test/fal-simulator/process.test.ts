@@ -10,14 +10,14 @@ import { call, clientOf, photoArchive } from '../support/simulator.ts';
 
 const program = join(import.meta.dirname, '../../src/fal-simulator/main.ts');
 
-/** `npm run simulator`, without npm. */
+/** Runs what `npm run simulator` runs. The process is killed after the test. */
 function run(...flags: string[]): ChildProcessWithoutNullStreams {
   const child = spawn(process.execPath, ['--import', 'tsx', program, '--port', '0', ...flags]);
   onTestFinished(() => void child.kill('SIGKILL'));
   return child;
 }
 
-/** What it prints when it is ready. */
+/** Waits until the simulator is ready. Returns its URL and what it has printed. */
 async function ready(child: ChildProcessWithoutNullStreams): Promise<{ url: string; printed: string }> {
   let printed = '';
   for await (const chunk of child.stdout) {
@@ -25,10 +25,10 @@ async function ready(child: ChildProcessWithoutNullStreams): Promise<{ url: stri
     const url = /http:\/\/127\.0\.0\.1:\d+/.exec(printed)?.[0];
     if (url !== undefined && printed.includes('});')) return { url, printed };
   }
-  throw new Error(`It ended: ${printed}`);
+  throw new Error(`The simulator exited: ${printed}`);
 }
 
-it('says how to use it, and forgets nothing when it is killed', async () => {
+it('prints how to use it, and continues all requests after a kill', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'killed-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const first = run('--speed', 'quick', '--data-dir', folder);
@@ -53,7 +53,7 @@ it('says how to use it, and forgets nothing when it is killed', async () => {
   expect(await once(second, 'exit')).toEqual([0, null]);
 });
 
-/** A file with that text. */
+/** Creates a temporary fault plan file. */
 function fileOf(content: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'plan-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -61,7 +61,7 @@ function fileOf(content: string): string {
   return join(folder, 'plan.json');
 }
 
-it('does wrong what a file says, on a clock that it is told', async () => {
+it('applies the fault plan of --faults, and advances a clock held by --hold-clock', async () => {
   const faults = fileOf(JSON.stringify({ faults: [{ on: 'submit', nth: 2, do: 'answer', status: 503 }] }));
   const folder = mkdtempSync(join(tmpdir(), 'faulty-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -81,14 +81,14 @@ it('does wrong what a file says, on a clock that it is told', async () => {
 it.each([
   ['{ "faults": [{ "on": "submit", "do": "explode" }] }', /plan\.json: The fault plan is invalid: faults\[0\]\.do: /],
   ['{ "faults": ', /plan\.json is not JSON\.\n$/],
-])('does not start with the plan %s', async (content, complaint) => {
+])('exits with an error for the plan %s', async (content, message) => {
   const child = run('--faults', fileOf(content));
-  const complained = text(child.stderr);
+  const stderr = text(child.stderr);
   expect(await once(child, 'exit')).toEqual([1, null]);
-  expect(await complained).toMatch(complaint);
+  expect(await stderr).toMatch(message);
 });
 
-it('does not start with a plan that is not there', async () => {
+it('exits with an error for a plan file that does not exist', async () => {
   const child = run('--faults', '/nowhere/plan.json');
   expect(await text(child.stderr)).toBe('/nowhere/plan.json cannot be read.\n');
 });
@@ -96,7 +96,7 @@ it('does not start with a plan that is not there', async () => {
 it.each([
   [['--speed', 'slow'], 'Allowed choices are quick, real, instant'],
   [['--port', 'http'], 'Not a port'],
-])('does not start with %j', async (flags, complaint) => {
+])('exits with an error for %j', async (flags, message) => {
   const child = run(...flags);
-  expect(await text(child.stderr)).toContain(complaint);
+  expect(await text(child.stderr)).toContain(message);
 });

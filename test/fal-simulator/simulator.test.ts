@@ -8,7 +8,7 @@ import { call, refusal, simulate } from '../support/simulator.ts';
 const endpoint = 'fal-ai/flux-lora';
 const submit = (fal: FalClient, prompt = 'a lighthouse') => fal.queue.submit(endpoint, { input: { prompt } });
 
-/** With the clock held: in its queue at once, in progress after two seconds, completed after three. */
+/** With the manual clock: in the queue at first, in progress after 2 s, completed after 3 s. */
 const quick = () => {
   const clock = manualClock();
   return simulate({ clock, speed: 'quick' }).then((parts) => ({ ...parts, clock }));
@@ -16,7 +16,7 @@ const quick = () => {
 const queueMs = 770;
 
 describe('the queue', () => {
-  it('takes a request, tells where it stands, and gives its result', async () => {
+  it('accepts a request, reports its status and returns its result', async () => {
     const { fal, simulator, clock } = await quick();
     const submitted = await submit(fal);
     expect(submitted).toMatchObject({ status: 'IN_QUEUE', queue_position: expect.any(Number) });
@@ -52,7 +52,7 @@ describe('the queue', () => {
     expect(data.images).toMatchObject([{ width: 1024, height: 768, content_type: 'image/jpeg' }]);
   });
 
-  it('answers 202 until COMPLETED, then 200, with a slash at the end and with the whole endpoint too', async () => {
+  it('answers 202 until COMPLETED and then 200, also to a URL with a trailing slash or with the complete endpoint', async () => {
     const { simulator, clock } = await quick();
     const input = { prompt: 'x', finetune_id: 'unknown', finetune_strength: 1 };
     const submitted = await call(simulator, 'POST', '/fal-ai/flux-pro/v1.1-ultra-finetuned', { body: input });
@@ -68,7 +68,7 @@ describe('the queue', () => {
     expect((await call(simulator, 'GET', `${path}/response`)).status).toBe(422);
   });
 
-  it('counts the queue down', async () => {
+  it('counts the queue position down', async () => {
     const { fal, clock } = await quick();
     const { request_id: requestId } = await submit(fal);
     const positions: number[] = [];
@@ -91,7 +91,7 @@ describe('the queue', () => {
     expect(result.headers.get('x-fal-request-id')).toBe(submitted.body.request_id);
   });
 
-  it('picks a seed of up to 63 bits when it is given none', async () => {
+  it('chooses a seed of up to 63 bits for an input without one', async () => {
     const { simulator } = await simulate();
     const seeds: bigint[] = [];
     for (let i = 0; i < 8; i += 1) {
@@ -105,7 +105,7 @@ describe('the queue', () => {
     expect(seeds.every((seed) => seed < 2n ** 63n)).toBe(true);
   });
 
-  it.each(['polling', 'streaming'] as const)('is followed by subscribe, %s', async (mode) => {
+  it.each(['polling', 'streaming'] as const)('works with subscribe of the official client, %s', async (mode) => {
     const { fal } = await simulate({ speed: 'quick' });
     const seen: { status: string; logs: number }[] = [];
     const { data } = await fal.subscribe(endpoint, {
@@ -127,7 +127,7 @@ describe('the queue', () => {
     expect(await refusal(fal.run(endpoint, { input: { prompt: '' } }))).toMatchObject({ status: 422 });
   });
 
-  it('is reached through proxyUrl too', async () => {
+  it('is also reached through proxyUrl', async () => {
     const { simulator } = await simulate();
     const fal = createFalClient({ credentials: simulator.key, proxyUrl: { url: simulator.url, when: 'always' } });
     expect((await fal.subscribe(endpoint, { input: { prompt: 'x' } })).data.images).toHaveLength(1);
@@ -136,7 +136,7 @@ describe('the queue', () => {
 });
 
 describe('the status stream', () => {
-  it('tells each change once, each log line once, pings, and ends after COMPLETED', async () => {
+  it('sends each change and each log line once, sends pings, and ends after COMPLETED', async () => {
     const { fal, simulator, clock } = await quick();
     const { request_id } = await submit(fal, '[[queued]]');
     const url = `${simulator.url}/${endpoint}/requests/${request_id}/status/stream?logs=1`;
@@ -159,7 +159,7 @@ describe('the status stream', () => {
     expect(events.map(({ status }) => status)).toEqual(['IN_QUEUE', 'COMPLETED']);
   });
 
-  it('sends log lines as they come, without repeating any', async () => {
+  it('sends log lines as they arrive, each once', async () => {
     const { fal, clock } = await quick();
     const { request_id: requestId } = await submit(fal);
     const stream = await fal.queue.streamStatus(endpoint, { requestId, logs: true });
@@ -182,7 +182,7 @@ describe('the status stream', () => {
     expect(events.at(-1)?.status).toBe('COMPLETED');
   });
 
-  it('lets go when the reader leaves', async () => {
+  it('ends when the reader disconnects', async () => {
     const { fal, simulator } = await quick();
     const { request_id } = await submit(fal);
     const leaving = new AbortController();
@@ -195,7 +195,7 @@ describe('the status stream', () => {
 });
 
 describe('cancelling', () => {
-  it('takes a request out of the queue, and says so once', async () => {
+  it('removes a request from the queue, and rejects a second cancel', async () => {
     const { fal, simulator } = await quick();
     const { request_id: requestId } = await submit(fal);
     const path = `/${endpoint}/requests/${requestId}/cancel`;
@@ -214,7 +214,7 @@ describe('cancelling', () => {
     });
   });
 
-  it('stops a running request a progress later', async () => {
+  it('stops a running request after a delay', async () => {
     const { fal, simulator, clock } = await quick();
     const { request_id: requestId } = await submit(fal, '[[stuck]]');
     clock.advance(10_000);
@@ -222,14 +222,14 @@ describe('cancelling', () => {
     const accepted = { status: 202, body: { status: 'CANCELLATION_REQUESTED' } };
     expect(await call(simulator, 'PUT', path)).toMatchObject(accepted);
     clock.advance(200);
-    // Asked again, it does not begin to stop anew.
+    // A second cancel does not restart the delay.
     expect(await call(simulator, 'PUT', path)).toMatchObject(accepted);
     expect(await fal.queue.status(endpoint, { requestId })).toMatchObject({ status: 'IN_PROGRESS' });
     clock.advance(50);
     expect(await fal.queue.status(endpoint, { requestId })).toMatchObject({ error_type: 'client_cancelled' });
   });
 
-  it('comes too late for a request that is just done', async () => {
+  it('is too late for a request that has just completed', async () => {
     const { fal, clock } = await quick();
     const { request_id: requestId } = await submit(fal);
     while ((await fal.queue.status(endpoint, { requestId })).status !== 'COMPLETED') clock.advance(10);
@@ -241,11 +241,11 @@ describe('cancelling', () => {
   });
 });
 
-describe('refusals', () => {
+describe('the simulator rejects', () => {
   const unknown = randomUUID();
   it.each<[string, string, string, number, object]>([
-    ['an app it does not know', 'POST', '/fal-ai/h3-max', 404, { detail: 'Application "h3-max" not found' }],
-    ['a path its app does not have', 'POST', '/fal-ai/flux-pro/new', 404, { detail: 'Path /new not found' }],
+    ['an unknown app', 'POST', '/fal-ai/h3-max', 404, { detail: 'Application "h3-max" not found' }],
+    ['an unknown path of an app', 'POST', '/fal-ai/flux-pro/new', 404, { detail: 'Path /new not found' }],
     [
       'an app without a path of its own',
       'POST',
@@ -253,18 +253,36 @@ describe('refusals', () => {
       404,
       { detail: 'Application "flux-pro" not found' },
     ],
-    ['a request it does not know', 'GET', `/fal-ai/flux-lora/requests/${unknown}/status`, 404, { status: 'NOT_FOUND' }],
-    ['the result of such', 'GET', `/fal-ai/flux-lora/requests/${unknown}`, 404, { status: 'NOT_FOUND' }],
-    ['the stream of such', 'GET', `/fal-ai/flux-lora/requests/${unknown}/status/stream`, 404, { status: 'NOT_FOUND' }],
-    ['to cancel such', 'PUT', `/fal-ai/flux-lora/requests/${unknown}/cancel`, 404, { status: 'NOT_FOUND' }],
-    ['to read where it only writes', 'GET', '/fal-ai/flux-lora', 405, { detail: 'Method Not Allowed' }],
-    ['a file it does not have', 'GET', `/files/b/00000000/${unknown}_a.png`, 404, { detail: 'Not Found' }],
+    [
+      'the status of an unknown request',
+      'GET',
+      `/fal-ai/flux-lora/requests/${unknown}/status`,
+      404,
+      { status: 'NOT_FOUND' },
+    ],
+    ['the result of an unknown request', 'GET', `/fal-ai/flux-lora/requests/${unknown}`, 404, { status: 'NOT_FOUND' }],
+    [
+      'the stream of an unknown request',
+      'GET',
+      `/fal-ai/flux-lora/requests/${unknown}/status/stream`,
+      404,
+      { status: 'NOT_FOUND' },
+    ],
+    [
+      'the cancel of an unknown request',
+      'PUT',
+      `/fal-ai/flux-lora/requests/${unknown}/cancel`,
+      404,
+      { status: 'NOT_FOUND' },
+    ],
+    ['GET of an endpoint', 'GET', '/fal-ai/flux-lora', 405, { detail: 'Method Not Allowed' }],
+    ['an unknown file', 'GET', `/files/b/00000000/${unknown}_a.png`, 404, { detail: 'Not Found' }],
   ])('%s', async (_, method, path, status, body) => {
     const { simulator } = await simulate();
     expect(await call(simulator, method, path, method === 'POST' ? { body: {} } : {})).toMatchObject({ status, body });
   });
 
-  it('a request under the app of another', async () => {
+  it('a request under another app', async () => {
     const { simulator, fal } = await simulate();
     const { request_id } = await submit(fal);
     const answer = await call(simulator, 'GET', `/fal-ai/flux-pro/requests/${request_id}/status`);
@@ -275,7 +293,7 @@ describe('refusals', () => {
     [{}, 'Authentication is required'],
     [{ authorization: 'Key other' }, 'invalid key credentials'],
     [{ authorization: 'Bearer simulated:fal-key' }, 'invalid key credentials'],
-  ])('a call without its key: %j', async (headers, detail) => {
+  ])('a call without a valid key: %j', async (headers, detail) => {
     const { simulator } = await simulate();
     for (const path of ['/fal-ai/flux-lora', '/storage/upload/initiate']) {
       const response = await fetch(simulator.url + path, { method: 'POST', headers });
@@ -292,7 +310,7 @@ describe('refusals', () => {
     expect(simulator.record.requests()).toEqual([]);
   });
 
-  it('an input that is wrong, at the result', async () => {
+  it('an invalid input, at the result', async () => {
     const { fal } = await simulate();
     const { request_id: requestId } = await fal.queue.submit(endpoint, { input: { prompt: 'x', num_images: 9 } });
     const status = await fal.queue.status(endpoint, { requestId });
@@ -305,7 +323,7 @@ describe('refusals', () => {
     });
   });
 
-  it('a name that was resolved to this machine', async () => {
+  it('a foreign host name, which guards against DNS rebinding', async () => {
     const { simulator } = await simulate();
     const { request } = await import('node:http');
     const status = await new Promise((resolve) => {
@@ -317,7 +335,7 @@ describe('refusals', () => {
   });
 });
 
-describe('words in a prompt', () => {
+describe('a directive in the prompt', () => {
   const at = async (prompt: string, numImages = 2) => {
     const { fal } = await simulate();
     const { request_id: requestId } = await fal.queue.submit(endpoint, { input: { prompt, num_images: numImages } });
@@ -329,7 +347,7 @@ describe('words in a prompt', () => {
     ['[[nsfw]]', [true, true]],
     ['a [[nsfw 2]] picture', [false, true]],
     ['plain', [false, false]],
-  ])('%s flags pictures', async (prompt, flags) => {
+  ])('%s sets the flags of the pictures', async (prompt, flags) => {
     expect((await (await at(prompt)).result).data.has_nsfw_concepts).toEqual(flags);
   });
 
@@ -337,7 +355,7 @@ describe('words in a prompt', () => {
     ['[[blocked]]', 422, { detail: [{ loc: ['body', 'prompt'], type: 'content_policy_violation' }] }, undefined],
     ['[[timeout]]', 504, { detail: [{ type: 'generation_timeout' }] }, undefined],
     ['[[crash]]', 503, { detail: 'Runner disconnected', error_type: 'runner_disconnected' }, 'runner_disconnected'],
-  ])('%s fails', async (prompt, status, body, errorType) => {
+  ])('%s makes the request fail', async (prompt, status, body, errorType) => {
     const { simulator } = await simulate();
     const submitted = await call(simulator, 'POST', `/${endpoint}`, { body: { prompt } });
     const path = `/${endpoint}/requests/${submitted.body.request_id}`;
@@ -346,7 +364,7 @@ describe('words in a prompt', () => {
   });
 });
 
-it('remembers what it was asked', async () => {
+it('records the requests that it has accepted', async () => {
   const lines: object[] = [];
   const { fal, simulator } = await simulate({ log: (line) => lines.push(line) });
   const { request_id: id } = await submit(fal);

@@ -13,7 +13,7 @@ const train = (fal: FalClient, images_data_url: string) =>
   fal.subscribe(portraitTrainer, { input: { images_data_url, trigger_phrase: 'TOK_1' } });
 
 describe('the portrait trainer', () => {
-  it('learns from an archive of photos, tells how many it found, and gives a LoRA that loads', async () => {
+  it('trains on an archive of photos, logs their number, and returns a LoRA file that loads', async () => {
     const { fal } = await simulate();
     const images_data_url = await dataset(fal, await photoArchive(12));
     const logs: string[] = [];
@@ -45,7 +45,7 @@ describe('the portrait trainer', () => {
     expect(headerLength % 8).toBe(0);
   });
 
-  it('fetches an archive from elsewhere, and says when it cannot', async () => {
+  it('downloads an archive from another server, and fails if it cannot', async () => {
     const archive = Buffer.from(await (await photoArchive(4)).arrayBuffer());
     const elsewhere = createServer((request, response) => {
       if (request.url === '/photos.zip') response.end(archive);
@@ -93,7 +93,7 @@ describe('the portrait trainer', () => {
     expect(body).toMatchObject({ detail: [{ type: 'image_load_error', msg: expect.stringContaining(name) }] });
   });
 
-  it('refuses an archive that is cut off in an image', async () => {
+  it('rejects an archive that is truncated within an image', async () => {
     const { fal } = await simulate();
     const whole = Buffer.from(await (await photoArchive(4)).arrayBuffer());
     whole.fill(0, 2000, 6000);
@@ -104,11 +104,11 @@ describe('the portrait trainer', () => {
 
 type Tensor = { dtype: string; shape: number[]; data_offsets: [number, number] };
 
-describe('drawing with what was trained', () => {
+describe('drawing with a trained avatar', () => {
   const draw = (fal: FalClient, path: string) =>
     fal.subscribe('fal-ai/flux-lora', { input: { prompt: 'TOK_1 at sea', loras: [{ path }] } });
 
-  it('takes a LoRA that it made, and a copy of it that was put back up', async () => {
+  it('accepts a LoRA file of its own, and an uploaded copy of it', async () => {
     const { fal } = await simulate();
     const path = await trainPortrait(fal);
     expect((await draw(fal, path)).data.images).toHaveLength(1);
@@ -117,7 +117,7 @@ describe('drawing with what was trained', () => {
     expect((await draw(fal, copy)).data.images).toHaveLength(1);
   });
 
-  it('refuses a LoRA that it never made', async () => {
+  it('rejects a LoRA file that it has not created', async () => {
     const { fal } = await simulate();
     const own = await fal.storage.upload(new File(['not a LoRA'], 'x.safetensors'));
     for (const path of [own, 'https://huggingface.co/x/y.safetensors', 'x/y']) {
@@ -140,7 +140,7 @@ describe('drawing with what was trained', () => {
     expect((await refusal(other)).body).toMatchObject({ detail: [{ loc: ['body', 'finetune_id'], input: 'other' }] });
   });
 
-  it("refuses a style's archive by the name of its own field", async () => {
+  it("names the style trainer's own field when it rejects an archive", async () => {
     const { fal } = await simulate();
     const data_url = await dataset(fal, await photoArchive(2));
     const training = fal.subscribe('fal-ai/flux-pro-trainer', { input: { data_url, finetune_comment: 'ink' } });

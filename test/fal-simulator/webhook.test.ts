@@ -8,7 +8,7 @@ import { simulate } from '../support/simulator.ts';
 const endpoint = 'fal-ai/flux-lora';
 
 describe('a webhook', () => {
-  it('brings the result, signed', async () => {
+  it('carries the result and a valid signature', async () => {
     const { fal, simulator } = await simulate();
     const { url: webhookUrl, deliveries } = await receiver();
     const { request_id } = await fal.queue.submit(endpoint, { input: { prompt: 'x', seed: 3 }, webhookUrl });
@@ -22,7 +22,7 @@ describe('a webhook', () => {
     expect(await isGenuine(simulator.url, { ...delivery, raw: `${delivery.raw} ` })).toBe(false);
   });
 
-  it('tells of a failure as fal does', async () => {
+  it('reports a failure as fal does', async () => {
     const { fal, simulator } = await simulate();
     const { url: webhookUrl, deliveries } = await receiver();
     await fal.queue.submit(endpoint, { input: { prompt: '' }, webhookUrl });
@@ -34,7 +34,7 @@ describe('a webhook', () => {
     });
   });
 
-  it('comes again until it is taken, and not after', async () => {
+  it('is sent again until the receiver accepts it', async () => {
     const { fal, simulator } = await simulate();
     const { url: webhookUrl, deliveries } = await receiver(500, 404);
     await fal.queue.submit(endpoint, { input: { prompt: 'x' }, webhookUrl });
@@ -60,7 +60,7 @@ describe('a webhook', () => {
     expect(deliveries).toEqual([]);
   });
 
-  it('that is owed is sent after a restart, under the same key', async () => {
+  it('that was not delivered is sent after a restart, signed with the same key', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'webhook-'));
     onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
     const { url: webhookUrl, deliveries } = await receiver();

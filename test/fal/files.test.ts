@@ -19,7 +19,7 @@ describe('an upload', () => {
   const upload = async (signal?: AbortSignal) =>
     adapter.fal.upload(archive, { fileName: 'a.zip', ...(signal && { signal }) });
 
-  it('takes two requests, and only the first carries the key', async () => {
+  it('makes two requests, and only the first carries the key', async () => {
     adapter.server.script(initiate, json(200, urls()));
     adapter.server.script(put, text(200, ''));
     expect(await upload()).toBe(fileUrl);
@@ -31,7 +31,7 @@ describe('an upload', () => {
     expect(second?.headers.authorization).toBeUndefined();
   });
 
-  it('of more than 90 MiB goes in parts, and a part that fails is sent again', async () => {
+  it('of more than 90 MiB is sent in parts, and a part that fails is sent again', async () => {
     const bytes = Buffer.alloc(91 * 1024 * 1024, 'likeness');
     adapter.server.script('POST /storage/upload/initiate-multipart', json(200, urls()));
     for (let part = 1; part <= 10; part += 1) {
@@ -43,8 +43,8 @@ describe('an upload', () => {
 
     const parts = adapter.server.seen.filter(({ path }) => /\/\d+$/.test(path));
     expect(parts).toHaveLength(12);
-    const kept = new Map(parts.map(({ path, body }) => [path, body]));
-    expect(sha256(Buffer.concat([...kept.values()]))).toBe(sha256(bytes));
+    const lastBodies = new Map(parts.map(({ path, body }) => [path, body]));
+    expect(sha256(Buffer.concat([...lastBodies.values()]))).toBe(sha256(bytes));
     const complete = JSON.parse(String(adapter.server.seen.at(-1)?.body)) as { parts: unknown[] };
     expect(complete.parts).toHaveLength(10);
     expect(complete.parts[9]).toEqual({ partNumber: 10, etag: '"10"' });
@@ -75,7 +75,7 @@ describe('an upload', () => {
   });
 
   it.each<[string, Act, object]>([
-    ['403 of a URL that is used up', text(403, ''), { code: 'FAL_UNAVAILABLE', transient: true }],
+    ['403 of an expired URL', text(403, ''), { code: 'FAL_UNAVAILABLE', transient: true }],
     ['413', text(413, ''), { code: 'INVALID_INPUT', transient: false }],
     ['reset', reset, { code: 'FAL_UNAVAILABLE', transient: true }],
   ])('whose bytes are rejected fails: %s', async (_name, act, expected) => {
@@ -134,7 +134,7 @@ describe('a download', () => {
     expect(seen?.headers.authorization).toBeUndefined();
   });
 
-  it('takes the origin that stands for fal', async () => {
+  it('accepts the origin that replaces fal', async () => {
     adapter.server.script(route, text(200, 'picture'));
     expect(String(await read(`${adapter.server.url}/files/b/x.png`))).toBe('picture');
   });
@@ -157,7 +157,7 @@ describe('a download', () => {
     expect(adapter.server.seen).toEqual([]);
   });
 
-  it('follows a redirect among the hosts of fal, three times', async () => {
+  it('follows up to three redirects among the hosts of fal', async () => {
     adapter.server.script('GET /a', text(302, '', { location: '/files/b/x.png' }));
     adapter.server.script(route, text(307, '', { location: 'https://v3b.fal.media/files/b/y.png' }));
     adapter.server.script('GET /files/b/y.png', text(200, 'picture'));
@@ -205,7 +205,7 @@ describe('a download', () => {
       { code: 'FAL_UNAVAILABLE', transient: true },
     ],
     [
-      'short of its length',
+      'shorter than its length',
       partial({ 'content-length': '100' }, ({ socket }) => socket?.end()),
       { code: 'FAL_UNAVAILABLE', transient: true },
     ],
@@ -216,13 +216,13 @@ describe('a download', () => {
       partial({}, (response) => response.end('x'.repeat(1000))),
       { code: 'RESULT_LOST', transient: false },
     ],
-  ])('fails in its middle: %s', async (_name, act, expected) => {
+  ])('fails in the middle: %s', async (_name, act, expected) => {
     adapter.server.script(route, act);
     expect(await rejection(read())).toMatchObject({ name: 'FalError', ...expected });
     await adapter.server.seen[0]?.closed;
   });
 
-  it('that breaks before it is read fails for its reader only', async () => {
+  it('that breaks before it is read fails only for its reader', async () => {
     adapter.server.script(
       route,
       partial({ 'content-length': '100' }, ({ socket }) => socket?.resetAndDestroy()),
@@ -232,13 +232,13 @@ describe('a download', () => {
     expect(await rejection(buffer(file))).toMatchObject({ code: 'FAL_UNAVAILABLE', transient: true });
   });
 
-  it('waits for a slow reader, and then no longer for fal', async () => {
-    // Two reads of a socket: one goes through, the other waits in the body, and nothing waits in the socket.
-    const [begun, idleMs] = [120_000, 100];
+  it('does not time out while its reader is slow, but when fal is silent after that', async () => {
+    // Two reads of the socket: the first passes through, the second waits in the body, and no bytes remain in the socket.
+    const [sentBytes, idleMs] = [120_000, 100];
     const patient = await openAdapter({ baseUrl: adapter.server.url, timeouts: { downloadIdleMs: idleMs } });
     adapter.server.script(route, async (response) => {
-      response.writeHead(200, { 'content-length': `${begun + 1}` });
-      await write(response, 'x'.repeat(begun));
+      response.writeHead(200, { 'content-length': `${sentBytes + 1}` });
+      await write(response, 'x'.repeat(sentBytes));
     });
     const file = await patient.fal.download(url, { maxBytes: 1_000_000 });
     await new Promise((resolve) => setTimeout(resolve, 3 * idleMs));
@@ -247,12 +247,12 @@ describe('a download', () => {
     await patient.close();
   });
 
-  it('of exactly the most bytes is whole', async () => {
+  it('of exactly the maximum size is complete', async () => {
     adapter.server.script(route, text(200, 'x'.repeat(1000)));
     expect(await read()).toHaveLength(1000);
   });
 
-  it('closes its connection when its reader leaves, by the stream or by the signal', async () => {
+  it('closes its connection when its reader destroys the stream or aborts the signal', async () => {
     adapter.server.always(
       route,
       partial({}, () => undefined),

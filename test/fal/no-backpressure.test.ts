@@ -1,6 +1,7 @@
 /**
- * An answer that is not read yet when fal closes its connection. undici 7 asserts there, outside of every promise, and
- * so ends the process (https://github.com/nodejs/undici/issues/5360); vitest reports that as an unhandled error.
+ * fal closes its connection before the client has read the response. In this case undici 7 fails an assertion outside of
+ * every promise, which ends the process (https://github.com/nodejs/undici/issues/5360). Vitest reports it as an unhandled
+ * error.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -15,8 +16,8 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-/** Answers whatever it is asked with so many bytes and a FIN; `finished` resolves when both have left. */
-async function openHasty(byteSize: number, type: string) {
+/** A server that answers every request with `byteSize` bytes and closes. `finished` resolves when it has sent both. */
+async function openClosingServer(byteSize: number, type: string) {
   const head = `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: ${byteSize}\r\nConnection: close\r\n\r\n`;
   let finished = Promise.resolve();
   const server = createServer((socket) => {
@@ -32,17 +33,17 @@ async function openHasty(byteSize: number, type: string) {
   await once(server, 'listening');
   closing.push(() => server.close());
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('It has no port.');
+  if (address === null || typeof address === 'string') throw new Error('The server has no port.');
   return { url: `http://127.0.0.1:${address.port}`, finished: () => finished };
 }
 
-/** Long enough for what has left one end of a loopback connection to be known at the other. */
+/** Waits long enough for the client to notice what the server has sent over loopback. */
 async function settle() {
   for (let turns = 0; turns < 200; turns += 1) await turn();
 }
 
-it('a file', async () => {
-  const fal = await openHasty(150_000, 'image/png');
+it('downloads a file completely although the connection closed before it was read', async () => {
+  const fal = await openClosingServer(150_000, 'image/png');
   const client = createFal({
     key: 'id:secret',
     baseUrl: fal.url,
@@ -55,8 +56,8 @@ it('a file', async () => {
   expect(await buffer(body)).toHaveLength(150_000);
 });
 
-it('a stream', async () => {
-  const fal = await openHasty(40_000, 'text/event-stream');
+it('reads a stream completely although the connection closed before it was read', async () => {
+  const fal = await openClosingServer(40_000, 'text/event-stream');
   const transport = openTransport({ baseUrl: fal.url, connectMs: 1000 });
   closing.push(() => transport.close());
   const call = { url: 'https://queue.fal.run/status', method: 'GET', headers: {} };

@@ -4,7 +4,7 @@ import { advance, estimate, type Progress, readProgress } from '../../src/fal/pr
 
 describe('readProgress', () => {
   it.each([
-    // [message, steps asked for, step read]
+    // [message, total steps, expected step]
     [' 36%|███▌      | 10/28 [00:01<00:02,  7.21it/s]', 28, 10],
     ['  0%|          | 0/28 [00:00<?, ?it/s]', 28, 0],
     ['100%|██████████| 28/28 [00:03<00:00,  7.30it/s]', 28, 28],
@@ -31,11 +31,11 @@ describe('readProgress', () => {
     ['', 28, undefined],
     ['step 3/28', undefined, undefined],
     ['step 0/0', 0, undefined],
-  ])('%j of %j steps: %j', (message, totalSteps, step) => {
+  ])('from %j with %j steps in total: %j', (message, totalSteps, step) => {
     expect(readProgress(message, totalSteps)).toEqual(step === undefined ? undefined : { step, totalSteps });
   });
 
-  it.each(['36%|', 'step ', 'step 1', '1/', 'progress ', '█', '\r'])('reads a megabyte of %j quickly', (unit) => {
+  it.each(['36%|', 'step ', 'step 1', '1/', 'progress ', '█', '\r'])('parses a megabyte of %j quickly', (unit) => {
     const startedAt = performance.now();
     readProgress(unit.repeat(1_000_000 / unit.length), 28);
     expect(performance.now() - startedAt).toBeLessThan(20_000);
@@ -47,17 +47,22 @@ const measured = (percent: number, step: number): Progress => ({ percent, step, 
 
 describe('advance', () => {
   it.each<[string, Progress, number, Progress]>([
-    ['a first reading', unknown, 7, measured(25, 7)],
-    ['the next', measured(25, 7), 8, measured(28, 8)],
-    ['an older one', measured(25, 7), 3, measured(25, 7)],
-    ['the last, which is not success', measured(25, 7), 28, measured(99, 28)],
-    ['after a higher estimate', { ...unknown, percent: 60, source: 'ESTIMATED' }, 7, measured(60, 7)],
-    ['after a lower estimate', { ...unknown, percent: 10, source: 'ESTIMATED' }, 7, measured(25, 7)],
+    ['a first step', unknown, 7, measured(25, 7)],
+    ['a later step', measured(25, 7), 8, measured(28, 8)],
+    ['an earlier step changes nothing', measured(25, 7), 3, measured(25, 7)],
+    ['the last step is 99 %, because it is not yet success', measured(25, 7), 28, measured(99, 28)],
+    [
+      'a step below the estimate keeps the percentage',
+      { ...unknown, percent: 60, source: 'ESTIMATED' },
+      7,
+      measured(60, 7),
+    ],
+    ['a step above the estimate', { ...unknown, percent: 10, source: 'ESTIMATED' }, 7, measured(25, 7)],
   ])('%s', (_name, current, step, expected) => {
     expect(advance(current, { step, totalSteps: 28 })).toEqual(expected);
   });
 
-  it('gives the same object when nothing is new', () => {
+  it('returns the same object if nothing changes', () => {
     const current = measured(25, 7);
     expect(advance(current, { step: 7, totalSteps: 28 })).toBe(current);
   });
@@ -71,37 +76,37 @@ describe('estimate', () => {
     [30_000, 75],
     [60_000, 91],
     [3_600_000, 95],
-  ])('after %i ms of a usual 30 s: %i', (elapsedMs, percent) => {
+  ])('after %i ms with a typical duration of 30 s: %i %%', (elapsedMs, percent) => {
     expect(estimate(unknown, elapsedMs, 30_000)).toEqual({ ...unknown, percent, source: 'ESTIMATED' });
   });
 
-  it('leaves what was measured, and what has no usual time', () => {
+  it('changes neither measured progress nor progress without a typical duration', () => {
     const current = measured(25, 7);
     expect(estimate(current, 29_000, 30_000)).toBe(current);
     expect(estimate(unknown, 29_000, 0)).toBe(unknown);
     expect(estimate(unknown, 29_000, Number.NaN)).toBe(unknown);
   });
 
-  it('gives the same object when nothing is new', () => {
+  it('returns the same object if nothing changes', () => {
     const current = estimate(unknown, 15_000, 30_000);
     expect(estimate(current, 15_000, 30_000)).toBe(current);
     expect(estimate(current, 1000, 30_000)).toBe(current);
   });
 });
 
-it('never decreases, never says 100, and never goes back from measured to estimated', () => {
-  const seen = fc.oneof(
+it('progress never decreases, never reaches 100, and never returns from measured to estimated', () => {
+  const observation = fc.oneof(
     fc.record({ elapsedMs: fc.integer({ min: -1000, max: 100_000 }) }),
     fc.record({ step: fc.nat(28) }),
   );
   fc.assert(
-    fc.property(fc.array(seen, { maxLength: 40 }), (sightings) => {
+    fc.property(fc.array(observation, { maxLength: 40 }), (observations) => {
       let current = unknown;
-      for (const sighting of sightings) {
+      for (const each of observations) {
         const next =
-          'step' in sighting
-            ? advance(current, { step: sighting.step, totalSteps: 28 })
-            : estimate(current, sighting.elapsedMs, 30_000);
+          'step' in each
+            ? advance(current, { step: each.step, totalSteps: 28 })
+            : estimate(current, each.elapsedMs, 30_000);
         expect(next.percent).toBeGreaterThanOrEqual(current.percent ?? 0);
         expect(next.percent).toBeLessThan(100);
         expect([current.source, next.source]).not.toEqual(['MEASURED', 'ESTIMATED']);

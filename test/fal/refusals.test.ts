@@ -9,20 +9,22 @@ import {
   refusalOfUpload,
 } from '../../src/fal/refusals.ts';
 
-const complaint = (loc: unknown, type: string | undefined, msg = 'is wrong') => ({ detail: [{ loc, msg, type }] });
+const validationError = (loc: unknown, type: string | undefined, msg = 'is wrong') => ({
+  detail: [{ loc, msg, type }],
+});
 
 describe('refusalOfResult', () => {
   it.each<[EndpointId, number, unknown, object]>([
     [
       'fal-ai/flux-lora',
       422,
-      complaint(['body', 'prompt'], 'content_policy_violation'),
+      validationError(['body', 'prompt'], 'content_policy_violation'),
       { code: 'CONTENT_BLOCKED', field: 'prompt' },
     ],
     [
       'fal-ai/flux-lora',
       400,
-      complaint(['body'], 'content_policy_violation'),
+      validationError(['body'], 'content_policy_violation'),
       { code: 'CONTENT_BLOCKED', field: undefined },
     ],
     [
@@ -30,8 +32,8 @@ describe('refusalOfResult', () => {
       422,
       {
         detail: [
-          ...complaint(['body', 'seed'], 'missing').detail,
-          ...complaint(['body'], 'content_policy_violation').detail,
+          ...validationError(['body', 'seed'], 'missing').detail,
+          ...validationError(['body'], 'content_policy_violation').detail,
         ],
       },
       { code: 'CONTENT_BLOCKED', field: undefined },
@@ -39,36 +41,36 @@ describe('refusalOfResult', () => {
     [
       'fal-ai/flux-pro/finetuned',
       422,
-      complaint(['body', 'finetune_id'], 'value_error'),
+      validationError(['body', 'finetune_id'], 'value_error'),
       { code: 'INVALID_FINETUNE_ID', field: 'finetune_id' },
     ],
     [
       'fal-ai/flux-lora-portrait-trainer',
       422,
-      complaint(['body', 'images_data_url'], 'value_error'),
+      validationError(['body', 'images_data_url'], 'value_error'),
       { code: 'DATASET_REJECTED' },
     ],
     [
       'fal-ai/flux-pro-trainer',
       422,
-      complaint(['body', 'data_url'], 'file_download_error'),
+      validationError(['body', 'data_url'], 'file_download_error'),
       { code: 'DATASET_REJECTED' },
     ],
-    ['fal-ai/flux-pro-trainer', 422, complaint(['body'], 'image_too_small'), { code: 'DATASET_REJECTED' }],
-    ['fal-ai/flux-lora', 422, complaint(['body'], 'image_too_small'), { code: 'INVALID_INPUT' }],
+    ['fal-ai/flux-pro-trainer', 422, validationError(['body'], 'image_too_small'), { code: 'DATASET_REJECTED' }],
+    ['fal-ai/flux-lora', 422, validationError(['body'], 'image_too_small'), { code: 'INVALID_INPUT' }],
     [
       'fal-ai/flux-lora',
       422,
-      complaint(['body', 'image_size', 'width'], 'less_than_equal'),
+      validationError(['body', 'image_size', 'width'], 'less_than_equal'),
       { code: 'INVALID_INPUT', field: 'image_size.width' },
     ],
     [
       'fal-ai/flux-lora',
       422,
-      complaint(['body', 'loras', 0, 'path'], 'missing'),
+      validationError(['body', 'loras', 0, 'path'], 'missing'),
       { code: 'INVALID_INPUT', field: 'loras.0.path' },
     ],
-    ['fal-ai/flux-lora', 422, complaint(['prompt'], 'missing'), { code: 'INVALID_INPUT', field: 'prompt' }],
+    ['fal-ai/flux-lora', 422, validationError(['prompt'], 'missing'), { code: 'INVALID_INPUT', field: 'prompt' }],
     [
       'fal-ai/flux-lora',
       422,
@@ -84,19 +86,19 @@ describe('refusalOfResult', () => {
     ['fal-ai/flux-lora', 422, { detail: [] }, { code: 'INVALID_INPUT' }],
     ['fal-ai/flux-lora', 422, { detail: ['odd', 3, null] }, { code: 'INVALID_INPUT' }],
     ['fal-ai/flux-lora', 422, undefined, { code: 'INVALID_INPUT', message: 'fal answered with HTTP status 422.' }],
-    ['fal-ai/flux-lora', 422, complaint(['body'], 'no_media_generated'), { code: 'INVALID_INPUT' }],
+    ['fal-ai/flux-lora', 422, validationError(['body'], 'no_media_generated'), { code: 'INVALID_INPUT' }],
     ['fal-ai/flux-lora', 400, { detail: 'Bad input' }, { code: 'INVALID_INPUT' }],
     ['fal-ai/flux-lora', 400, { detail: 'x', error_type: 'bad_request' }, { code: 'INVALID_INPUT' }],
-    ['fal-ai/flux-lora', 400, complaint(['body'], 'downstream_service_error'), { code: 'FAL_UNAVAILABLE' }],
-    ['fal-ai/flux-lora', 504, complaint(['body'], 'generation_timeout'), { code: 'FAL_UNAVAILABLE' }],
+    ['fal-ai/flux-lora', 400, validationError(['body'], 'downstream_service_error'), { code: 'FAL_UNAVAILABLE' }],
+    ['fal-ai/flux-lora', 504, validationError(['body'], 'generation_timeout'), { code: 'FAL_UNAVAILABLE' }],
     [
       'fal-ai/flux-lora',
       504,
-      complaint(['body', 'prompt'], 'generation_timeout'),
+      validationError(['body', 'prompt'], 'generation_timeout'),
       { code: 'FAL_UNAVAILABLE', field: undefined },
     ],
-    ['fal-ai/flux-lora', 500, complaint(['body'], 'internal_server_error'), { code: 'FAL_UNAVAILABLE' }],
-    ['fal-ai/flux-lora', 500, complaint(['body'], 'something_new'), { code: 'FAL_UNAVAILABLE' }],
+    ['fal-ai/flux-lora', 500, validationError(['body'], 'internal_server_error'), { code: 'FAL_UNAVAILABLE' }],
+    ['fal-ai/flux-lora', 500, validationError(['body'], 'something_new'), { code: 'FAL_UNAVAILABLE' }],
     ['fal-ai/flux-lora', 503, { detail: 'x', error_type: 'runner_disconnected' }, { code: 'FAL_UNAVAILABLE' }],
     ['fal-ai/flux-lora', 499, { detail: 'x', error_type: 'client_disconnected' }, { code: 'FAL_UNAVAILABLE' }],
     ['fal-ai/flux-lora', 404, { detail: 'x' }, { code: 'RESULT_LOST' }],
@@ -110,7 +112,7 @@ describe('refusalOfResult', () => {
       { code: 'FAL_BALANCE_EXHAUSTED' },
     ],
     ['fal-ai/flux-lora', 403, { detail: 'User is locked. Reason: abuse.' }, { code: 'FAL_UNAUTHORIZED' }],
-  ])('is final: %s, %i, %j', (endpoint, status, body, expected) => {
+  ])('is permanent: %s, %i, %j', (endpoint, status, body, expected) => {
     expect(refusalOfResult(endpoint, { status, body })).toMatchObject({
       name: 'FalError',
       transient: false,
@@ -130,7 +132,7 @@ describe('refusalOfResult', () => {
     [202, { status: 'IN_QUEUE' }, 'FAL_UNAVAILABLE'],
     [400, { detail: 'Request is still in progress' }, 'FAL_UNAVAILABLE'],
     [429, { detail: 'x' }, 'RATE_LIMITED'],
-  ])('is of the moment: %i, %j', (status, body, code) => {
+  ])('is transient: %i, %j', (status, body, code) => {
     expect(refusalOfResult('fal-ai/flux-lora', { status, body })).toMatchObject({
       name: 'FalError',
       transient: true,
@@ -143,25 +145,25 @@ describe('refusalOfResult', () => {
     [499, { detail: 'Request cancelled by the client.' }],
     [499, undefined],
     [500, { detail: 'x', error_type: 'client_cancelled' }],
-  ])('is a cancel: %i, %j', (status, body) => {
+  ])('is a cancellation: %i, %j', (status, body) => {
     expect(refusalOfResult('fal-ai/flux-lora', { status, body })).toMatchObject({ name: 'RequestCancelled' });
   });
 });
 
-describe('the other refusals', () => {
-  it('a submit with a 5xx, a 3xx, 408 or 499 may have been taken', () => {
+describe('other rejections', () => {
+  it('fal may have accepted a submit that it answers with a 5xx, a 3xx, 408 or 499', () => {
     for (const status of [300, 307, 408, 499, 500, 503, 599]) {
       expect(refusalOfSubmit('fal-ai/flux-lora', { status })).toMatchObject({ name: 'SubmitUnconfirmed' });
     }
   });
 
-  it('a read is refused for good by a 4xx alone', () => {
+  it('only a 4xx rejects a read permanently', () => {
     expect(refusalOfRead({ status: 422 })).toMatchObject({ code: 'INVALID_INPUT', transient: false });
     expect(refusalOfRead({ status: 404 })).toMatchObject({ code: 'RESULT_LOST', transient: false });
     expect(refusalOfRead({ status: 504, body: { error_type: 'request_timeout' } })).toMatchObject({ transient: true });
   });
 
-  it('an upload is refused for good by its key or its size, not by a signed URL that is used up', () => {
+  it('an invalid key or too large a file rejects an upload permanently; an expired signed URL does not', () => {
     expect(refusalOfUpload({ status: 401 }, true)).toMatchObject({ code: 'FAL_UNAUTHORIZED', transient: false });
     expect(refusalOfUpload({ status: 404 }, true)).toMatchObject({ code: 'FAL_UNAVAILABLE', transient: false });
     expect(refusalOfUpload({ status: 500 }, true)).toMatchObject({ code: 'FAL_UNAVAILABLE', transient: true });
@@ -181,12 +183,12 @@ describe('failureOfStatus', () => {
     ['something_new', 'FAL_UNAVAILABLE'],
     ['constructor', 'FAL_UNAVAILABLE'],
     [undefined, 'FAL_UNAVAILABLE'],
-  ])('%s is %s, and final', (type, code) => {
+  ])('%s is %s and permanent', (type, code) => {
     const failure = failureOfStatus({ error: { type, message: 'words' } });
     expect(failure).toMatchObject({ name: 'FalError', code, message: 'words', transient: false });
   });
 
-  it('client_cancelled is a cancel, and no error is none', () => {
+  it('client_cancelled is a cancellation, and a status without an error is no failure', () => {
     expect(failureOfStatus({ error: { type: 'client_cancelled', message: '' } })).toMatchObject({
       name: 'RequestCancelled',
     });
@@ -208,11 +210,11 @@ describe('errorMessageOf', () => {
     [{ detail: '' }, 'fal answered with HTTP status 500.'],
     [null, 'fal answered with HTTP status 500.'],
     ['text', 'fal answered with HTTP status 500.'],
-  ])('%j', (body, sentence) => {
+  ])('for %j', (body, sentence) => {
     expect(errorMessageOf({ status: 500, body })).toBe(sentence);
   });
 
-  it('is at most 500 characters, and says something of nothing', () => {
+  it('is at most 500 characters long, and has a default for an empty body', () => {
     expect(errorMessageOf({ detail: 'x'.repeat(10_000) })).toHaveLength(500);
     expect(errorMessageOf({})).toBe('The request failed at fal.');
   });

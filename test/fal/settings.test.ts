@@ -38,7 +38,7 @@ describe('fieldName', () => {
     ['fluxLoraPortraitTrainer', 'trigger_phrase', 'triggerPhrase'],
     ['fluxProTrainer', 'something_new', 'something_new'],
   ];
-  it.each(names)('of %s: %s is %s', (model, falField, name) => {
+  it.each(names)('of the model %s maps %s to %s', (model, falField, name) => {
     expect(fieldName(modelNamed(model), falField)).toBe(name);
   });
 });
@@ -58,13 +58,13 @@ describe('range', () => {
     ['literals', '16 or 32'],
     ['text', 'another value'],
     ['nothing', 'another value'],
-  ])('at %s', (path, expected) => {
+  ])('describes the values of %s as %s', (path, expected) => {
     expect(range(schema, path.split('.'))).toBe(expected);
   });
 });
 
 describe('modelOf', () => {
-  it('knows no model of an endpoint that trains', () => {
+  it('throws for an endpoint that trains', () => {
     expect(() => modelOf('fal-ai/flux-pro-trainer')).toThrow('fal-ai/flux-pro-trainer draws no pictures.');
   });
 });

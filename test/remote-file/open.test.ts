@@ -110,7 +110,7 @@ describe('a URL is rejected by its text', () => {
   ])('%s', async (text) => {
     const url = new URL(text);
     expect(() => assertPublicUrl(url, { allowLoopback: false })).toThrow(NotPublic);
-    const lookup = answering(['1.1.1.1']);
+    const lookup = lookupOf(['1.1.1.1']);
     expect(await failure(openOutside(url, { ...limits, allowLoopback: false, lookup }))).toBeInstanceOf(NotPublic);
     expect(lookup).not.toHaveBeenCalled();
     expect(connect).not.toHaveBeenCalled();
@@ -207,42 +207,42 @@ describe('DNS', () => {
     [['1.1.1.1', '64:ff9b::a00:1']],
     [['127.0.0.1']],
   ])('that answers %j leads to no connection', async (addresses) => {
-    const error = await failure(openOutside(url, { ...limits, lookup: answering(addresses) }));
+    const error = await failure(openOutside(url, { ...limits, lookup: lookupOf(addresses) }));
     expect(error).toEqual(new NotPublic('"files.example.com" leads to an address that is not public.'));
     expect(connect).not.toHaveBeenCalled();
   });
 
-  it('that answers with one address alone is checked too', async () => {
+  it('that answers with a single address is checked too', async () => {
     const lookup: LookupFunction = (_host, _options, callback) => callback(null, '10.0.0.1', 4);
     expect(await failure(openOutside(url, { ...limits, lookup }))).toBeInstanceOf(NotPublic);
   });
 
-  it('leads a loopback name to loopback alone', async () => {
+  it('may lead a loopback name to loopback addresses only', async () => {
     const at = await serve((_request, response) => response.end('here'));
     const named = new URL(`http://fal.localhost:${at.port}/`);
-    const { body } = await openOutside(named, { ...limits, lookup: answering(['127.0.0.1']) });
+    const { body } = await openOutside(named, { ...limits, lookup: lookupOf(['127.0.0.1']) });
     expect(String(await buffer(body))).toBe('here');
     for (const address of ['10.0.0.1', '1.1.1.1']) {
-      const error = await failure(openOutside(named, { ...limits, lookup: answering(['127.0.0.1', address]) }));
+      const error = await failure(openOutside(named, { ...limits, lookup: lookupOf(['127.0.0.1', address]) }));
       expect(error).toBeInstanceOf(NotPublic);
     }
   });
 
-  it('may give an address that does not answer before one that does', async () => {
+  it('may return an unreachable address before a reachable one', async () => {
     const at = await serve((_request, response) => response.end('here'));
     const named = new URL(`http://fal.localhost:${at.port}/`);
-    expect(String(await read(named, { ...limits, lookup: answering(['::1', '127.0.0.1']) }))).toBe('here');
+    expect(String(await read(named, { ...limits, lookup: lookupOf(['::1', '127.0.0.1']) }))).toBe('here');
   });
 
-  it('is the system’s where no other is given', async () => {
+  it('is the system’s by default', async () => {
     const at = await serve((_request, response) => response.end('here'));
     expect(String(await read(new URL(`http://localhost:${at.port}/`), limits))).toBe('here');
   });
 
-  it('is queried once, and the connection goes to its answer, even when a second answer would differ', async () => {
+  it('is queried once, and the connection goes to that answer even if a second one would differ', async () => {
     const at = await serveSecurely((_request, response) => response.end('here'));
-    const dialled = standInForInternet(at, '1.1.1.1');
-    const lookup = answering(['1.1.1.1', '2606:4700::1111'], ['127.0.0.1']);
+    const connections = redirectConnections(at, '1.1.1.1');
+    const lookup = lookupOf(['1.1.1.1', '2606:4700::1111'], ['127.0.0.1']);
     const { body } = await openOutside(url, { ...limits, lookup });
     expect(String(await buffer(body))).toBe('here');
     expect(lookup).toHaveBeenCalledTimes(1);
@@ -250,18 +250,18 @@ describe('DNS', () => {
       { address: '1.1.1.1', family: 4 },
       { address: '2606:4700::1111', family: 6 },
     ];
-    expect(dialled).toEqual([{ host: 'files.example.com', port: 443, first: pinned, second: pinned }]);
+    expect(connections).toEqual([{ host: 'files.example.com', port: 443, first: pinned, second: pinned }]);
   });
 
   it.each(['127.0.0.1', '10.0.0.1', '::1'])('is not the only check: no byte is sent to a peer at %s', async (peer) => {
     const heard: Buffer[] = [];
     const raw = createRawServer((socket) => socket.on('data', (data) => heard.push(data)));
     const at = await listen(raw as Server, 'http');
-    standInForInternet(at, peer);
+    redirectConnections(at, peer);
     const connected = once(raw, 'connection') as Promise<[Socket]>;
-    const error = await failure(openOutside(url, { ...limits, lookup: answering(['1.1.1.1']) }));
+    const error = await failure(openOutside(url, { ...limits, lookup: lookupOf(['1.1.1.1']) }));
     expect(error).toBeInstanceOf(NotPublic);
-    await gone(await connected);
+    await allClosed(await connected);
     expect(Buffer.concat(heard).length).toBe(0);
   });
 
@@ -269,12 +269,12 @@ describe('DNS', () => {
     ['ENOTFOUND', false],
     ['EAI_AGAIN', true],
   ])('that fails with %s is transient: %s', async (code, transient) => {
-    const lookup: LookupFunction = (_host, _options, callback) => callback(coded(code), []);
+    const lookup: LookupFunction = (_host, _options, callback) => callback(errorWithCode(code), []);
     expect(await failure(openOutside(url, { ...limits, lookup }))).toMatchObject({ name: 'Unreadable', transient });
   });
 
   it('without an address fails', async () => {
-    const error = await failure(openOutside(url, { ...limits, lookup: answering([]) }));
+    const error = await failure(openOutside(url, { ...limits, lookup: lookupOf([]) }));
     expect(error).toEqual(new Unreadable('"files.example.com" has no address.', false));
   });
 
@@ -285,7 +285,7 @@ describe('DNS', () => {
 });
 
 describe('https', () => {
-  const lookup = answering(['1.1.1.1']);
+  const lookup = lookupOf(['1.1.1.1']);
 
   it('asks for the host by its name', async () => {
     let servername: unknown;
@@ -293,7 +293,7 @@ describe('https', () => {
       servername = Reflect.get(request.socket, 'servername');
       response.end(request.headers.host);
     });
-    standInForInternet(at, '1.1.1.1');
+    redirectConnections(at, '1.1.1.1');
     const { body } = await openOutside(new URL('https://files.example.com./a'), { ...limits, lookup });
     expect(String(await buffer(body))).toBe('files.example.com.');
     expect(servername).toBe('files.example.com');
@@ -307,7 +307,7 @@ describe('https', () => {
     const handle = vi.fn<RequestListener>();
     const at = await serveSecurely(handle);
     if (!isTrusted) vi.mocked(secure).mockImplementation(secureReally);
-    standInForInternet(at, '1.1.1.1');
+    redirectConnections(at, '1.1.1.1');
     expect(await failure(openOutside(new URL(url), { ...limits, lookup }))).toMatchObject({
       name: 'Unreadable',
       transient: false,
@@ -317,27 +317,27 @@ describe('https', () => {
 
   it('times out when the TLS handshake does not answer', async () => {
     const raw = createRawServer((socket) => socket.resume());
-    standInForInternet(await listen(raw as Server, 'http'), '1.1.1.1');
+    redirectConnections(await listen(raw as Server, 'http'), '1.1.1.1');
     const connected = once(raw, 'connection') as Promise<[Socket]>;
     const error = await failure(openOutside(new URL('https://files.example.com/'), { ...limits, idleMs: 50, lookup }));
     expect(error).toMatchObject({ name: 'Unreadable', transient: true });
-    await gone(await connected);
+    await allClosed(await connected);
   });
 });
 
 describe('a file', () => {
-  it('comes with its type and its length, asked for with nothing of ours', async () => {
-    let asked: IncomingMessage | undefined;
+  it('is opened with its type and length, by a request with a fixed set of headers', async () => {
+    let received: IncomingMessage | undefined;
     const url = await serve((request, response) => {
-      asked = request;
+      received = request;
       response.writeHead(200, { 'content-type': 'application/zip', 'content-length': 4 }).end('PK..');
     });
-    const { body, ...told } = await openOutside(new URL('/a%20b.zip?c=d#e', url), limits);
-    expect(told).toEqual({ contentType: 'application/zip', contentLength: 4 });
+    const { body, ...metadata } = await openOutside(new URL('/a%20b.zip?c=d#e', url), limits);
+    expect(metadata).toEqual({ contentType: 'application/zip', contentLength: 4 });
     expect(String(await buffer(body))).toBe('PK..');
-    expect(asked?.method).toBe('GET');
-    expect(asked?.url).toBe('/a%20b.zip?c=d');
-    expect(asked?.headers).toEqual({
+    expect(received?.method).toBe('GET');
+    expect(received?.url).toBe('/a%20b.zip?c=d');
+    expect(received?.headers).toEqual({
       host: url.host,
       accept: '*/*',
       'accept-encoding': 'identity',
@@ -346,7 +346,7 @@ describe('a file', () => {
     });
   });
 
-  it('comes without them', async () => {
+  it('is opened without a type or a length if the server sends none', async () => {
     const url = await serve((_request, response) => response.end('a'));
     const url2 = await serve((_request, response) => {
       response.write('a');
@@ -364,14 +364,14 @@ describe('a file', () => {
       else response.end('a');
     });
     await buffer((await openOutside(url, limits)).body);
-    await gone(used);
+    await allClosed(used);
     await buffer((await openOutside(url, limits)).body);
     (await openOutside(new URL('/endless', url), limits)).body.destroy();
-    await gone(used);
+    await allClosed(used);
     expect(new Set(used).size).toBe(3);
   });
 
-  it('that is not read yet when its connection closes does no harm, and is complete when read', async () => {
+  it('can be read completely after its connection has closed', async () => {
     const size = 300_000;
     const url = await serveRaw((socket) => {
       socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\nconnection: close\r\n\r\n`);
@@ -385,7 +385,7 @@ describe('a file', () => {
   it.each([
     ['by its length', 'content-length: 10\r\n\r\nabc'],
     ['by its chunks', 'transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'],
-  ])('that breaks off ends with an error, %s', async (_how, rest) => {
+  ])('that is cut off ends with an error, detected %s', async (_how, rest) => {
     const url = await serveRaw((socket) => socket.end(`HTTP/1.1 200 OK\r\n${rest}`));
     const { body } = await openOutside(url, limits);
     expect(await failure(buffer(body))).toMatchObject({ name: 'Unreadable', transient: true });
@@ -403,7 +403,7 @@ describe('a file', () => {
     [429, true],
     [500, true],
     [503, true],
-  ])('is none with status %i, transient: %s', async (status, transient) => {
+  ])('cannot be opened after status %i, transient: %s', async (status, transient) => {
     const used: Socket[] = [];
     const url = await serve((request, response) => {
       used.push(request.socket);
@@ -412,19 +412,19 @@ describe('a file', () => {
     const error = await failure(openOutside(url, limits));
     expect(error).toEqual(new Unreadable(`The server of the file answered ${status}.`, transient));
     expect(error).toMatchObject({ transient });
-    await gone(used);
+    await allClosed(used);
   });
 
   it.each<[string, (socket: Socket) => unknown, boolean]>([
     ['a reset', (socket) => socket.resetAndDestroy(), true],
     ['a hang-up', (socket) => socket.end(), true],
     ['no HTTP', (socket) => socket.end('SSH-2.0-OpenSSH_9.6\r\n'), false],
-  ])('is none after %s', async (_what, act, transient) => {
+  ])('cannot be opened after %s', async (_what, act, transient) => {
     const url = await serveRaw(act);
     expect(await failure(openOutside(url, limits))).toMatchObject({ name: 'Unreadable', transient });
   });
 
-  it('is none of another protocol', async () => {
+  it('cannot be opened after a switch to another protocol', async () => {
     const used: Socket[] = [];
     const url = await serveRaw((socket) => {
       used.push(socket);
@@ -432,7 +432,7 @@ describe('a file', () => {
     });
     const error = await failure(openOutside(url, limits));
     expect(error).toEqual(new Unreadable('The server of the file answered 101.', false));
-    await gone(used);
+    await allClosed(used);
   });
 
   it('fails where nothing listens', async () => {
@@ -455,10 +455,10 @@ describe('a redirect', () => {
     expect(String(await buffer(body))).toBe('here');
     expect(seen.map((request) => request.url)).toEqual(['/3', '/2', '/1', '/0']);
     expect(Object.keys(seen.at(-1)?.headers ?? {}).sort()).toEqual(Object.keys(seen[0]?.headers ?? {}).sort());
-    await gone(seen.map(({ socket }) => socket));
+    await allClosed(seen.map(({ socket }) => socket));
   });
 
-  it('is left where it was, however long its own answer goes on', async () => {
+  it('is followed without reading its body, however long that is', async () => {
     const used: Socket[] = [];
     const url = await serve((request, response) => {
       used.push(request.socket);
@@ -466,7 +466,7 @@ describe('a redirect', () => {
       response.write('more to come');
     });
     const { body } = await openOutside(url, limits);
-    await gone(used.slice(0, 1));
+    await allClosed(used.slice(0, 1));
     expect(used.map(({ closed }) => closed)).toEqual([true, false]);
     body.destroy();
   });
@@ -498,40 +498,40 @@ describe('a redirect', () => {
       used.push(request.socket);
       response.writeHead(301, { location }).end();
     });
-    const lookup = answering(['1.1.1.1']);
+    const lookup = lookupOf(['1.1.1.1']);
     expect(await failure(openOutside(url, { ...limits, lookup }))).toBeInstanceOf(NotPublic);
     expect(connect).toHaveBeenCalledTimes(1);
     expect(lookup).not.toHaveBeenCalled();
-    await gone(used);
+    await allClosed(used);
   });
 
   it('to a public name with a private address is rejected', async () => {
     const url = await serve((_request, response) =>
       response.writeHead(302, { location: 'https://files.example.com/' }).end(),
     );
-    const error = await failure(openOutside(url, { ...limits, lookup: answering(['127.0.0.1']) }));
+    const error = await failure(openOutside(url, { ...limits, lookup: lookupOf(['127.0.0.1']) }));
     expect(error).toBeInstanceOf(NotPublic);
     expect(connect).toHaveBeenCalledTimes(1);
   });
 
-  it.each([undefined, 'https://'])('to %s is none', async (location) => {
+  it.each([undefined, 'https://'])('to %s is rejected', async (location) => {
     const url = await serve((_request, response) => response.writeHead(302, location ? { location } : {}).end());
     expect(await failure(openOutside(url, limits))).toMatchObject({ name: 'Unreadable', transient: false });
   });
 });
 
-describe('a file of so many bytes', () => {
+describe('a file of maxBytes', () => {
   const options = { ...limits, maxBytes: 1000 };
   const tooLarge = new Unreadable('The file is larger than 1000 bytes.', false);
 
   it.each<[string, RequestListener]>([
     ['its length', (_request, response) => response.writeHead(200, { 'content-length': 1000 }).end(Buffer.alloc(1000))],
     ['the count', (_request, response) => response.write(Buffer.alloc(400), () => response.end(Buffer.alloc(600)))],
-  ])('is taken by %s', async (_how, handle) => {
+  ])('is accepted, by %s', async (_how, handle) => {
     expect((await read(await serve(handle), options)).length).toBe(1000);
   });
 
-  it('and one more is refused by its length, before its bytes', async () => {
+  it('and one more byte is rejected by its length, before its content', async () => {
     const used: Socket[] = [];
     const url = await serve((request, response) => {
       used.push(request.socket);
@@ -540,10 +540,10 @@ describe('a file of so many bytes', () => {
     const error = await failure(openOutside(url, options));
     expect(error).toEqual(tooLarge);
     expect(error).toMatchObject({ transient: false });
-    await gone(used);
+    await allClosed(used);
   });
 
-  it('and one more is cut off by the count, however much would come', async () => {
+  it('and one more byte is rejected by the count of received bytes', async () => {
     const used: Socket[] = [];
     const url = await serve((request, response) => {
       used.push(request.socket);
@@ -553,16 +553,16 @@ describe('a file of so many bytes', () => {
     const error = await failure(buffer(body));
     expect(error).toEqual(tooLarge);
     expect(error).toMatchObject({ transient: false });
-    await gone(used);
+    await allClosed(used);
   });
 });
 
-describe('time', () => {
+describe('the time limit', () => {
   it.each<[string, RequestListener]>([
     ['its headers', () => undefined],
     ['its body', (_request, response) => response.flushHeaders()],
     ['more of its body', (_request, response) => response.write('a')],
-  ])('runs out for a server that is silent before %s', async (_what, handle) => {
+  ])('ends the request to a server that is silent before %s', async (_what, handle) => {
     const used: Socket[] = [];
     const url = await serve((request, response) => {
       used.push(request.socket);
@@ -571,10 +571,10 @@ describe('time', () => {
     const error = await failure(read(url, { ...limits, idleMs: 50 }));
     expect(error).toEqual(new Unreadable('The server of the file was silent for 50 ms.', true));
     expect(error).toMatchObject({ transient: true });
-    await gone(used);
+    await allClosed(used);
   });
 
-  it('runs out for a file that arrives too slowly', async () => {
+  it('ends a file that arrives too slowly', async () => {
     const used: Socket[] = [];
     const url = await serve((request, response) => {
       used.push(request.socket);
@@ -584,10 +584,10 @@ describe('time', () => {
     const error = await failure(read(url, { ...limits, timeoutMs: 200, idleMs: 150 }));
     expect(error).toEqual(new Unreadable('The file was not read whole in 200 ms.', true));
     expect(error).toMatchObject({ transient: true });
-    await gone(used);
+    await allClosed(used);
   });
 
-  it('runs out for all redirects together', async () => {
+  it('applies to all redirects together', async () => {
     const url = await serve((_request, response) => {
       setTimeout(() => response.writeHead(302, { location: '/' }).end(), 60);
     });
@@ -595,14 +595,16 @@ describe('time', () => {
     expect(error).toEqual(new Unreadable('The file was not read whole in 100 ms.', true));
   });
 
-  it.each([1, 100_000, 4_000_000])('does not run out for a reader that is slow with %i bytes', async (size) => {
+  it.each([
+    1, 100_000, 4_000_000,
+  ])('for silence does not apply while the reader is slow, with %i bytes', async (size) => {
     const url = await serve((_request, response) => response.end(Buffer.alloc(size)));
     const { body } = await openOutside(url, { ...limits, idleMs: 50 });
     await wait(180);
     expect((await buffer(body)).length).toBe(size);
   });
 
-  it('begins anew for the server when the reader goes on', async () => {
+  it('for silence starts again when the reader continues', async () => {
     const url = await serve((_request, response) => {
       response.write(Buffer.alloc(60_000));
       setTimeout(() => response.end(Buffer.alloc(1)), 450);
@@ -612,24 +614,24 @@ describe('time', () => {
     expect((await buffer(body)).length).toBe(60_001);
   });
 
-  it.each([1, 4_000_000])('ends with a body of %i bytes that nobody reads', async (size) => {
+  it.each([1, 4_000_000])('ends an unread body of %i bytes', async (size) => {
     const used: Socket[] = [];
     const url = await serve((request, response) => {
       used.push(request.socket);
       response.end(Buffer.alloc(size));
     });
     const { body } = await openOutside(url, { ...limits, timeoutMs: 100 });
-    await Promise.all([gone(used), new Promise((resolve) => body.once('close', resolve))]);
+    await Promise.all([allClosed(used), new Promise((resolve) => body.once('close', resolve))]);
     expect(await failure(buffer(body))).toEqual(new Unreadable('The file was not read whole in 100 ms.', true));
   });
 
-  it('runs out for an address that accepts no connection', async () => {
+  it('ends the connection to an address that does not accept it', async () => {
     const socket = new Socket();
-    vi.mocked(connect).mockImplementation(((options: Dial) =>
+    vi.mocked(connect).mockImplementation(((options: ConnectOptions) =>
       addAbortSignal(options.signal, socket)) as typeof connect);
     const error = await failure(openOutside(new URL('https://1.1.1.1/'), { ...limits, idleMs: 50 }));
     expect(error).toEqual(new Unreadable('The server of the file was silent for 50 ms.', true));
-    await gone([socket]);
+    await allClosed([socket]);
   });
 });
 
@@ -640,7 +642,7 @@ describe('the caller', () => {
     const url = await serve((_request, response) => response.end());
     expect(await failure(openOutside(url, { ...limits, signal: AbortSignal.abort(reason) }))).toBe(reason);
     const named = new URL('https://files.example.com/');
-    const lookup = answering(['1.1.1.1']);
+    const lookup = lookupOf(['1.1.1.1']);
     expect(await failure(openOutside(named, { ...limits, lookup, signal: AbortSignal.abort(reason) }))).toBe(reason);
     expect(lookup).not.toHaveBeenCalled();
     expect(connect).not.toHaveBeenCalled();
@@ -665,13 +667,13 @@ describe('the caller', () => {
       setTimeout(() => leaving.abort(reason), 20);
     });
     expect(await failure(read(url, { ...limits, signal: leaving.signal }))).toBe(reason);
-    await gone(used);
+    await allClosed(used);
   });
 
   it.each<[string, RequestListener]>([
     ['a file', (_request, response) => response.end('a')],
     ['none', (_request, response) => response.writeHead(404).end()],
-  ])('is let go of after %s', async (_what, handle) => {
+  ])('has no timers and no abort listeners left after %s', async (_what, handle) => {
     const { signal } = new AbortController();
     const set = vi.spyOn(globalThis, 'setTimeout');
     const cleared = vi.spyOn(globalThis, 'clearTimeout');
@@ -683,7 +685,7 @@ describe('the caller', () => {
   });
 });
 
-/** Far from all that a test is not about. */
+/** Limits that a test does not reach unless it overrides them. */
 const limits = { allowLoopback: true, maxBytes: 10_000_000, timeoutMs: 10_000, idleMs: 10_000 };
 
 async function read(url: URL, options: OutsideOptions): Promise<Buffer> {
@@ -692,13 +694,13 @@ async function read(url: URL, options: OutsideOptions): Promise<Buffer> {
 
 async function failure(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
-    () => expect.unreachable('it went well'),
+    () => expect.unreachable('The promise did not reject.'),
     (error: unknown) => error,
   );
 }
 
-/** DNS that gives one answer after the other, and the last for ever. */
-function answering(...answers: string[][]) {
+/** A DNS lookup that returns these answers in turn, and then the last one repeatedly. */
+function lookupOf(...answers: string[][]) {
   return vi.fn<LookupFunction>((_host, _options, callback) => {
     const addresses = (answers.length > 1 ? answers.shift() : answers[0]) ?? [];
     callback(
@@ -708,36 +710,36 @@ function answering(...answers: string[][]) {
   });
 }
 
-function coded(code: string): NodeJS.ErrnoException {
+function errorWithCode(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(code), { code });
 }
 
-/** Whatever is dialled leads to a server of ours, and says that it is at `peer`. Gives what was to be dialled. */
-function standInForInternet(at: URL, peer: string): object[] {
-  const dialled: object[] = [];
-  vi.mocked(connect).mockImplementation(((options: Dial) => {
+/** Leads every connection to the server at `at`, with `peer` as its remote address. Returns the requested connections. */
+function redirectConnections(at: URL, peer: string): object[] {
+  const connections: object[] = [];
+  vi.mocked(connect).mockImplementation(((options: ConnectOptions) => {
     const { host, port, lookup, signal } = options;
-    const ask = (): unknown => {
+    const resolveHost = (): unknown => {
       let answer: unknown;
       lookup(host, { all: true }, (_error, addresses) => {
         answer = addresses;
       });
       return answer;
     };
-    dialled.push({ host, port, first: ask(), second: ask() });
+    connections.push({ host, port, first: resolveHost(), second: resolveHost() });
     const socket = connectReally({ host: at.hostname, port: Number(at.port), signal });
     return Object.defineProperty(socket, 'remoteAddress', { value: peer });
   }) as typeof connect);
-  return dialled;
+  return connections;
 }
 
-type Dial = { host: string; port: number; lookup: LookupFunction; signal: AbortSignal };
+type ConnectOptions = { host: string; port: number; lookup: LookupFunction; signal: AbortSignal };
 
 async function serve(handle: RequestListener): Promise<URL> {
   return listen(createServer(handle), 'http');
 }
 
-/** As files.example.com, by a certificate that is trusted. */
+/** Serves HTTPS as files.example.com, with a certificate that the client trusts. */
 async function serveSecurely(handle: RequestListener): Promise<URL> {
   const ca = new X509Certificate(Buffer.from(certificate, 'base64')).toString();
   const key = createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' });
@@ -746,7 +748,7 @@ async function serveSecurely(handle: RequestListener): Promise<URL> {
   return listen(createSecureServer({ cert: ca, key: pem }, handle), 'https');
 }
 
-/** Acts at the first bytes of each connection. */
+/** A TCP server that calls `act` when a connection has sent its first bytes. */
 async function serveRaw(act: (socket: Socket) => unknown): Promise<URL> {
   const server = createRawServer((socket) => socket.once('data', () => act(socket)));
   return listen(server as Server, 'http');
@@ -764,14 +766,14 @@ async function listen(server: Server, scheme: string): Promise<URL> {
   return new URL(`${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/`);
 }
 
-/** Resolves when these connections are closed, at the server. */
-async function gone(used: Socket[]): Promise<void> {
+/** Resolves when the server's sockets are closed. */
+async function allClosed(used: Socket[]): Promise<void> {
   await Promise.all(
     used.map(async (socket) => socket.closed || new Promise<void>((resolve) => socket.once('close', () => resolve()))),
   );
 }
 
-/** A key and a certificate of files.example.com until 2120, for these tests alone. */
+/** A key and a certificate for files.example.com, valid until 2120, used only by these tests. */
 const privateKey =
   'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgVxymtuM65c2dr+2PYAyC1R7XSmHPIAWlsfC878dnERChRANCAAScVHKUu2x1RV' +
   'yXJyWD5D/TdFrckqUr4+yBdU4tXS2xqBMfl7vsq8CB05nItUF8GjKITJwnvZXZm3vT6kQeK3zg';

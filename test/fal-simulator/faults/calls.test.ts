@@ -1,4 +1,4 @@
-/** What a caller sees of each fault, by the official client or byte by byte. */
+/** Each fault as a caller sees it, with the official client or byte by byte. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import sharp from 'sharp';
@@ -11,8 +11,8 @@ import { call, faulty, refusal, trainPortrait } from '../../support/simulator.ts
 const endpoint = 'fal-ai/flux-lora';
 const input = { prompt: 'a lighthouse', num_images: 3, seed: 7, image_size: { width: 256, height: 256 } };
 
-/** One call of each kind, about a request that there is, as bytes. */
-async function ask({ url, key }: Simulator, kind: string, signal?: AbortSignal): Promise<Heard> {
+/** Makes a call of this kind, for a request that exists, and returns its bytes. */
+async function makeCall({ url, key }: Simulator, kind: string, signal?: AbortSignal): Promise<Heard> {
   const headers = { authorization: `Key ${key}`, 'content-type': 'application/json' };
   const more = { headers, ...(signal && { signal }) };
   const post = async (path: string, body: object) =>
@@ -59,7 +59,7 @@ async function ask({ url, key }: Simulator, kind: string, signal?: AbortSignal):
   }
 }
 
-/** Moves the clock on until that is done. */
+/** Advances the clock in steps until the promise settles. */
 async function advancing<Value>(clock: ManualClock, stepMs: number, done: Promise<Value>): Promise<Value> {
   let isDone = false;
   void done.finally(() => (isDone = true));
@@ -76,30 +76,30 @@ const uploads = ['upload-initiate', 'upload-put', 'upload-complete'];
 const kinds = [...whole, ...uploads, 'stream'];
 
 describe('on every kind of call', () => {
-  it.each(kinds)('%s: an answer of another', async (on) => {
+  it.each(kinds)('%s: another status', async (on) => {
     const { simulator } = await faulty([{ on, do: 'answer', status: 503 }]);
-    expect(await ask(simulator, on)).toMatchObject({ status: 503, text: '{"detail":"Service Unavailable"}' });
+    expect(await makeCall(simulator, on)).toMatchObject({ status: 503, text: '{"detail":"Service Unavailable"}' });
   });
 
   it.each(kinds)('%s: a reset before an answer', async (on) => {
     const { simulator } = await faulty([{ on, do: 'reset' }]);
-    expect(await ask(simulator, on)).toMatchObject({ status: 0, end: 'ECONNRESET' });
+    expect(await makeCall(simulator, on)).toMatchObject({ status: 0, end: 'ECONNRESET' });
     expect(simulator.record.calls().at(-1)).toMatchObject({ kind: on, status: 0, faults: ['reset'] });
   });
 
-  it.each(kinds)('%s: silence', async (on) => {
+  it.each(kinds)('%s: no answer', async (on) => {
     const { simulator } = await faulty([{ on, do: 'hang' }]);
     const leaving = new AbortController();
-    const answer = ask(simulator, on, leaving.signal);
+    const answer = makeCall(simulator, on, leaving.signal);
     await vi.waitFor(() => expect(simulator.record.calls().at(-1)).toMatchObject({ kind: on, status: null }));
     leaving.abort();
     expect(await answer).toMatchObject({ status: 0, end: 'ABORT_ERR' });
   });
 
-  it.each(kinds)('%s: headers that come late', async (on) => {
+  it.each(kinds)('%s: late headers', async (on) => {
     const clock = manualClock();
     const { simulator } = await faulty([{ on, do: 'slow', delayMs: 60_000 }], { clock });
-    const answer = ask(simulator, on);
+    const answer = makeCall(simulator, on);
     await vi.waitFor(() => expect(simulator.record.calls().at(-1)).toMatchObject({ kind: on, status: null }));
     const status = await advancing(clock, 10_000, answer);
     expect(status.status).toBeGreaterThanOrEqual(200);
@@ -108,14 +108,14 @@ describe('on every kind of call', () => {
 
   it.each(whole)('%s: half an answer, then a reset', async (on) => {
     const { simulator } = await faulty([{ on, do: 'cut' }]);
-    const heard = await ask(simulator, on);
+    const heard = await makeCall(simulator, on);
     expect(heard.end).toBe('ECONNRESET');
     const told = Number(heard.headers['content-length']);
     expect(told).toBeGreaterThan(10);
     expect(Buffer.concat(heard.pieces)).toHaveLength(Math.floor(told / 2));
   });
 
-  it.each(whole)('%s: no JSON, or half of it, or nothing, as if that were all', async (on) => {
+  it.each(whole)('%s: a complete answer that is HTML, truncated JSON, empty or huge', async (on) => {
     const { simulator } = await faulty([
       { on, nth: 1, do: 'malformed' },
       { on, nth: 2, do: 'truncated' },
@@ -123,16 +123,16 @@ describe('on every kind of call', () => {
       { on, nth: 4, do: 'wrong-type' },
       { on, nth: 5, do: 'huge', bytes: 3_000_000 },
     ]);
-    const malformed = await ask(simulator, on);
+    const malformed = await makeCall(simulator, on);
     expect([malformed.end, malformed.text]).toEqual(['whole', '{"detail": <html>upstream</html>']);
-    const truncated = await ask(simulator, on);
+    const truncated = await makeCall(simulator, on);
     expect(truncated.end).toBe('whole');
     expect(() => JSON.parse(truncated.text)).toThrow(SyntaxError);
-    const empty = await ask(simulator, on);
+    const empty = await makeCall(simulator, on);
     expect([empty.end, empty.text, empty.headers['content-length']]).toEqual(['whole', '', '0']);
-    const other = await ask(simulator, on);
+    const other = await makeCall(simulator, on);
     expect([other.end, other.headers['content-type']]).toEqual(['whole', 'text/html']);
-    const huge = await ask(simulator, on);
+    const huge = await makeCall(simulator, on);
     expect([huge.end, Buffer.concat(huge.pieces).length]).toEqual(['whole', 3_000_000]);
   });
 });
@@ -141,7 +141,7 @@ it.each([
   ['status', 'reset'],
   ['status', 'cut'],
   ['stream', 'break'],
-])('a %s with %s ends in a reset of the connection, not in its end', async (on, act) => {
+])('a %s with %s resets the connection instead of closing it', async (on, act) => {
   const { simulator } = await faulty([{ on, do: act }]);
   const { body } = await call(simulator, 'POST', `/${endpoint}`, { body: input });
   const { port, host, pathname } = new URL(`${body.status_url}${on === 'stream' ? '/stream' : ''}`);
@@ -151,7 +151,7 @@ it.each([
   expect(await once(socket, 'end').catch(({ code }: { code: string }) => code)).toBe('ECONNRESET');
 });
 
-describe('answers in the name of fal', () => {
+describe('answers like those of fal', () => {
   it.each([
     [{ status: 429, retryAfterSeconds: 7 }, { 'retry-after': '7' }, /concurrent_requests_limit/],
     [{ status: 500 }, {}, /Internal Server Error/],
@@ -166,12 +166,12 @@ describe('answers in the name of fal', () => {
     [{ status: 599 }, {}, /Status 599/],
   ])('%j', async (given, headers, text) => {
     const { simulator } = await faulty([{ on: 'status', do: 'answer', ...given }]);
-    const heard = await ask(simulator, 'status');
+    const heard = await makeCall(simulator, 'status');
     expect(heard).toMatchObject({ status: given.status, headers, end: 'whole' });
     expect(heard.text).toMatch(text);
   });
 
-  it('tell a timeout of the caller’s own apart', async () => {
+  it('mark a timeout that the caller has set', async () => {
     const { fal, simulator } = await faulty([{ on: 'submit', do: 'user-timeout', when: 'after' }]);
     expect(await refusal(fal.queue.submit(endpoint, { input }))).toMatchObject({ status: 504, isUserTimeout: true });
     expect(simulator.record.requests()).toHaveLength(1);
@@ -187,32 +187,32 @@ describe('a submit', () => {
     [{ do: 'reset', when: 'after' }, 0, 1],
     [{ do: 'cut' }, 200, 1],
     [{ do: 'malformed' }, 200, 1],
-  ])('%j: the answer is lost, and the record tells whether fal took it', async (given, status, taken) => {
+  ])('%j: the answer is lost, and the record shows whether fal accepted the submit', async (given, status, taken) => {
     const { simulator } = await faulty([{ on: 'submit', ...given }]);
-    expect((await ask(simulator, 'submit')).status).toBe(status);
+    expect((await makeCall(simulator, 'submit')).status).toBe(status);
     const requests = simulator.record.requests();
     expect(requests).toHaveLength(taken);
     expect(simulator.record.calls()).toMatchObject([{ kind: 'submit', endpoint, status }]);
     expect(simulator.record.calls()[0]?.requestId).toBe(requests[0]?.id);
   });
 
-  it('that hangs is taken, and never answered', async () => {
+  it('that hangs is accepted and never answered', async () => {
     const { simulator } = await faulty([{ on: 'submit', do: 'hang', when: 'after' }]);
     const leaving = new AbortController();
-    const answer = ask(simulator, 'submit', leaving.signal);
+    const answer = makeCall(simulator, 'submit', leaving.signal);
     await vi.waitFor(() => expect(simulator.record.calls()[0]?.requestId).toBeDefined());
     leaving.abort();
     expect(await answer).toMatchObject({ status: 0 });
     expect(simulator.record.requests()).toHaveLength(1);
   });
 
-  it('that is reset is sent twice by the official client as it is', async () => {
+  it('that is reset is sent twice by the official client', async () => {
     const { fal, simulator } = await faulty([{ on: 'submit', nth: 1, do: 'reset', when: 'after' }]);
     await fal.queue.submit(endpoint, { input });
     expect(simulator.record.requests()).toHaveLength(2);
   });
 
-  it.each([404, 410])('to a retired endpoint is answered %i, and what there was goes on', async (status) => {
+  it.each([404, 410])('to a retired endpoint is answered %i, and earlier requests continue', async (status) => {
     const { fal, simulator } = await faulty([{ on: 'submit', nth: { from: 2 }, endpoint, do: 'retired', status }]);
     const { request_id: requestId } = await fal.queue.submit(endpoint, { input });
     expect(await refusal(fal.queue.submit(endpoint, { input }))).toMatchObject({
@@ -225,7 +225,7 @@ describe('a submit', () => {
     expect(simulator.record.requests()).toHaveLength(2);
   });
 
-  it('may be answered in other words', async () => {
+  it('may have a changed answer', async () => {
     const { simulator } = await faulty([
       {
         on: 'submit',
@@ -239,7 +239,7 @@ describe('a submit', () => {
     expect(body).not.toHaveProperty('queue_position');
   });
 
-  it('over the longest queue that it allows is answered 429', async () => {
+  it('is answered 429 if the queue is longer than it allows', async () => {
     const { simulator } = await faulty([{ on: 'submit', do: 'hold', status: 'IN_QUEUE' }]);
     const submit = async () => await call(simulator, 'POST', `/${endpoint}?fal_max_queue_length=1`, { body: input });
     expect([(await submit()).status, (await submit()).status, (await submit()).status]).toEqual([200, 200, 429]);
@@ -269,7 +269,7 @@ describe('a request', () => {
     ['client_cancelled', 499],
     ['bad_request', 400],
     ['internal_error', 500],
-  ])('fails around its model with %s: COMPLETED with the error, %i at the result', async (type, code) => {
+  ])('fails outside its model with %s: COMPLETED with the error, %i at the result', async (type, code) => {
     const { status, result } = await failed(type);
     const { detail } = result.body;
     expect(status.body).toMatchObject({ status: 'COMPLETED', error: detail, error_type: type });
@@ -290,7 +290,7 @@ describe('a request', () => {
     ['file_download_error', 422],
     ['face_detection_error', 422],
     ['file_too_large', 422],
-  ])('fails by its model with %s: COMPLETED, %i at the result', async (type, code) => {
+  ])('fails in its model with %s: COMPLETED, %i at the result', async (type, code) => {
     const { status, result } = await failed(type);
     expect(status.body.status).toBe('COMPLETED');
     expect(status.body).not.toHaveProperty('error');
@@ -302,14 +302,14 @@ describe('a request', () => {
     expect(await refusal(fal.run(endpoint, { input }))).toMatchObject({ status: 500 });
   });
 
-  it('may carry an error without a type, or one of the future', async () => {
+  it('may have an error without a type, or with an unknown one', async () => {
     const { fal } = await faulty([{ on: 'status', do: 'patch', set: { error: 'Out of luck' } }]);
     const { request_id: requestId } = await fal.queue.submit(endpoint, { input });
     const status = await fal.queue.status(endpoint, { requestId });
     expect(status).toMatchObject({ status: 'COMPLETED', error: 'Out of luck' });
   });
 
-  it.each(['IN_QUEUE', 'IN_PROGRESS'] as const)('stays %s, at its position, until it is cancelled', async (held) => {
+  it.each(['IN_QUEUE', 'IN_PROGRESS'] as const)('stays %s at its position until it is cancelled', async (held) => {
     const clock = manualClock();
     const { fal } = await faulty([{ on: 'submit', do: 'hold', status: held }], { clock, speed: 'quick' });
     const { request_id: requestId } = await fal.queue.submit(endpoint, { input });
@@ -324,7 +324,7 @@ describe('a request', () => {
     expect(await fal.queue.status(endpoint, { requestId })).toMatchObject({ error_type: 'client_cancelled' });
   });
 
-  it('runs to its end although it was cancelled', async () => {
+  it('completes although it was cancelled', async () => {
     const clock = manualClock();
     const { fal, simulator } = await faulty([{ on: 'cancel', do: 'ignore' }], { clock, speed: 'quick' });
     const { request_id: requestId } = await fal.queue.submit(endpoint, { input });
@@ -337,7 +337,7 @@ describe('a request', () => {
     expect((await fal.queue.result(endpoint, { requestId })).data.images).toHaveLength(3);
   });
 
-  it('has its position from the plan', async () => {
+  it('has the queue position of the plan', async () => {
     const { fal } = await faulty([
       { on: 'submit', do: 'hold', status: 'IN_QUEUE' },
       { on: 'status', do: 'patch', set: { queue_position: 8663 } },
@@ -354,7 +354,7 @@ describe('a result', () => {
     return { ...parts, requestId, result: () => parts.fal.queue.result(endpoint, { requestId }) };
   };
 
-  it('is not there yet, once', async () => {
+  it('is not ready at the first read', async () => {
     const { result } = await ofFaults(
       { nth: 1, do: 'unfinished' },
       { nth: 2, do: 'unfinished', status: 202 },
@@ -362,21 +362,21 @@ describe('a result', () => {
       { nth: 4, do: 'malformed' },
     );
     expect(await refusal(result())).toMatchObject({ status: 400, body: { detail: 'Request is still in progress' } });
-    // The official client takes the status for the data.
+    // The official client mistakes the status for the data.
     expect((await result()).data).toMatchObject({ status: 'IN_PROGRESS', response_url: expect.any(String) });
     expect(await refusal(result())).toMatchObject({ status: 404, body: { status: 'NOT_FOUND' } });
     await expect(result()).rejects.toThrow(SyntaxError);
     expect((await result()).data.images).toHaveLength(3);
   });
 
-  it.each([0, 2])('has %i images of three', async (keep) => {
+  it.each([0, 2])('has %i of three images', async (keep) => {
     const { result } = await ofFaults({ do: 'images', keep });
     const { data } = await result();
     expect([data.images.length, data.has_nsfw_concepts?.length]).toEqual([keep, keep]);
     expect(data).toMatchObject({ prompt: 'a lighthouse', seed: 7 });
   });
 
-  it('keeps every digit of its seed when it is changed', async () => {
+  it('keeps every digit of its seed when it is patched', async () => {
     const { simulator } = await faulty([{ on: 'result', nth: 2, do: 'patch', remove: ['timings'] }]);
     const { body } = await call(simulator, 'POST', `/${endpoint}`, { body: { prompt: 'x' } });
     const text = async () =>
@@ -388,33 +388,33 @@ describe('a result', () => {
     expect(seed.exec(changed)?.[1]).toBe(seed.exec(right)?.[1]);
   });
 
-  it('may lack what it is for', async () => {
+  it('may lack its images', async () => {
     const { result } = await ofFaults({ do: 'patch', remove: ['images'] });
     expect((await result()).data).not.toHaveProperty('images');
   });
 
-  it('is far too long, and JSON to its end', async () => {
+  it('is far too long, but valid JSON', async () => {
     const { result, simulator } = await ofFaults({ do: 'huge', bytes: 20_000_000 });
     expect((await result()).data.images).toHaveLength(3);
-    expect((await ask(simulator, 'result')).text).toHaveLength(20_000_000);
+    expect((await makeCall(simulator, 'result')).text).toHaveLength(20_000_000);
   });
 
-  it('that is no JSON is not patched', async () => {
+  it('that is not JSON is not patched', async () => {
     const { simulator } = await faulty([
       { on: 'result', do: 'patch', set: { a: 1 } },
       { on: 'result', do: 'malformed' },
     ]);
-    expect((await ask(simulator, 'result')).text).toBe('{"detail": <html>upstream</html>');
+    expect((await makeCall(simulator, 'result')).text).toBe('{"detail": <html>upstream</html>');
   });
 });
 
 describe('a file', () => {
   it('is gone', async () => {
     const { simulator } = await faulty([{ on: 'download', do: 'answer', status: 404 }]);
-    expect((await ask(simulator, 'download')).status).toBe(404);
+    expect((await makeCall(simulator, 'download')).status).toBe(404);
   });
 
-  it.each(['jpeg', 'png'] as const)('is a %s that nobody can decode', async (output_format) => {
+  it.each(['jpeg', 'png'] as const)('is a %s that cannot be decoded', async (output_format) => {
     const { fal } = await faulty([{ on: 'download', nth: 2, do: 'corrupt' }]);
     const { data } = await fal.subscribe(endpoint, { input: { prompt: 'x', output_format } });
     const read = async () => await hear(data.images[0]?.url ?? '');
@@ -426,16 +426,16 @@ describe('a file', () => {
     await expect(sharp(bad).stats()).rejects.toThrow(/Input|libpng/);
   });
 
-  it('drips', async () => {
+  it('arrives slowly', async () => {
     const clock = manualClock();
     const { simulator } = await faulty([{ on: 'download', do: 'drip', pieces: 3, pauseMs: 1000 }], { clock });
     const began = clock.now();
-    const { pieces, headers } = await advancing(clock, 100, ask(simulator, 'download'));
+    const { pieces, headers } = await advancing(clock, 100, makeCall(simulator, 'download'));
     expect(Buffer.concat(pieces)).toHaveLength(Number(headers['content-length']));
     expect(clock.now() - began).toBeGreaterThanOrEqual(2000);
   });
 
-  it('of a training belongs to its request', async () => {
+  it('of a training counts as a call of its request', async () => {
     const { simulator, fal } = await faulty([{ on: 'download', request: 1, do: 'empty' }]);
     expect((await hear(await trainPortrait(fal))).text).toBe('');
     expect((await hear(await trainPortrait(fal))).text).not.toBe('');
@@ -446,10 +446,10 @@ describe('a file', () => {
   });
 });
 
-it('applies all faults that meet a call, the first outermost', async () => {
+it('applies all faults that match a call, the first outermost', async () => {
   const { simulator } = await faulty([
     { on: 'status', do: 'patch', set: { a: 'first', b: 1 } },
     { on: 'status', do: 'patch', set: { a: 'second', c: 2 } },
   ]);
-  expect(JSON.parse((await ask(simulator, 'status')).text)).toMatchObject({ a: 'first', b: 1, c: 2 });
+  expect(JSON.parse((await makeCall(simulator, 'status')).text)).toMatchObject({ a: 'first', b: 1, c: 2 });
 });

@@ -1,4 +1,4 @@
-/** A fault plan: which calls it is for, that it repeats itself, what is wrong with one. */
+/** Fault plans: which calls an entry applies to, random faults that a seed repeats, and the validation of a plan. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { faultTypes, InvalidFaultPlan, readFaultPlan } from '../../../src/fal-simulator/faults/plan.ts';
@@ -8,7 +8,7 @@ import { call, faulty, simulate } from '../../support/simulator.ts';
 const endpoint = 'fal-ai/flux-lora';
 const failing = { on: 'status', do: 'answer', status: 500 };
 
-/** Statuses of three requests, read in turn: true where a fault met it. */
+/** Reads the statuses of three requests in turn. An element is true if the fault was applied to that read. */
 async function met(fault: object, { rounds = 4, seed = 0 } = {}): Promise<boolean[][]> {
   const { simulator } = await faulty([{ ...failing, ...fault }], { seed });
   const paths: string[] = [];
@@ -27,7 +27,7 @@ async function met(fault: object, { rounds = 4, seed = 0 } = {}): Promise<boolea
 
 const [yes, no] = [true, false];
 
-describe('an entry is for', () => {
+describe('an entry applies to', () => {
   it.each<[string, object, boolean[][]]>([
     [
       'every call',
@@ -39,7 +39,7 @@ describe('an entry is for', () => {
       ],
     ],
     [
-      'an endpoint',
+      'the calls of an endpoint',
       { endpoint },
       [
         [yes, yes, yes, yes],
@@ -48,7 +48,7 @@ describe('an entry is for', () => {
       ],
     ],
     [
-      'a request',
+      'the calls of a request',
       { request: 2 },
       [
         [no, no, no, no],
@@ -66,7 +66,7 @@ describe('an entry is for', () => {
       ],
     ],
     [
-      'several',
+      'several calls',
       { nth: [1, 5] },
       [
         [yes, no, no, no],
@@ -75,7 +75,7 @@ describe('an entry is for', () => {
       ],
     ],
     [
-      'some on',
+      'the nth and later calls',
       { nth: { from: 9 } },
       [
         [no, no, no, yes],
@@ -84,7 +84,7 @@ describe('an entry is for', () => {
       ],
     ],
     [
-      'from to',
+      'a range of calls',
       { nth: { from: 3, to: 4 } },
       [
         [no, yes, no, no],
@@ -93,7 +93,7 @@ describe('an entry is for', () => {
       ],
     ],
     [
-      'the nth of a request',
+      'the nth call of a request',
       { request: 3, nth: 2 },
       [
         [no, no, no, no],
@@ -102,7 +102,7 @@ describe('an entry is for', () => {
       ],
     ],
     [
-      'the nth of each',
+      'the nth call of each request',
       { per: 'request', nth: 2 },
       [
         [no, yes, no, no],
@@ -111,7 +111,7 @@ describe('an entry is for', () => {
       ],
     ],
     [
-      'so many',
+      'a number of calls',
       { times: 2 },
       [
         [yes, no, no, no],
@@ -120,7 +120,7 @@ describe('an entry is for', () => {
       ],
     ],
     [
-      'so many of each',
+      'a number of calls of each request',
       { per: 'request', times: 1 },
       [
         [yes, no, no, no],
@@ -129,7 +129,7 @@ describe('an entry is for', () => {
       ],
     ],
     [
-      'so many from',
+      'a number of calls from the nth',
       { nth: { from: 4 }, times: 1 },
       [
         [no, yes, no, no],
@@ -138,7 +138,7 @@ describe('an entry is for', () => {
       ],
     ],
     [
-      'no chance',
+      'no call with chance 0',
       { chance: 0 },
       [
         [no, no, no, no],
@@ -147,7 +147,7 @@ describe('an entry is for', () => {
       ],
     ],
     [
-      'a sure chance',
+      'every selected call with chance 1',
       { chance: 1, nth: 1 },
       [
         [yes, no, no, no],
@@ -159,7 +159,7 @@ describe('an entry is for', () => {
     expect(await met(fault)).toEqual(expected);
   });
 
-  it('a request by its id, also one that is older than the plan', async () => {
+  it('a request by its id, also to one that is older than the plan', async () => {
     const { simulator } = await simulate();
     const { body } = await call(simulator, 'POST', `/${endpoint}`, { body: {} });
     const path = new URL(body.status_url).pathname;
@@ -171,7 +171,7 @@ describe('an entry is for', () => {
   });
 });
 
-it('counts requests from the one that is accepted first after the plan was set', async () => {
+it('numbers requests from the first one accepted after the plan was set', async () => {
   const { simulator } = await simulate();
   const statusOfNext = async () => {
     const { body } = await call(simulator, 'POST', `/${endpoint}`, { body: {} });
@@ -185,7 +185,7 @@ it('counts requests from the one that is accepted first after the plan was set',
 });
 
 describe('chance', () => {
-  it('is the same for the same seed, and another for another', async () => {
+  it('is the same for the same seed, and differs for another', async () => {
     const [once, again, other] = await Promise.all([
       met({ chance: 0.5 }, { rounds: 12, seed: 1 }),
       met({ chance: 0.5 }, { rounds: 12, seed: 1 }),
@@ -199,7 +199,7 @@ describe('chance', () => {
     expect(share).toBeLessThan(0.8);
   });
 
-  it('does not hang on the order in which requests are asked about', async () => {
+  it('does not depend on the order of the reads', async () => {
     const inOrder = async (order: number[]) => {
       const { simulator } = await faulty([{ ...failing, chance: 0.5 }], { seed: 5 });
       const paths: string[] = [];
@@ -217,7 +217,7 @@ describe('chance', () => {
   });
 });
 
-describe('a wrong plan', () => {
+describe('an invalid plan is rejected', () => {
   it.each<[unknown, RegExp]>([
     [[], /invalid: Invalid input: expected object/],
     [{}, /invalid: faults: Invalid input: expected array/],
@@ -248,7 +248,7 @@ describe('a wrong plan', () => {
 describe('over HTTP', () => {
   const page = '/__simulator/faults';
 
-  it('is set, counts what it does, and ends', async () => {
+  it('is set, counts its faults, and is removed', async () => {
     const { simulator } = await simulate();
     const { body } = await call(simulator, 'POST', `/${endpoint}`, { body: {} });
     const status = async () => (await call(simulator, 'GET', new URL(body.status_url).pathname)).status;
@@ -264,7 +264,7 @@ describe('over HTTP', () => {
     expect([await status(), await status()]).toEqual([200, 200]);
   });
 
-  it('stays as it was when a wrong one is set', async () => {
+  it('stays in force when an invalid plan is rejected', async () => {
     const { simulator } = await faulty([failing]);
     const refused = await call(simulator, 'PUT', page, { body: { faults: [{ on: 'submit', do: 'explode' }] } });
     expect(refused).toMatchObject({
@@ -276,7 +276,7 @@ describe('over HTTP', () => {
   });
 });
 
-it('is told in its own words: every kind of call and every act is in the comment that documents it', () => {
+it('is documented completely: the comment names every kind of call and every fault', () => {
   const source = new URL('../../../src/fal-simulator/faults/plan.ts', import.meta.url);
   const [comment = ''] = readFileSync(source, 'utf8').split('*/');
   const names = faultTypes.flatMap((act) => [...(act._zod.propValues?.['do'] ?? [])].map(String));

@@ -1,4 +1,4 @@
-/** Status streams that go wrong, as bytes and as the official client takes them. */
+/** Faults of status streams, read as bytes and by the official client. */
 import { describe, expect, it, vi } from 'vitest';
 import { manualClock } from '../../../src/fal-simulator/clock.ts';
 import { hear } from '../../support/hear.ts';
@@ -9,7 +9,7 @@ const input = { prompt: 'x', num_inference_steps: 20 };
 type Log = { timestamp: string; message: string };
 type Event = { status: string; logs: Log[] };
 
-/** A quick request whose stream is read while its time goes by, in steps. */
+/** Submits a request at quick speed and reads its stream while the test advances the clock in steps. */
 async function stream(fault: object, { stepMs = 20 } = {}) {
   const clock = manualClock();
   const { fal, simulator } = await faulty([{ on: 'stream', ...fault }], { clock, speed: 'quick' });
@@ -25,7 +25,7 @@ async function stream(fault: object, { stepMs = 20 } = {}) {
     requestId,
     leaving,
     heard,
-    /** Lets time go by until the stream has ended. */
+    /** Advances the clock until the stream has ended. */
     async toItsEnd() {
       const step = () => {
         clock.advance(stepMs);
@@ -61,7 +61,7 @@ describe('a stream', () => {
     expect([eventsIn(text).length, end]).toEqual([2, 'ECONNRESET']);
   });
 
-  it('falls silent, pings and all', async () => {
+  it('falls silent and sends no pings either', async () => {
     const { clock, simulator, requestId, fal, leaving, heard } = await stream({ do: 'stall' });
     await vi.waitFor(() => expect(simulator.record.calls().at(-1)).toMatchObject({ kind: 'stream', status: 200 }));
     for (let i = 0; i < 10; i += 1) {
@@ -77,7 +77,7 @@ describe('a stream', () => {
     ]);
   });
 
-  it.each([0, 2])('has an event that is no JSON behind %i others, and goes on', async (afterEvents) => {
+  it.each([0, 2])('sends invalid JSON after %i events, and continues', async (afterEvents) => {
     const { toItsEnd } = await stream({ do: 'garbage', afterEvents });
     const { text } = await toItsEnd();
     const lines = text.split('\n\n').filter((line) => line.startsWith('data:'));
@@ -87,7 +87,7 @@ describe('a stream', () => {
     expect(lines.at(-1)).toContain('"COMPLETED"');
   });
 
-  it('comes in packets that end within a character', async () => {
+  it('is split into packets within a character', async () => {
     const { toItsEnd } = await stream({ do: 'split' });
     const { pieces, text } = await toItsEnd();
     const isCut = (piece: Buffer) => piece.toString('utf8').includes('\uFFFD');
@@ -96,19 +96,19 @@ describe('a stream', () => {
     expect(eventsIn(text).at(-1)?.status).toBe('COMPLETED');
   });
 
-  it('tells each event twice', async () => {
+  it('sends each event twice', async () => {
     const { toItsEnd } = await stream({ do: 'repeat' });
     const events = eventsIn((await toItsEnd()).text);
     const odd = events.filter((_, index) => index % 2 === 1);
     expect(odd).toEqual(events.filter((_, index) => index % 2 === 0));
   });
 
-  it('is refused', async () => {
+  it('is rejected', async () => {
     const { toItsEnd } = await stream({ do: 'answer', status: 503 });
     expect(await toItsEnd()).toMatchObject({ status: 503, end: 'whole' });
   });
 
-  it('of a request that there is not is answered as ever', async () => {
+  it('of an unknown request is answered without the fault', async () => {
     const { simulator } = await faulty([{ on: 'stream', do: 'stall' }]);
     const url = `${simulator.url}/${endpoint}/requests/none/status/stream`;
     const headers = { authorization: `Key ${simulator.key}` };
@@ -123,7 +123,7 @@ describe('the official client', () => {
     return await fal.queue.subscribeToStatus(endpoint, { requestId, mode: 'streaming', logs: true });
   };
 
-  it('takes a stream that closes early for the end', async () => {
+  it('mistakes a stream that closes early for the end', async () => {
     expect(await follow({ do: 'close' })).toMatchObject({ status: 'IN_QUEUE' });
   });
 
@@ -138,30 +138,30 @@ describe('the official client', () => {
 describe('log lines', () => {
   const right = async () => eventsIn((await (await stream({ do: 'repeat', nth: 2 })).toItsEnd()).text);
 
-  it('come once each when nothing is wrong', async () => {
+  it('are sent once each without a fault', async () => {
     const lines = linesOf(await right());
     expect(new Set(lines).size).toBe(lines.length);
     expect(lines.length).toBeGreaterThan(20);
   });
 
-  it('come twice', async () => {
+  it('are sent twice', async () => {
     const { toItsEnd } = await stream({ do: 'logs-twice' });
     const lines = linesOf(eventsIn((await toItsEnd()).text));
     expect(new Set(lines).size).toBe(lines.length / 2);
   });
 
-  it('come with the event behind their own', async () => {
+  it('are sent with the next event', async () => {
     const { toItsEnd, fal, requestId } = await stream({ do: 'logs-late' });
     const events = eventsIn((await toItsEnd()).text);
     const { logs } = (await fal.queue.status(endpoint, { requestId, logs: true })) as unknown as Event;
     const told = linesOf(events);
     expect(events.find(({ status }) => status === 'IN_PROGRESS')?.logs).toEqual([]);
-    // All but those of the last event, which none comes after.
+    // Without those of the last event, because no event follows it.
     expect(logs.map(({ timestamp }) => timestamp).slice(0, told.length)).toEqual(told);
     expect(told.length).toBeGreaterThan(20);
   });
 
-  it('come all again with each event', async () => {
+  it('are all repeated with each event', async () => {
     const { toItsEnd } = await stream({ do: 'logs-again' });
     const counts = eventsIn((await toItsEnd()).text).map(({ logs }) => logs.length);
     expect(counts).toEqual([...counts].sort((a, b) => a - b));
@@ -171,7 +171,7 @@ describe('log lines', () => {
   it.each([
     [{ do: 'logs-window', lines: 3 }, 3],
     [{ do: 'logs-window', lines: 0 }, 0],
-  ])('are the last few of a stream’s event: %j', async (fault, most) => {
+  ])('are limited to the last few of each event: %j', async (fault, most) => {
     const { toItsEnd } = await stream(fault, { stepMs: 1000 });
     const counts = eventsIn((await toItsEnd()).text).map(({ logs }) => logs.length);
     expect(Math.max(...counts)).toBe(most);
@@ -185,7 +185,7 @@ describe('log lines', () => {
       { do: 'logs-late', lateMs: 500 },
       (logs, now) => logs.filter(({ timestamp }) => Date.parse(`${timestamp}Z`) + 500 <= now),
     ],
-  ])('of a status: %j', async (fault, expected) => {
+  ])('of a status read are changed: %j', async (fault, expected) => {
     const clock = manualClock();
     const { fal } = await faulty([{ on: 'status', nth: { from: 2 }, ...fault }], { clock, speed: 'quick' });
     const { request_id: requestId } = await fal.queue.submit(endpoint, { input });

@@ -1,4 +1,4 @@
-/** Webhooks that go wrong, as their receiver sees them. Verified by code of its own. */
+/** Faults of webhooks, as their receiver sees them. The tests verify signatures with code of their own. */
 import { describe, expect, it, vi } from 'vitest';
 import { manualClock } from '../../../src/fal-simulator/clock.ts';
 import type { SimulatorOptions } from '../../../src/fal-simulator/server.ts';
@@ -8,7 +8,7 @@ import { faulty, refusal } from '../../support/simulator.ts';
 const endpoint = 'fal-ai/flux-lora';
 const input = { prompt: 'x', image_size: { width: 256, height: 256 } };
 
-/** A request with a webhook that meets these faults, sent to a receiver that answers so. */
+/** Submits a request with a webhook to a receiver that answers with these statuses, under a plan with these faults. */
 async function start(faults: object[], statuses: number[] = [], options: Partial<SimulatorOptions> = {}) {
   const { url: webhookUrl, deliveries } = await receiver(...statuses);
   const parts = await faulty(
@@ -29,19 +29,19 @@ async function delivered(faults: object[], statuses: number[] = []) {
 const said = (deliveries: Delivery[]) => deliveries.map(({ body }) => body);
 
 describe('a webhook', () => {
-  it('never comes', async () => {
+  it('is never sent', async () => {
     const { deliveries, fal, requestId } = await delivered([{ do: 'never' }]);
     expect(deliveries).toEqual([]);
     expect((await fal.queue.result(endpoint, { requestId })).data.images).toHaveLength(1);
   });
 
-  it('is lost once, and comes at the second attempt', async () => {
+  it('is lost once and arrives with the second attempt', async () => {
     const { deliveries, genuine, simulator } = await delivered([{ nth: 1, do: 'lose' }]);
     expect([deliveries.length, genuine]).toEqual([1, [true]]);
     expect(simulator.record.webhooks()).toMatchObject([{ attempt: 2, status: 200 }]);
   });
 
-  it('comes late', async () => {
+  it('arrives late', async () => {
     const clock = manualClock();
     const { deliveries, simulator } = await start([{ do: 'late', delayMs: 60_000 }], [], { clock });
     const began = clock.now();
@@ -50,18 +50,18 @@ describe('a webhook', () => {
       expect(deliveries).toHaveLength(1);
     });
     expect((simulator.record.webhooks()[0]?.at ?? 0) - began).toBeGreaterThanOrEqual(60_000);
-    // Its time is the receiver's, whatever the simulator's clock says.
+    // The timestamp is from the system clock, which the receiver checks, not from the simulator's clock.
     expect(await isGenuine(simulator.url, deliveries[0] as Delivery)).toBe(true);
   });
 
-  it('comes ten times, one after another', async () => {
+  it('arrives ten times in sequence', async () => {
     const { deliveries, genuine, simulator } = await delivered([{ do: 'duplicate', copies: 10 }]);
     expect(new Set(deliveries.map(({ raw }) => raw)).size).toBe(1);
     expect(genuine).toEqual(Array.from({ length: 10 }, () => true));
     expect(simulator.record.webhooks()).toHaveLength(10);
   });
 
-  it('comes ten times before the first is answered', async () => {
+  it('arrives ten times before the first is answered', async () => {
     const { url: webhookUrl, deliveries } = await gathering(10);
     const { fal, simulator } = await faulty([{ on: 'webhook', do: 'duplicate', copies: 10, parallel: true }]);
     await fal.queue.submit(endpoint, { input, webhookUrl });
@@ -69,12 +69,12 @@ describe('a webhook', () => {
     expect(deliveries).toHaveLength(10);
   });
 
-  it('comes again when one of its copies was not taken', async () => {
+  it('is sent again if the receiver rejected one of its copies', async () => {
     const { deliveries } = await delivered([{ nth: 1, do: 'duplicate' }], [200, 500]);
     expect(deliveries).toHaveLength(3);
   });
 
-  it('says ERROR of what went well', async () => {
+  it('reports ERROR for a success', async () => {
     const { deliveries, genuine } = await delivered([{ do: 'error' }]);
     expect(said(deliveries)).toMatchObject([
       { status: 'ERROR', error: 'Invalid status code: 500', payload: { detail: 'Internal Server Error' } },
@@ -82,13 +82,13 @@ describe('a webhook', () => {
     expect(genuine).toEqual([true]);
   });
 
-  it('says ERROR once it has said OK', async () => {
+  it('reports ERROR after it has reported OK', async () => {
     const { deliveries, genuine } = await delivered([{ do: 'error-after' }]);
     expect(said(deliveries)).toMatchObject([{ status: 'OK', payload: { prompt: 'x' } }, { status: 'ERROR' }]);
     expect(genuine).toEqual([true, true]);
   });
 
-  it('has no payload, and says why, of a success and of a refusal', async () => {
+  it('has a payload_error instead of a payload, for a success and for an error', async () => {
     const { deliveries, genuine } = await delivered([{ do: 'payload-null' }, { nth: 2, do: 'error' }], [500]);
     const payload = { payload: null, payload_error: expect.stringMatching(/^Response payload is not JSON/) };
     expect(said(deliveries)).toMatchObject([
@@ -98,7 +98,7 @@ describe('a webhook', () => {
     expect(genuine).toEqual([true, true]);
   });
 
-  it('names another request of the gateway’s', async () => {
+  it('has another gateway_request_id', async () => {
     const { deliveries, genuine, requestId } = await delivered(
       [
         { nth: 1, do: 'gateway-id' },
@@ -113,19 +113,19 @@ describe('a webhook', () => {
     expect(genuine).toEqual([true, true]);
   });
 
-  it('is rightly signed, and about a request that there is not', async () => {
+  it('has a valid signature and an unknown request id', async () => {
     const { deliveries, genuine, requestId } = await delivered([{ do: 'unknown-request' }]);
     expect(said(deliveries)[0]?.['request_id']).not.toBe(requestId);
     expect(genuine).toEqual([true]);
   });
 
-  it('is rightly signed, and at another address', async () => {
+  it('has a valid signature and arrives at another URL', async () => {
     const { deliveries, genuine } = await delivered([{ do: 'unknown-token' }]);
     expect(deliveries[0]?.path).toMatch(/^\/[0-9a-f-]{36}\?token=a%20b$/);
     expect(genuine).toEqual([true]);
   });
 
-  it('is rightly signed, for another user of fal', async () => {
+  it('has a valid signature for another fal user', async () => {
     const { deliveries, genuine } = await delivered([{ nth: 2, do: 'other-user' }], [500]);
     const users = deliveries.map(({ headers }) => headers['x-fal-webhook-user-id']);
     expect(users).toEqual(['simulated|user', 'another|user']);
@@ -138,17 +138,17 @@ describe('a webhook', () => {
     [{ do: 'unsigned' }],
     [{ do: 'old' }],
     [{ do: 'old', ageSeconds: -600 }],
-  ])('is not genuine, and then is: %j', async (fault) => {
+  ])('has an invalid signature at first and a valid one when sent again: %j', async (fault) => {
     const { deliveries, genuine } = await delivered([{ nth: 1, ...fault }], [401]);
     expect(deliveries).toHaveLength(2);
     expect(genuine).toEqual([false, true]);
   });
 
-  it('is old by no more than the signature allows', async () => {
+  it('is old but still within the permitted age', async () => {
     expect((await delivered([{ do: 'old', ageSeconds: 250 }])).genuine).toEqual([true]);
   });
 
-  it('is signed with a key that only the key set of now names', async () => {
+  it('is signed with a new key, which only the current key set contains', async () => {
     const { simulator, deliveries } = await start([{ nth: 2, do: 'rotate' }], [500]);
     const keysAt = async () => await (await fetch(`${simulator.url}/.well-known/jwks.json`)).json();
     const before = await keysAt();
@@ -166,7 +166,7 @@ describe('a webhook', () => {
     expect(genuine).toEqual([true]);
   });
 
-  it('meets the faults that are for its request alone', async () => {
+  it('gets the faults of its own request only', async () => {
     const { fal, simulator, deliveries, webhookUrl } = await start([{ request: 2, do: 'never' }]);
     await fal.queue.submit(endpoint, { input, webhookUrl });
     await fal.queue.submit(endpoint, { input, webhookUrl });
@@ -177,7 +177,7 @@ describe('a webhook', () => {
 });
 
 describe('a webhook out of order', () => {
-  it('comes before the submit is answered', async () => {
+  it('arrives before the submit is answered', async () => {
     const { url: webhookUrl, deliveries } = await receiver();
     const { fal, simulator } = await faulty([{ on: 'submit', do: 'webhook-first' }]);
     const { request_id } = await fal.queue.submit(endpoint, { input, webhookUrl });
@@ -187,7 +187,7 @@ describe('a webhook out of order', () => {
     expect([submit?.number, webhook?.number]).toEqual([1, 2]);
   });
 
-  it('comes although the submit is never answered', async () => {
+  it('arrives although the submit is never answered', async () => {
     const { url: webhookUrl, deliveries } = await receiver();
     const faults = ['webhook-first', 'user-timeout'].map((act) => ({ on: 'submit', do: act }));
     const { fal, simulator } = await faulty([{ ...faults[1], when: 'after' }, faults[0] ?? {}]);
@@ -195,7 +195,7 @@ describe('a webhook out of order', () => {
     expect(said(deliveries)).toMatchObject([{ request_id: simulator.record.requests()[0]?.id }]);
   });
 
-  it('comes before the request is done', async () => {
+  it('arrives before the request is complete', async () => {
     const { url: webhookUrl, deliveries } = await receiver();
     const clock = manualClock();
     const faults = [
@@ -208,13 +208,13 @@ describe('a webhook out of order', () => {
     expect(await fal.queue.status(endpoint, { requestId })).toMatchObject({ status: 'IN_QUEUE' });
   });
 
-  it('holds up no submit that wants none', async () => {
+  it('does not delay a submit without a webhook', async () => {
     const { fal } = await faulty([{ on: 'submit', do: 'webhook-first' }]);
     expect(await fal.queue.submit(endpoint, { input })).toMatchObject({ status: 'IN_QUEUE' });
   });
 });
 
-it('a webhook that is owed goes out by the plan of now, and is recorded with what it met', async () => {
+it('a pending webhook is sent under the current plan, and recorded with its faults', async () => {
   const { deliveries, simulator } = await delivered([{ nth: 1, do: 'bad-signature' }], [401]);
   expect(deliveries).toHaveLength(2);
   const { id: requestId } = simulator.record.requests()[0] ?? {};

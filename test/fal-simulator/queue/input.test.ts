@@ -120,7 +120,7 @@ describe("fal's 422", () => {
     ['fal-ai/flux-lora', { ...lora, image_size: { width: 2048, height: 256 } }],
     ['fal-ai/flux-pro/v1.1-ultra-finetuned', { ...ultra, safety_tolerance: '6', aspect_ratio: '9:21' }],
     ['fal-ai/flux-lora-portrait-trainer', trainer],
-  ])('takes %s %j', (endpoint, input) => {
+  ])('accepts %s %j', (endpoint, input) => {
     expect(inputFailure(endpoint, input)).toBeUndefined();
   });
 });

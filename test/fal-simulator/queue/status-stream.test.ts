@@ -1,4 +1,4 @@
-/** The status stream, read no faster than its reader takes it. */
+/** The status stream waits for a slow reader. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { statusStream } from '../../../src/fal-simulator/queue/status-stream.ts'
 import { openStorage } from '../../../src/fal-simulator/storage/files.ts';
 import { openStore } from '../../../src/fal-simulator/storage/store.ts';
 
-it('tells a change that came while its reader was busy at once, and not with the next ping', async () => {
+it('sends a change that happened while the reader was busy as soon as the reader continues, not with the next ping', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'likeness-stream-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const clock = manualClock();

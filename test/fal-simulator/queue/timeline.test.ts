@@ -17,32 +17,37 @@ const ended = (at: number, startedAt: number | undefined, cancelled = false): Pr
 
 describe('progressAt', () => {
   it.each<[string, number, object, Progress]>([
-    ['at once', 0, {}, { status: 'IN_QUEUE', queuePosition: 3 }],
-    ['by a clock set back', -50, {}, { status: 'IN_QUEUE', queuePosition: 3 }],
-    ['a quarter on', 100, {}, { status: 'IN_QUEUE', queuePosition: 2 }],
+    ['when it is accepted', 0, {}, { status: 'IN_QUEUE', queuePosition: 3 }],
+    ['after the clock was set back', -50, {}, { status: 'IN_QUEUE', queuePosition: 3 }],
+    ['after a quarter of the queue', 100, {}, { status: 'IN_QUEUE', queuePosition: 2 }],
     ['next in line', 399, {}, { status: 'IN_QUEUE', queuePosition: 0 }],
     ['started', 400, {}, { status: 'IN_PROGRESS', startedAt: t0 + 400, ranMs: 0 }],
     ['half done', 900, {}, { status: 'IN_PROGRESS', startedAt: t0 + 400, ranMs: 500 }],
     ['done', 1400, {}, ended(t0 + 1400, t0 + 400)],
     ['long after', 9e9, {}, ended(t0 + 1400, t0 + 400)],
     ['cancelled in the queue', 200, { cancelledAt: t0 + 150 }, ended(t0 + 150, undefined, true)],
-    ['asked to stop', 650, { cancelledAt: t0 + 600 }, { status: 'IN_PROGRESS', startedAt: t0 + 400, ranMs: 250 }],
-    ['stopped', 700, { cancelledAt: t0 + 600 }, ended(t0 + 700, t0 + 400, true)],
-    ['asked too late', 1400, { cancelledAt: t0 + 1350 }, ended(t0 + 1400, t0 + 400)],
-    ['archive refused', 450, { trained: { at: t0 + 100, failure } }, ended(t0 + 450, t0 + 400)],
+    [
+      'cancelled while running',
+      650,
+      { cancelledAt: t0 + 600 },
+      { status: 'IN_PROGRESS', startedAt: t0 + 400, ranMs: 250 },
+    ],
+    ['stopped after a cancel', 700, { cancelledAt: t0 + 600 }, ended(t0 + 700, t0 + 400, true)],
+    ['cancelled too late', 1400, { cancelledAt: t0 + 1350 }, ended(t0 + 1400, t0 + 400)],
+    ['archive rejected', 450, { trained: { at: t0 + 100, failure } }, ended(t0 + 450, t0 + 400)],
     [
       'archive not yet refused',
       440,
       { trained: { at: t0 + 100, failure } },
       { status: 'IN_PROGRESS', startedAt: t0 + 400, ranMs: 40 },
     ],
-    ['archive refused later', 660, { trained: { at: t0 + 600, failure } }, ended(t0 + 650, t0 + 400)],
+    ['archive rejected later', 660, { trained: { at: t0 + 600, failure } }, ended(t0 + 650, t0 + 400)],
     ['archive read', 1399, { trained: { at: t0 + 100 } }, { status: 'IN_PROGRESS', startedAt: t0 + 400, ranMs: 999 }],
   ])('%s', (_, after, request, progress) => {
     expect(progressAt({ acceptedAt: t0, ...request }, plan, t0 + after)).toEqual(progress);
   });
 
-  it('is over at once when nothing takes any time', () => {
+  it('is complete at once if all durations are 0', () => {
     const instant = { queueMs: 0, runMs: 0, queuePosition: 2, failureMs: 0, stopMs: 0 };
     expect(progressAt({ acceptedAt: t0 }, instant, t0)).toEqual(ended(t0, t0));
   });
@@ -56,7 +61,7 @@ describe('nextChangeAt', () => {
     [400, {}, 1400],
     [600, { cancelledAt: t0 + 600 }, 700],
     [1400, {}, undefined],
-  ])('after %i ms', (after, request, due) => {
+  ])('is next due after %i ms', (after, request, due) => {
     const at = nextChangeAt({ acceptedAt: t0, ...request }, plan, t0 + after);
     expect(at).toBe(due === undefined ? undefined : t0 + due);
   });
@@ -92,14 +97,14 @@ describe('timingsOf', () => {
     expect(queueMs + runMs).toBeLessThanOrEqual(to);
   });
 
-  it('holds back what asks for it, at any speed', () => {
+  it('takes a day in the queue or running for a prompt that asks for it, at any speed', () => {
     const dayMs = 86_400_000;
     expect(timingsOf(drawing('instant', { prompt: '[[queued]]' }))).toMatchObject({ queueMs: dayMs });
     expect(timingsOf(drawing('instant', { prompt: '[[queued]]' })).queuePosition).toBeGreaterThan(0);
     expect(timingsOf(training('instant', { trigger_phrase: '[[stuck]]' }))).toMatchObject({ runMs: dayMs });
   });
 
-  it('does not run an input for long that is refused', () => {
+  it('ends a rejected input quickly', () => {
     expect(timingsOf({ ...drawing('real'), failure }).runMs).toBe(2000);
   });
 });
@@ -123,7 +128,7 @@ describe('logsAt', () => {
     [training('quick', { steps: 1000 }), 1000],
     [training('real', { steps: 4000 }), 4000],
     [training('instant', { steps: 7 }), 7],
-  ])('counts the steps asked for, among other bars (%#)', (request, steps) => {
+  ])('has a progress bar with the requested steps, among other bars (%#)', (request, steps) => {
     const messages = at(request, 1).map(({ message }) => message);
     expect(bars(messages, steps)[0]).toMatch(/ 0%\|/);
     expect(bars(messages, steps).at(-1)).toMatch(/100%\|█{10}\|/);
@@ -131,13 +136,13 @@ describe('logsAt', () => {
     expect(messages.length).toBeGreaterThan(10);
   });
 
-  it('has no bar of steps where the endpoint knows none', () => {
+  it('has no progress bar for an endpoint without steps', () => {
     const input = { prompt: 'x', finetune_id: 'y', finetune_strength: 1 };
     const request: FalRequest = { ...drawing('quick'), endpoint: 'fal-ai/flux-pro/v1.1-ultra-finetuned', input };
     expect(at(request, 1).filter(({ message }) => message.includes('%|'))).toHaveLength(2);
   });
 
-  it('only grows, and an entry once told does not change, also when the archive is read late', () => {
+  it('only grows and never changes an entry, also if the archive is read late', () => {
     const request = training('real');
     const early = at(request, 0.4);
     const known = { ...request, trained: { at: t0, images: 12 } };
@@ -147,14 +152,14 @@ describe('logsAt', () => {
     expect([...late].sort()).toEqual(late);
   });
 
-  it('has the shape of fal: microseconds without a zone, labels, no level', () => {
+  it('has the format of fal: microseconds without a time zone, labels, no level', () => {
     const [entry] = at(drawing('quick'), 0.5);
     expect(entry?.timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$/);
     expect(Object.keys(entry ?? {}).sort()).toEqual(['labels', 'message', 'timestamp']);
     expect(entry?.labels['fal_request_id']).toBe(id);
   });
 
-  it('says little of what is refused', () => {
+  it('is short for a rejected input', () => {
     expect(at({ ...drawing('instant'), failure }, 1)).toHaveLength(1);
     expect(at({ ...training('instant'), trained: { at: t0, failure } }, 1)).toHaveLength(1);
   });

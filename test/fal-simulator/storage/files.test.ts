@@ -12,7 +12,7 @@ const bytes = Buffer.from(Array.from({ length: 1000 }, (_, i) => i % 251));
 const file = (name = 'a.bin') => new File([bytes], name, { type: 'image/png' });
 
 describe('a small upload', () => {
-  it('is read back as it was, by anyone', async () => {
+  it('can be downloaded unchanged, without a key', async () => {
     const { fal } = await simulate();
     const url = await fal.storage.upload(file());
     const response = await fetch(url);
@@ -38,14 +38,14 @@ describe('a small upload', () => {
     expect(Buffer.from(await response.arrayBuffer())).toEqual(expected);
   });
 
-  it('keeps any name out of trouble', async () => {
+  it('makes any file name safe', async () => {
     const { fal } = await simulate();
     const url = await fal.storage.upload(file('../../äöü /?#%.zip'));
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/files\/b\/[0-9a-f]{8}\/[0-9a-f-]{36}_[\w.-]+$/);
     expect((await fetch(url)).status).toBe(200);
   });
 
-  it('is put only where a URL was given out, and once', async () => {
+  it('accepts bytes only at a URL that it has issued, and once', async () => {
     const { simulator } = await simulate();
     const body = { content_type: 'text/plain', file_name: 'a.txt' };
     const { upload_url, file_url } = (await call(simulator, 'POST', '/storage/upload/initiate', { body })).body;
@@ -58,7 +58,7 @@ describe('a small upload', () => {
     expect(await call(simulator, 'POST', '/storage/other', { body: {} })).toMatchObject({ status: 404 });
   });
 
-  it('is kept for seven days, or as long as was asked', async () => {
+  it('is kept for seven days, or for the requested time', async () => {
     const clock = manualClock();
     const { fal } = await simulate({ clock });
     const kept = await fal.storage.upload(file());
@@ -72,7 +72,7 @@ describe('a small upload', () => {
 });
 
 describe('a large upload', () => {
-  it('goes in parts, and comes out whole', async () => {
+  it('is uploaded in parts and downloaded whole', async () => {
     const { fal, simulator } = await simulate();
     const path = join(tmpdir(), `large-${process.pid}.bin`);
     const size = 91 * 2 ** 20;
@@ -95,7 +95,7 @@ describe('a large upload', () => {
     expect(parts).toHaveLength(10);
   });
 
-  it('is refused when the parts are not those that came', async () => {
+  it('is rejected if the listed parts are not the received ones', async () => {
     const { simulator } = await simulate();
     const body = { content_type: 'text/plain', file_name: 'a.txt' };
     const initiated = await call(simulator, 'POST', '/storage/upload/initiate-multipart', { body });

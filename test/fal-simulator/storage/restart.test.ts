@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 
 describe('after a restart', () => {
-  it('requests go on where they were, at their own pace', async () => {
+  it('requests continue where they were, at their own speed', async () => {
     const clock = manualClock();
     const before = await simulate({ dataDir, clock, speed: 'quick' });
     const submit = (prompt: string) => before.fal.queue.submit(endpoint, { input: { prompt } });
@@ -38,7 +38,7 @@ describe('after a restart', () => {
     expect((await fal.queue.result(endpoint, { requestId: done })).data.prompt).toBe('a mill');
   });
 
-  it('files, LoRAs and finetunes are still known, also by a URL of the port before', async () => {
+  it('files, LoRAs and finetunes are still known, also by a URL with the previous port', async () => {
     const before = await simulate({ dataDir });
     const path = await trainPortrait(before.fal);
     const finetune_id = await trainStyle(before.fal);
@@ -52,13 +52,13 @@ describe('after a restart', () => {
     expect((await fal.subscribe('fal-ai/flux-pro/finetuned', { input })).data.images).toHaveLength(1);
   });
 
-  it('a training whose archive was not read yet is read now', async () => {
+  it('a training reads its archive if it had not done so', async () => {
     const before = await simulate({ dataDir });
     const images_data_url = await before.fal.storage.upload(await photoArchive(4));
     const input = { images_data_url, trigger_phrase: 'TOK' };
     const { request_id: requestId } = await before.fal.queue.submit('fal-ai/flux-lora-portrait-trainer', { input });
     await before.simulator.close();
-    // As kill -9 would leave it: accepted, and nothing more.
+    // The state after kill -9: the request is accepted and nothing else is recorded.
     const journal = join(dataDir, 'journal.jsonl');
     const lines = readFileSync(journal, 'utf8').split('\n');
     writeFileSync(
@@ -73,7 +73,7 @@ describe('after a restart', () => {
     expect((await fetch(data.diffusers_lora_file.url)).status).toBe(200);
   });
 
-  it('a training whose archive was on its way is not held against it', async () => {
+  it('a training does not fail because the restart interrupted the download of its archive', async () => {
     const archive = Buffer.from(await (await photoArchive(4)).arrayBuffer());
     let isSlow = true;
     const elsewhere = createServer((_, response) => {
@@ -94,7 +94,7 @@ describe('after a restart', () => {
     expect((await fal.queue.result(trainer, { requestId })).data.diffusers_lora_file.url).toContain('/files/');
   });
 
-  it('a line that was torn by the crash costs only itself', async () => {
+  it('a journal line that the crash cut off loses only itself', async () => {
     const before = await simulate({ dataDir });
     const { request_id: first } = await before.fal.queue.submit(endpoint, { input: { prompt: 'one' } });
     await before.simulator.close();
@@ -106,7 +106,7 @@ describe('after a restart', () => {
     expect(simulator.record.requests().map(({ id }) => id)).toEqual([first, second]);
   });
 
-  it('half an upload is swept away', async () => {
+  it('an incomplete upload is deleted', async () => {
     const before = await simulate({ dataDir });
     await before.simulator.close();
     writeFileSync(join(dataDir, 'files', 'orphan'), 'x');
@@ -118,7 +118,7 @@ describe('after a restart', () => {
 });
 
 describe('after seven days', () => {
-  it('requests and files are forgotten, what was trained is not', async () => {
+  it('requests and files are deleted, trained LoRAs and finetunes are not', async () => {
     const clock = manualClock();
     const { fal, simulator } = await simulate({ dataDir, clock });
     const path = await trainPortrait(fal);
@@ -142,7 +142,7 @@ describe('after seven days', () => {
     expect(remembered.filter((line) => line.startsWith('{"is":"file"'))).toHaveLength(1);
   });
 
-  it('the journal holds no more than what is remembered', async () => {
+  it('the journal contains only what has not expired', async () => {
     const clock = manualClock();
     const { fal, simulator } = await simulate({ dataDir, clock });
     for (let i = 0; i < 22; i += 1) {

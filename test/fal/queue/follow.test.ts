@@ -127,7 +127,7 @@ describe('after a stream fails, the client polls', () => {
     expect(adapter.slept).toEqual([1000, 2000, 3000, 3000, 3000, 3000, 3000, 3000]);
   });
 
-  it('comments alone keep a quiet stream', async () => {
+  it('comments alone keep a quiet stream open', async () => {
     adapter.server.script(statusRoute, json(202, queued));
     adapter.server.script(streamRoute, async (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -236,7 +236,7 @@ describe('an abort ends it without an error and releases everything', () => {
     expect(adapter.server.seen).toEqual([]);
   });
 
-  it('when the reader breaks off', async () => {
+  it('when the reader stops the iteration', async () => {
     adapter.server.script(statusRoute, json(202, queued));
     adapter.server.script(streamRoute, sse([event(running())], 'stall'));
     for await (const { status } of followed()) if (status === 'IN_PROGRESS') break;
@@ -252,7 +252,7 @@ describe('an abort ends it without an error and releases everything', () => {
     expect(adapter.server.seen).toHaveLength(2);
   });
 
-  it('leaves no listener on the signal, over many reads', async () => {
+  it('and leaves no listener on the signal after many reads', async () => {
     let listening = 0;
     const { signal } = leaving;
     const { addEventListener, removeEventListener } = signal;

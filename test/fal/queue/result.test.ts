@@ -39,7 +39,7 @@ describe('a result', () => {
     });
   });
 
-  it('may come inside the status of the older reference', async () => {
+  it('may be inside the status, as in the older reference', async () => {
     adapter.server.script(resultRoute, json(200, { status: 'COMPLETED', logs: [], response: output }));
     expect(await result()).toEqual(output);
   });
@@ -103,7 +103,7 @@ describe('a result', () => {
     expect(adapter.server.seen).toHaveLength(1);
   });
 
-  it('of a cancelled request says so', async () => {
+  it('of a cancelled request is reported as cancelled', async () => {
     adapter.server.script(resultRoute, json(499, { detail: 'Request cancelled by the client.' }));
     expect(await rejection(result())).toMatchObject({
       name: 'RequestCancelled',
@@ -111,7 +111,7 @@ describe('a result', () => {
     });
   });
 
-  it('is aborted at once when its caller aborts', async () => {
+  it('is aborted at once when the caller aborts', async () => {
     adapter.server.script(resultRoute, hang);
     const leaving = new AbortController();
     const asking = rejection(result(leaving.signal));
@@ -149,7 +149,7 @@ describe('one read of the status', () => {
     expect(adapter.server.seen.map(({ query }) => query)).toEqual(['?logs=1', '?logs=1']);
   });
 
-  it('of an unknown request is final', async () => {
+  it('of an unknown request is permanent', async () => {
     adapter.server.script(statusRoute, json(404, { status: 'NOT_FOUND' }));
     expect(await rejection(adapter.fal.status(endpoint, requestId))).toMatchObject({
       code: 'RESULT_LOST',
@@ -172,7 +172,7 @@ describe('a cancel', () => {
     expect(await adapter.fal.cancel(endpoint, requestId)).toBe(expected);
   });
 
-  it('is sent again after a fault of the moment', async () => {
+  it('is sent again after a transient error', async () => {
     adapter.server.script(cancelRoute, reset, json(503, {}), json(202, { status: 'CANCELLATION_REQUESTED' }));
     expect(await adapter.fal.cancel(endpoint, requestId)).toBe('REQUESTED');
     expect(adapter.slept).toEqual([500, 1000]);

@@ -44,15 +44,15 @@ describe('readStatus', () => {
       { status: 'COMPLETED', error: {} },
       { status: 'COMPLETED', error: { type: undefined, message: 'The request failed at fal.' } },
     ],
-  ])('%j', (body, expected) => {
+  ])('reads %j', (body, expected) => {
     expect(readStatus(body)).toEqual({ ...none, ...expected });
   });
 
-  it.each([[null], [[]], ['COMPLETED'], [{}], [{ status: 'NOT_FOUND' }], [{ status: 7 }]])('%j is none', (body) => {
+  it.each([[null], [[]], ['COMPLETED'], [{}], [{ status: 'NOT_FOUND' }], [{ status: 7 }]])('rejects %j', (body) => {
     expect(readStatus(body)).toBeUndefined();
   });
 
-  it('reads log lines of every shape, and drops what cannot be placed', () => {
+  it('reads log lines of every format, and drops those without a message or a valid time', () => {
     const logs = [
       { message: 'a', timestamp, labels: {} },
       { message: 'b', timestamp, level: 'STDERR', source: 'USER' },
@@ -91,8 +91,8 @@ describe('readTimestamp', () => {
     ['2024-12-20', undefined],
     ['', undefined],
     [Number.MAX_VALUE, undefined],
-  ])('%j is %j', (given, expected) => {
-    expect(readTimestamp(given)).toBe(expected);
+  ])('reads %j as %j', (value, expected) => {
+    expect(readTimestamp(value)).toBe(expected);
   });
 });
 
@@ -103,19 +103,19 @@ describe('parseJson', () => {
     ['{"a\\"1234567890123456789":"1234567890123456789"}', { 'a"1234567890123456789': '1234567890123456789' }],
     ['{"path":"C:\\\\","n":1234567890123456789}', { path: 'C:\\', n: '1234567890123456789' }],
     ['[1234567890123456789.5,1.5e300,1]', [1_234_567_890_123_456_800, 1.5e300, 1]],
-  ])('%s', (given, expected) => {
-    expect(parseJson(given)).toEqual(expected);
+  ])('parses %s without losing digits', (text, expected) => {
+    expect(parseJson(text)).toEqual(expected);
   });
 
-  it('throws on what is no JSON, and reads megabytes of text', () => {
+  it('throws for invalid JSON, and parses megabytes of text', () => {
     expect(() => parseJson('{"seed":1234567890123456789')).toThrow(SyntaxError);
     const long = String.raw`\"x`.repeat(1_000_000);
     expect(parseJson(`{"text":"${long}","seed":1234567890123456789}`)).toMatchObject({ seed: '1234567890123456789' });
   });
 });
 
-describe('waiting', () => {
-  it('doubles up to its most, the upper half by chance', () => {
+describe('retry delays', () => {
+  it('double up to the maximum, with the upper half random', () => {
     const limits = { firstMs: 1000, maxMs: 3000 };
     expect([1, 2, 3, 50].map((failures) => backoffMs(failures, limits, () => 1))).toEqual([1000, 2000, 3000, 3000]);
     expect(backoffMs(1, limits, () => 0)).toBe(500);
@@ -130,11 +130,11 @@ describe('waiting', () => {
     ['Thu, 01 Jan 1970 00:00:10 GMT', 5000],
     ['Thu, 01 Jan 1970 00:00:01 GMT', 0],
     ['soon', undefined],
-  ])('Retry-After %j is %j ms', (header, expected) => {
+  ])('are read from Retry-After: %j is %j ms', (header, expected) => {
     expect(retryAfterMs(header, 5000)).toBe(expected);
   });
 
-  it('ends at once when the signal aborts', async () => {
+  it('end at once when the signal aborts', async () => {
     await sleep(1);
     const leaving = new AbortController();
     const sleeping = sleep(3_600_000, leaving.signal);

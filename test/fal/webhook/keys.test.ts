@@ -33,7 +33,7 @@ describe('the cached keys', () => {
   });
   const asked = () => fal.at(route).length;
 
-  test('are fetched when they are first needed, and not again', async () => {
+  test('are fetched at the first use only', async () => {
     fal.always(route, set(jwkOf(nextKey), jwkOf(key)));
     expect(asked()).toBe(0);
     expect(await keys.some(isKey)).toBe(true);
@@ -50,7 +50,7 @@ describe('the cached keys', () => {
     expect(asked()).toBe(2);
   });
 
-  test('are fetched again when none matches, since fal may have changed them', async () => {
+  test('are fetched again if none matches, because fal may have changed them', async () => {
     fal.script(route, set(jwkOf(key)), set(jwkOf(nextKey)));
     expect(await keys.some(isKey)).toBe(true);
     time += minuteMs;
@@ -58,7 +58,7 @@ describe('the cached keys', () => {
     expect(await keys.some(isKey)).toBe(false);
   });
 
-  test('are fetched at most once a minute, however many signatures match none', async () => {
+  test('are fetched at most once per minute, however many signatures match no key', async () => {
     fal.always(route, set(jwkOf(key)));
     for (let n = 0; n < 100; n += 1) expect(await keys.some(isNextKey)).toBe(false);
     expect(asked()).toBe(1);
@@ -104,7 +104,7 @@ describe('the cached keys', () => {
     expect(await keys.some(isNextKey)).toBe(false);
   });
 
-  test('stay valid for their day while fal does not answer; a webhook that matches none stays unverified', async () => {
+  test('stay valid for their day while fal does not answer; a webhook that matches no key stays unverified', async () => {
     fal.script(route, set(jwkOf(key)), json(500, {}), json(500, {}));
     expect(await keys.some(isKey)).toBe(true);
     time += minuteMs;
@@ -117,7 +117,7 @@ describe('the cached keys', () => {
   });
 });
 
-describe('an answer that is no key set', () => {
+describe('an answer that is not a key set', () => {
   const x25519 = generateKeyPairSync('x25519').publicKey.export({ format: 'jwk' });
   test.each<[string, Act, RegExp]>([
     ['a refusal', json(404, { keys: [jwkOf(key)] }), /status 404/],
@@ -154,7 +154,7 @@ describe('an answer that is no key set', () => {
   });
 });
 
-test('no connection is kept for the day', async () => {
+test('no connection stays open after the fetch', async () => {
   fal.script(route, set(jwkOf(key)));
   await fetchJwks(url());
   await expect.poll(() => fal.openSockets()).toBe(0);
