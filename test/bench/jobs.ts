@@ -34,12 +34,12 @@ export async function measure(options: PartOptions): Promise<Figure[]> {
   const running: ServerProcess[] = [];
   try {
     const open = async (name: string, env: Record<string, string>, finetune?: string): Promise<Setup> => {
-      const ours: ServerProcess[] = [];
+      const setupServers: ServerProcess[] = [];
       const servers = async (count: number) => {
-        for (const server of ours.splice(count)) await server.end('SIGTERM');
-        while (ours.length < count) ours.push(await startProcess({ ...fal.env, ...env }));
-        running.push(...ours);
-        return ours;
+        for (const server of setupServers.splice(count)) await server.end('SIGTERM');
+        while (setupServers.length < count) setupServers.push(await startProcess({ ...fal.env, ...env }));
+        running.push(...setupServers);
+        return setupServers;
       };
       const [server] = await servers(1);
       const url = server?.url ?? '';

@@ -46,8 +46,8 @@ describe('the queue', () => {
     const completed = await status();
     expect(completed).toMatchObject({ status: 'COMPLETED', metrics: { inference_time: expect.any(Number) } });
     expect(completed).not.toHaveProperty('error');
-    const { data, requestId: told } = await fal.queue.result(endpoint, { requestId });
-    expect(told).toBe(requestId);
+    const { data, requestId: resultId } = await fal.queue.result(endpoint, { requestId });
+    expect(resultId).toBe(requestId);
     expect(data).toMatchObject({ prompt: 'a lighthouse', has_nsfw_concepts: [false] });
     expect(data.images).toMatchObject([{ width: 1024, height: 768, content_type: 'image/jpeg' }]);
   });
@@ -336,7 +336,7 @@ describe('the simulator rejects', () => {
 });
 
 describe('a directive in the prompt', () => {
-  const at = async (prompt: string, numImages = 2) => {
+  const submitPrompt = async (prompt: string, numImages = 2) => {
     const { fal } = await simulate();
     const { request_id: requestId } = await fal.queue.submit(endpoint, { input: { prompt, num_images: numImages } });
     const status = await fal.queue.status(endpoint, { requestId });
@@ -348,7 +348,7 @@ describe('a directive in the prompt', () => {
     ['a [[nsfw 2]] picture', [false, true]],
     ['plain', [false, false]],
   ])('%s sets the flags of the pictures', async (prompt, flags) => {
-    expect((await (await at(prompt)).result).data.has_nsfw_concepts).toEqual(flags);
+    expect((await (await submitPrompt(prompt)).result).data.has_nsfw_concepts).toEqual(flags);
   });
 
   it.each([

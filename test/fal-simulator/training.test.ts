@@ -131,7 +131,7 @@ describe('drawing with a trained avatar', () => {
   it.each([
     'fal-ai/flux-pro/v1.1-ultra-finetuned',
     'fal-ai/flux-pro/finetuned',
-  ])('%s takes only finetunes that it made', async (endpoint) => {
+  ])('%s accepts only finetunes of its own', async (endpoint) => {
     const { fal } = await simulate();
     const finetune_id = await trainStyle(fal);
     const input = { prompt: 'a harbour', finetune_id, finetune_strength: 1.1 };

@@ -42,9 +42,9 @@ describe('the key', () => {
       ),
     ];
     expect(logged).toHaveLength(1);
-    const told = errors.map(everythingOf).join() + logged.join();
-    for (const secret of [key, ...key.split(':')]) expect(told).not.toContain(secret);
-    expect(told).toContain('[key]');
+    const output = errors.map(everythingOf).join() + logged.join();
+    for (const secret of [key, ...key.split(':')]) expect(output).not.toContain(secret);
+    expect(output).toContain('[key]');
   });
 
   it.each([

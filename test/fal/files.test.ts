@@ -78,7 +78,7 @@ describe('an upload', () => {
     ['403 of an expired URL', text(403, ''), { code: 'FAL_UNAVAILABLE', transient: true }],
     ['413', text(413, ''), { code: 'INVALID_INPUT', transient: false }],
     ['reset', reset, { code: 'FAL_UNAVAILABLE', transient: true }],
-  ])('whose bytes are rejected fails: %s', async (_name, act, expected) => {
+  ])('fails if its bytes are rejected: %s', async (_name, act, expected) => {
     adapter.server.script(initiate, json(200, urls()));
     adapter.server.script(put, act);
     expect(await rejection(upload())).toMatchObject({ name: 'FalError', ...expected });

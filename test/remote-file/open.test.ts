@@ -254,15 +254,15 @@ describe('DNS', () => {
   });
 
   it.each(['127.0.0.1', '10.0.0.1', '::1'])('is not the only check: no byte is sent to a peer at %s', async (peer) => {
-    const heard: Buffer[] = [];
-    const raw = createRawServer((socket) => socket.on('data', (data) => heard.push(data)));
+    const receivedBytes: Buffer[] = [];
+    const raw = createRawServer((socket) => socket.on('data', (data) => receivedBytes.push(data)));
     const at = await listen(raw as Server, 'http');
     redirectConnections(at, peer);
     const connected = once(raw, 'connection') as Promise<[Socket]>;
     const error = await failure(openOutside(url, { ...limits, lookup: lookupOf(['1.1.1.1']) }));
     expect(error).toBeInstanceOf(NotPublic);
     await allClosed(await connected);
-    expect(Buffer.concat(heard).length).toBe(0);
+    expect(Buffer.concat(receivedBytes).length).toBe(0);
   });
 
   it.each([
@@ -302,8 +302,8 @@ describe('https', () => {
   it.each([
     ['of another name', 'https://example.com/', true],
     ['for an address', 'https://1.1.1.1/', true],
-    ['of nobody we know', 'https://files.example.com/', false],
-  ])('does not take a certificate %s', async (_what, url, isTrusted) => {
+    ['of an unknown authority', 'https://files.example.com/', false],
+  ])('rejects a certificate %s', async (_what, url, isTrusted) => {
     const handle = vi.fn<RequestListener>();
     const at = await serveSecurely(handle);
     if (!isTrusted) vi.mocked(secure).mockImplementation(secureReally);

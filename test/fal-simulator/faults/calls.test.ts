@@ -14,32 +14,32 @@ const input = { prompt: 'a lighthouse', num_images: 3, seed: 7, image_size: { wi
 /** Makes a call of this kind, for a request that exists, and returns its bytes. */
 async function makeCall({ url, key }: Simulator, kind: string, signal?: AbortSignal): Promise<Heard> {
   const headers = { authorization: `Key ${key}`, 'content-type': 'application/json' };
-  const more = { headers, ...(signal && { signal }) };
+  const options = { headers, ...(signal && { signal }) };
   const post = async (path: string, body: object) =>
-    await hear(url + path, { method: 'POST', body: JSON.stringify(body), ...more });
-  const made = async () => JSON.parse((await post(`/${endpoint}`, input)).text) as { response_url: string };
+    await hear(url + path, { method: 'POST', body: JSON.stringify(body), ...options });
+  const createRequest = async () => JSON.parse((await post(`/${endpoint}`, input)).text) as { response_url: string };
   const upload = { content_type: 'text/plain', file_name: 'a.txt' };
-  const initiated = async (path: string) => JSON.parse((await post(path, upload)).text) as { upload_url: string };
+  const initiateUpload = async (path: string) => JSON.parse((await post(path, upload)).text) as { upload_url: string };
   switch (kind) {
     case 'submit':
       return await post(`/${endpoint}`, input);
     case 'run':
       return await hear(`${url}/${endpoint}`, {
-        ...more,
+        ...options,
         method: 'POST',
         body: JSON.stringify(input),
         headers: { ...headers, 'x-fal-sim-host': 'fal.run' },
       });
     case 'status':
-      return await hear(`${(await made()).response_url}/status?logs=1`, more);
+      return await hear(`${(await createRequest()).response_url}/status?logs=1`, options);
     case 'stream':
-      return await hear(`${(await made()).response_url}/status/stream?logs=1`, more);
+      return await hear(`${(await createRequest()).response_url}/status/stream?logs=1`, options);
     case 'result':
-      return await hear((await made()).response_url, more);
+      return await hear((await createRequest()).response_url, options);
     case 'cancel':
-      return await hear(`${(await made()).response_url}/cancel`, { ...more, method: 'PUT' });
+      return await hear(`${(await createRequest()).response_url}/cancel`, { ...options, method: 'PUT' });
     case 'download': {
-      const { images } = JSON.parse((await hear((await made()).response_url, more)).text) as {
+      const { images } = JSON.parse((await hear((await createRequest()).response_url, options)).text) as {
         images: [{ url: string }];
       };
       return await hear(images[0].url, signal && { signal });
@@ -47,11 +47,11 @@ async function makeCall({ url, key }: Simulator, kind: string, signal?: AbortSig
     case 'upload-initiate':
       return await post('/storage/upload/initiate', upload);
     case 'upload-put': {
-      const { upload_url } = await initiated('/storage/upload/initiate');
+      const { upload_url } = await initiateUpload('/storage/upload/initiate');
       return await hear(upload_url, { method: 'PUT', body: 'x', ...(signal && { signal }) });
     }
     case 'upload-complete': {
-      const { upload_url } = await initiated('/storage/upload/initiate-multipart');
+      const { upload_url } = await initiateUpload('/storage/upload/initiate-multipart');
       return await hear(`${upload_url}/complete`, { method: 'POST', body: '{"parts":[]}', ...(signal && { signal }) });
     }
     default:
@@ -108,11 +108,11 @@ describe('on every kind of call', () => {
 
   it.each(whole)('%s: half an answer, then a reset', async (on) => {
     const { simulator } = await faulty([{ on, do: 'cut' }]);
-    const heard = await makeCall(simulator, on);
-    expect(heard.end).toBe('ECONNRESET');
-    const told = Number(heard.headers['content-length']);
-    expect(told).toBeGreaterThan(10);
-    expect(Buffer.concat(heard.pieces)).toHaveLength(Math.floor(told / 2));
+    const response = await makeCall(simulator, on);
+    expect(response.end).toBe('ECONNRESET');
+    const announced = Number(response.headers['content-length']);
+    expect(announced).toBeGreaterThan(10);
+    expect(Buffer.concat(response.pieces)).toHaveLength(Math.floor(announced / 2));
   });
 
   it.each(whole)('%s: a complete answer that is HTML, truncated JSON, empty or huge', async (on) => {
@@ -164,11 +164,11 @@ describe('answers like those of fal', () => {
     [{ status: 202 }, {}, /IN_PROGRESS/],
     [{ status: 418, body: { detail: 'tea' }, headers: { 'x-pot': '1' } }, { 'x-pot': '1' }, /^\{"detail":"tea"\}$/],
     [{ status: 599 }, {}, /Status 599/],
-  ])('%j', async (given, headers, text) => {
-    const { simulator } = await faulty([{ on: 'status', do: 'answer', ...given }]);
-    const heard = await makeCall(simulator, 'status');
-    expect(heard).toMatchObject({ status: given.status, headers, end: 'whole' });
-    expect(heard.text).toMatch(text);
+  ])('%j', async (fault, headers, text) => {
+    const { simulator } = await faulty([{ on: 'status', do: 'answer', ...fault }]);
+    const response = await makeCall(simulator, 'status');
+    expect(response).toMatchObject({ status: fault.status, headers, end: 'whole' });
+    expect(response.text).toMatch(text);
   });
 
   it('mark a timeout that the caller has set', async () => {
@@ -187,11 +187,11 @@ describe('a submit', () => {
     [{ do: 'reset', when: 'after' }, 0, 1],
     [{ do: 'cut' }, 200, 1],
     [{ do: 'malformed' }, 200, 1],
-  ])('%j: the answer is lost, and the record shows whether fal accepted the submit', async (given, status, taken) => {
-    const { simulator } = await faulty([{ on: 'submit', ...given }]);
+  ])('%j: the answer is lost, and the record shows whether fal accepted the submit', async (fault, status, accepted) => {
+    const { simulator } = await faulty([{ on: 'submit', ...fault }]);
     expect((await makeCall(simulator, 'submit')).status).toBe(status);
     const requests = simulator.record.requests();
-    expect(requests).toHaveLength(taken);
+    expect(requests).toHaveLength(accepted);
     expect(simulator.record.calls()).toMatchObject([{ kind: 'submit', endpoint, status }]);
     expect(simulator.record.calls()[0]?.requestId).toBe(requests[0]?.id);
   });
@@ -309,15 +309,15 @@ describe('a request', () => {
     expect(status).toMatchObject({ status: 'COMPLETED', error: 'Out of luck' });
   });
 
-  it.each(['IN_QUEUE', 'IN_PROGRESS'] as const)('stays %s at its position until it is cancelled', async (held) => {
+  it.each(['IN_QUEUE', 'IN_PROGRESS'] as const)('stays %s at its position until it is cancelled', async (status) => {
     const clock = manualClock();
-    const { fal } = await faulty([{ on: 'submit', do: 'hold', status: held }], { clock, speed: 'quick' });
+    const { fal } = await faulty([{ on: 'submit', do: 'hold', status }], { clock, speed: 'quick' });
     const { request_id: requestId } = await fal.queue.submit(endpoint, { input });
     clock.advance(60 * 60_000);
     const first = await fal.queue.status(endpoint, { requestId });
     clock.advance(60 * 60_000);
     const second = await fal.queue.status(endpoint, { requestId });
-    expect(first.status).toBe(held);
+    expect(first.status).toBe(status);
     expect(second).toEqual(first);
     await fal.queue.cancel(endpoint, { requestId });
     clock.advance(1000);

@@ -17,14 +17,16 @@ async function stream(fault: object, { stepMs = 20 } = {}) {
   const leaving = new AbortController();
   const headers = { authorization: `Key ${simulator.key}` };
   let isDone = false;
-  const heard = hear(`${status_url}/stream?logs=1`, { headers, signal: leaving.signal }).finally(() => (isDone = true));
+  const response = hear(`${status_url}/stream?logs=1`, { headers, signal: leaving.signal }).finally(
+    () => (isDone = true),
+  );
   return {
     clock,
     fal,
     simulator,
     requestId,
     leaving,
-    heard,
+    response,
     /** Advances the clock until the stream has ended. */
     async toItsEnd() {
       const step = () => {
@@ -32,7 +34,7 @@ async function stream(fault: object, { stepMs = 20 } = {}) {
         expect(isDone).toBe(true);
       };
       await vi.waitFor(step, { interval: 5 });
-      return await heard;
+      return await response;
     },
   };
 }
@@ -62,14 +64,14 @@ describe('a stream', () => {
   });
 
   it('falls silent and sends no pings either', async () => {
-    const { clock, simulator, requestId, fal, leaving, heard } = await stream({ do: 'stall' });
+    const { clock, simulator, requestId, fal, leaving, response } = await stream({ do: 'stall' });
     await vi.waitFor(() => expect(simulator.record.calls().at(-1)).toMatchObject({ kind: 'stream', status: 200 }));
     for (let i = 0; i < 10; i += 1) {
       clock.advance(15_000);
       expect(await fal.queue.status(endpoint, { requestId })).toMatchObject({ status: 'COMPLETED' });
     }
     leaving.abort();
-    const { text, end } = await heard;
+    const { text, end } = await response;
     expect([eventsIn(text).map(({ status }) => status), text.includes('ping'), end]).toEqual([
       ['IN_QUEUE'],
       false,
@@ -154,11 +156,11 @@ describe('log lines', () => {
     const { toItsEnd, fal, requestId } = await stream({ do: 'logs-late' });
     const events = eventsIn((await toItsEnd()).text);
     const { logs } = (await fal.queue.status(endpoint, { requestId, logs: true })) as unknown as Event;
-    const told = linesOf(events);
+    const timestamps = linesOf(events);
     expect(events.find(({ status }) => status === 'IN_PROGRESS')?.logs).toEqual([]);
     // Without those of the last event, because no event follows it.
-    expect(logs.map(({ timestamp }) => timestamp).slice(0, told.length)).toEqual(told);
-    expect(told.length).toBeGreaterThan(20);
+    expect(logs.map(({ timestamp }) => timestamp).slice(0, timestamps.length)).toEqual(timestamps);
+    expect(timestamps.length).toBeGreaterThan(20);
   });
 
   it('are all repeated with each event', async () => {

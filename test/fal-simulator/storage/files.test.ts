@@ -61,13 +61,13 @@ describe('a small upload', () => {
   it('is kept for seven days, or for the requested time', async () => {
     const clock = manualClock();
     const { fal } = await simulate({ clock });
-    const kept = await fal.storage.upload(file());
-    const brief = await fal.storage.upload(file(), { lifecycle: { expiresIn: '1h' } });
+    const defaultLifetime = await fal.storage.upload(file());
+    const shortLifetime = await fal.storage.upload(file(), { lifecycle: { expiresIn: '1h' } });
     const status = async (url: string) => (await fetch(url)).status;
     clock.advance(60 * 60_000);
-    expect([await status(kept), await status(brief)]).toEqual([200, 404]);
+    expect([await status(defaultLifetime), await status(shortLifetime)]).toEqual([200, 404]);
     clock.advance(7 * 24 * 60 * 60_000);
-    expect(await status(kept)).toBe(404);
+    expect(await status(defaultLifetime)).toBe(404);
   });
 });
 

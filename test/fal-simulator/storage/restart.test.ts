@@ -83,10 +83,10 @@ describe('after a restart', () => {
     onTestFinished(() => elsewhere.close().closeAllConnections());
     const images_data_url = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/photos.zip`;
     const before = await simulate({ dataDir });
-    const asked = once(elsewhere, 'request');
+    const downloadStarted = once(elsewhere, 'request');
     const trainer = 'fal-ai/flux-lora-portrait-trainer';
     const { request_id: requestId } = await before.fal.queue.submit(trainer, { input: { images_data_url } });
-    await asked;
+    await downloadStarted;
     await before.simulator.close();
     isSlow = false;
     const { fal } = await simulate({ dataDir });

@@ -31,15 +31,15 @@ describe('the cached keys', () => {
     time = 1_000;
     keys = new WebhookKeys({ load: () => fetchJwks(url()), elapsedMs: () => time });
   });
-  const asked = () => fal.at(route).length;
+  const fetches = () => fal.at(route).length;
 
   test('are fetched at the first use only', async () => {
     fal.always(route, set(jwkOf(nextKey), jwkOf(key)));
-    expect(asked()).toBe(0);
+    expect(fetches()).toBe(0);
     expect(await keys.some(isKey)).toBe(true);
     time += dayMs - 1;
     expect(await keys.some(isNextKey)).toBe(true);
-    expect(asked()).toBe(1);
+    expect(fetches()).toBe(1);
   });
 
   test('are valid for a day', async () => {
@@ -47,7 +47,7 @@ describe('the cached keys', () => {
     expect(await keys.some(isKey)).toBe(true);
     time += dayMs;
     expect(await keys.some(isKey)).toBe(false);
-    expect(asked()).toBe(2);
+    expect(fetches()).toBe(2);
   });
 
   test('are fetched again if none matches, because fal may have changed them', async () => {
@@ -61,20 +61,20 @@ describe('the cached keys', () => {
   test('are fetched at most once per minute, however many signatures match no key', async () => {
     fal.always(route, set(jwkOf(key)));
     for (let n = 0; n < 100; n += 1) expect(await keys.some(isNextKey)).toBe(false);
-    expect(asked()).toBe(1);
+    expect(fetches()).toBe(1);
     time += minuteMs - 1;
     expect(await keys.some(isNextKey)).toBe(false);
-    expect(asked()).toBe(1);
+    expect(fetches()).toBe(1);
     time += 1;
     for (let n = 0; n < 100; n += 1) expect(await keys.some(isNextKey)).toBe(false);
-    expect(asked()).toBe(2);
+    expect(fetches()).toBe(2);
   });
 
   test('are fetched once for many concurrent calls', async () => {
     fal.always(route, set(jwkOf(key)));
     const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => keys.some(n % 2 ? isKey : isNextKey)));
     expect(answers.filter(Boolean)).toHaveLength(50);
-    expect(asked()).toBe(1);
+    expect(fetches()).toBe(1);
   });
 
   test('are not fetched a second time while the first response is late', async () => {
@@ -91,14 +91,14 @@ describe('the cached keys', () => {
     const second = keys.some(isKey);
     answer();
     expect(await Promise.all([first, second])).toEqual([true, true]);
-    expect(asked()).toBe(1);
+    expect(fetches()).toBe(1);
   });
 
   test('that cannot be fetched leave every webhook unverified, and are not requested again for a minute', async () => {
     fal.script(route, json(503, {}), set(jwkOf(key)));
     await expect(keys.some(isKey)).rejects.toThrow(KeysUnreachable);
     await expect(keys.some(isKey)).rejects.toThrow(KeysUnreachable);
-    expect(asked()).toBe(1);
+    expect(fetches()).toBe(1);
     time += minuteMs;
     expect(await keys.some(isKey)).toBe(true);
     expect(await keys.some(isNextKey)).toBe(false);
@@ -111,7 +111,7 @@ describe('the cached keys', () => {
     await expect(keys.some(isNextKey)).rejects.toThrow(KeysUnreachable);
     await expect(keys.some(isNextKey)).rejects.toThrow(KeysUnreachable);
     expect(await keys.some(isKey)).toBe(true);
-    expect(asked()).toBe(2);
+    expect(fetches()).toBe(2);
     time += dayMs;
     await expect(keys.some(isKey)).rejects.toThrow(KeysUnreachable);
   });
