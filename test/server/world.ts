@@ -9,7 +9,8 @@ import { type Logger, pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { FileScalar } from '../../src/graphql/scalars.ts';
 import { NotFoundError } from '../../src/refusal/refusal.ts';
-import { createServer, type Server, type ServerOptions } from '../../src/server/server.ts';
+import { createServer, type Server } from '../../src/server/server.ts';
+import type { ServerOptions } from '../../src/server/server-options.ts';
 import type { UploadedFile } from '../../src/storage/uploaded-file.ts';
 import { Channel } from './websocket/channel.ts';
 

@@ -52,6 +52,9 @@ function shortened(error: GraphQLError, hasHints: boolean): GraphQLError {
   return new GraphQLError(message, { nodes, source, positions, path, extensions });
 }
 
+export const maskErrors = (result: ExecutionResult, maskError: MaskError): ExecutionResult =>
+  result.errors ? { ...result, errors: result.errors.map(maskError) } : result;
+
 /** A masked error as it is sent: without `http` and `unexpected`, which are for the status of the HTTP response. */
 export function formatError(error: GraphQLError): GraphQLFormattedError {
   const { extensions = {}, ...rest } = error.toJSON();

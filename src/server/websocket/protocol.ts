@@ -1,9 +1,10 @@
-/** graphql-transport-ws: graphql-ws speaks the protocol, and each operation goes through graphql/operation.ts. */
+/** graphql-transport-ws: graphql-ws speaks the protocol, and each operation goes through graphql/operations.ts. */
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { CloseCode, makeServer, type Server } from 'graphql-ws';
 import { formatError, formatResult, type MaskError, toGraphQLError } from '../graphql/mask.ts';
-import type { Operations, PreparedOperation } from '../graphql/operation.ts';
 import { type CreateContext, type OperationSession, socketCaller } from '../graphql/operation-context.ts';
+import type { Operations } from '../graphql/operations.ts';
+import type { PreparedOperation } from '../graphql/prepared-operation.ts';
 import { authenticate } from '../http/authenticate.ts';
 import { HttpError } from '../http/http-error.ts';
 import type { ServerMetrics } from '../http/metrics-hooks.ts';
