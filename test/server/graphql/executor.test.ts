@@ -1,8 +1,9 @@
-/** The executor gives graphql-js's results to any document, errors included, and calls resolvers with the same arguments. */
+/** The executor returns what graphql-js returns for any document, errors included, and calls resolvers with the same arguments. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { array, assert, asyncProperty, nat } from 'fast-check';
 import {
+  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   execute,
@@ -21,7 +22,7 @@ import { schema } from '../../../src/app/schema.ts';
 import { createExecutor, type Execute } from '../../../src/server/graphql/executor/executor.ts';
 import { openTableServer } from '../../access/table-server.ts';
 import { globalId } from '../../support/api.ts';
-import { randomDocument } from './random-document.ts';
+import { randomQuery, randomSubscription } from './random-document.ts';
 import { type WildContext, wildSchema } from './wild-schema.ts';
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
@@ -35,7 +36,7 @@ async function both(ours: Execute, args: () => ExecutionArgs): Promise<{ expecte
   return { expected, answers };
 }
 
-/** Coerces the variables as the pipeline does. Undefined for variables that the pipeline refuses. */
+/** Coerces the variables as the pipeline does. Returns undefined if the pipeline would refuse them. */
 function run(ours: Execute, args: ExecutionArgs) {
   const { schema: of, document, operationName, variableValues, contextValue, rootValue } = args;
   const operation = getOperationAST(document, operationName);
@@ -44,55 +45,86 @@ function run(ours: Execute, args: ExecutionArgs) {
   return coerced && ours({ document, operation, variables: coerced, contextValue, rootValue });
 }
 
-/** As a client gets it, with the order of its fields. graphql-js's result has no `data` if the variables are wrong. */
+/** The result as JSON, which keeps the order of fields. graphql-js's result has no `data` if the variables are wrong. */
 const shown = (result: ExecutionResult | undefined) =>
   result !== undefined && 'data' in result ? JSON.stringify(result) : 'refused';
 
 const isValid = (of: GraphQLSchema, text: string) => validate(of, parse(text)).length === 0;
 
-describe('on a schema where everything goes wrong', () => {
+describe('on a schema where resolvers fail in every way', () => {
   const ours = createExecutor(wildSchema);
 
-  test('any document, to any values, and what resolvers are told', async () => {
+  /** Also compares the calls of resolvers, which `resolverCalls` records. */
+  async function expectSame(document: DocumentNode, wild: number, args: Partial<ExecutionArgs>) {
+    const calls: string[][] = [];
+    const { expected, answers } = await both(ours, () => {
+      const contextValue: WildContext = { seed: wild, resolverCalls: [] };
+      calls.push(contextValue.resolverCalls);
+      return { ...args, schema: wildSchema, document, contextValue };
+    });
+    expect(answers).toEqual([expected, expected]);
+    expect(calls[1]).toEqual(calls[0]);
+    expect(calls[2]).toEqual(calls[0]);
+    return expected;
+  }
+
+  test('random queries: the same results and the same calls of resolvers', async () => {
     let ran = 0;
     await assert(
       asyncProperty(numbers, nat(), async (row, wild) => {
-        const { text, variableValues } = randomDocument(wildSchema, row, ['1', '2']);
+        const { text, variableValues } = randomQuery(wildSchema, row, ['1', '2']);
         if (!isValid(wildSchema, text)) return;
         ran += 1;
-        const document = parse(text);
-        const heard: string[][] = [];
-        const { expected, answers } = await both(ours, () => {
-          const contextValue: WildContext = { seed: wild, told: [] };
-          heard.push(contextValue.told);
-          return { schema: wildSchema, document, contextValue, variableValues, rootValue: { root: true } };
-        });
-        expect(answers).toEqual([expected, expected]);
-        expect(heard[1]).toEqual(heard[0]);
-        expect(heard[2]).toEqual(heard[0]);
+        await expectSame(parse(text), wild, { variableValues, rootValue: { root: true } });
       }),
       { numRuns: 1_500, seed },
     );
     expect(ran).toBeGreaterThan(500);
   });
 
+  test('random subscriptions: the same results and the same calls of resolvers for each event', async () => {
+    const events = [{ kind: 'Cat', seed: 1 }, { kind: new Error('kind'), seed: 'none' }, { seed: null }, null, 7];
+    let ran = 0;
+    let withData = 0;
+    await assert(
+      asyncProperty(numbers, nat(), async (row, wild) => {
+        const { text, variableValues } = randomSubscription(wildSchema, row, ['1', '2']);
+        if (!isValid(wildSchema, text)) return;
+        ran += 1;
+        const document = parse(text);
+        for (const [index, rootValue] of events.entries()) {
+          const expected = await expectSame(document, wild + index, { variableValues, rootValue });
+          if (expected.startsWith('{"data":{')) withData += 1;
+        }
+      }),
+      { numRuns: 500, seed },
+    );
+    expect(ran).toBeGreaterThan(200);
+    expect(withData).toBeGreaterThan(200);
+  });
+
   test.each<[string, string, Record<string, unknown>]>([
-    ['a variable that is not given', 'query($n: Int!) { home { rooms(least: $n) } }', {}],
+    ['a missing variable', 'query($n: Int!) { home { rooms(least: $n) } }', {}],
     ['a variable of null', 'query($n: Int!) { home { rooms(least: $n) } }', { n: null }],
     ['a variable of another type', 'query($n: Int!) { home { rooms(least: $n) } }', { n: 'three' }],
     [
-      'a wish with what there is not',
+      'an input object with an unknown field',
       'query($w: Wish) { home { wished(wish: $w) } }',
       { w: { count: 1, colour: 'red' } },
     ],
-    ['a scalar that is not taken', 'query($f: Fussy) { pet { ... on Cat { fussy(like: $f) } } }', { f: 'throw' }],
+    ['a value that its scalar rejects', 'query($f: Fussy) { pet { ... on Cat { fussy(like: $f) } } }', { f: 'throw' }],
   ])('%s is refused before execution', (_what, text, variableValues) => {
-    const args = { schema: wildSchema, document: parse(text), variableValues, contextValue: { seed: 3, told: [] } };
+    const args = {
+      schema: wildSchema,
+      document: parse(text),
+      variableValues,
+      contextValue: { seed: 3, resolverCalls: [] },
+    };
     expect(execute(args)).not.toHaveProperty('data');
     expect(run(ours, args)).toBeUndefined();
   });
 
-  test('the operation that is named, and its own plan', async () => {
+  test('each operation of a document is executed by its own plan', async () => {
     const document = parse(
       'query A { a: __typename } query B { b: __typename ...F } fragment F on Query { c: __typename }',
     );
@@ -102,7 +134,7 @@ describe('on a schema where everything goes wrong', () => {
     }
   });
 
-  test('variables decide anew what is asked for', async () => {
+  test('@skip and @include follow the variables of each execution', async () => {
     const document = parse(
       'query($yes: Boolean!) { a: __typename @include(if: $yes) ...F @skip(if: $yes) } fragment F on Query { b: __typename }',
     );
@@ -117,15 +149,15 @@ describe('on a schema where everything goes wrong', () => {
     }
   });
 
-  test('a resolver that changes its arguments changes those of nobody else', async () => {
+  test('a resolver that changes its arguments does not change those of the next call', async () => {
     const document = parse('{ homes { rooms(least: 1) wished(wish: { count: 1, names: ["a"] }) } }');
     const spoiling = createExecutor(wildSchema);
     const home = wildSchema.getType('Home') as { getFields(): Record<string, { resolve?: unknown }> };
     const { rooms, wished } = home.getFields();
     const before = [rooms?.resolve, wished?.resolve];
-    const heard: unknown[] = [];
+    const calls: unknown[] = [];
     const spoil = (_source: unknown, args: { least?: number; wish?: { names: string[] } }) => {
-      heard.push(structuredClone(args));
+      calls.push(structuredClone(args));
       args.least = 99;
       args.wish?.names.push('b');
       return 1;
@@ -134,16 +166,16 @@ describe('on a schema where everything goes wrong', () => {
     if (wished) wished.resolve = spoil;
     try {
       for (let seed = 0; seed < 50; seed += 1) {
-        const args = { schema: wildSchema, document, contextValue: { seed, told: [] } };
+        const args = { schema: wildSchema, document, contextValue: { seed, resolverCalls: [] } };
         await run(spoiling, args);
       }
     } finally {
       if (rooms) rooms.resolve = before[0];
       if (wished) wished.resolve = before[1];
     }
-    expect(heard.length).toBeGreaterThan(20);
-    expect(JSON.stringify(heard)).not.toContain('99');
-    expect(JSON.stringify(heard)).not.toContain('"b"');
+    expect(calls.length).toBeGreaterThan(20);
+    expect(JSON.stringify(calls)).not.toContain('99');
+    expect(JSON.stringify(calls)).not.toContain('"b"');
   });
 });
 
@@ -170,11 +202,11 @@ describe('on the schema of this server, with an owner’s rows', () => {
     });
   };
 
-  test('any document', async () => {
+  test('random queries', async () => {
     let ran = 0;
     await assert(
       asyncProperty(numbers, async (row) => {
-        const { text, variableValues } = randomDocument(schema, row, ids);
+        const { text, variableValues } = randomQuery(schema, row, ids);
         if (!isValid(schema, text)) return;
         ran += 1;
         const { expected, answers } = await both(ours, argsOf(text, variableValues));
@@ -183,6 +215,33 @@ describe('on the schema of this server, with an owner’s rows', () => {
       { numRuns: 300, seed },
     );
     expect(ran).toBeGreaterThan(100);
+  });
+
+  test('random subscriptions, with events of each type', async () => {
+    const jobEvents = await server.app.prisma.jobEvent.findMany({ distinct: ['type'] });
+    const jobs = await server.app.prisma.job.findMany({ where: { ownerId: server.owner.viewer.id } });
+    const events: Record<string, unknown[]> = {
+      jobEvents,
+      jobChanged: [...jobs.slice(0, 3).map(({ id }) => id), '00000000-0000-4000-8000-000000000000'],
+    };
+    expect(jobEvents.length).toBeGreaterThan(1);
+    expect(jobs.length).toBeGreaterThan(0);
+    const ran = new Map<string, number>();
+    await assert(
+      asyncProperty(numbers, async (row) => {
+        const { text, variableValues, fieldName } = randomSubscription(schema, row, ids);
+        if (!isValid(schema, text)) return;
+        ran.set(fieldName, (ran.get(fieldName) ?? 0) + 1);
+        const argsOfEvent = argsOf(text, variableValues);
+        for (const rootValue of events[fieldName] ?? []) {
+          const { expected, answers } = await both(ours, () => ({ ...argsOfEvent(), rootValue }));
+          expect(answers).toEqual([expected, expected]);
+        }
+      }),
+      { numRuns: 60, seed },
+    );
+    expect(ran.get('jobEvents')).toBeGreaterThan(5);
+    expect(ran.get('jobChanged')).toBeGreaterThan(5);
   });
 
   test('the clients’ own documents', async () => {
@@ -199,12 +258,12 @@ describe('on the schema of this server, with an owner’s rows', () => {
     }
   });
 
-  test('what the schema holds', async () => {
+  test('introspection', async () => {
     const { expected, answers } = await both(ours, argsOf(getIntrospectionQuery(), {}));
     expect(answers).toEqual([expected, expected]);
   });
 
-  test('whoever may not read is told so, each time', async () => {
+  test('a caller without the scope READ gets FORBIDDEN each time', async () => {
     const document = parse('{ viewer { id } generations { edges { node { id } } } }');
     const contextOf = { viewer: server.owner.viewer, scopes: scopesOf(['ACT_AS']), app: server.app };
     const { expected, answers } = await both(ours, () => ({ schema, document, contextValue: { ...contextOf } }));

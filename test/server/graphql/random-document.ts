@@ -1,4 +1,4 @@
-/** Documents that a row of numbers makes up: valid queries of a schema, with aliases, fragments, directives and variables. */
+/** Builds random queries and subscriptions of a schema from numbers, with aliases, fragments, directives and variables. */
 import {
   type GraphQLField,
   type GraphQLInputType,
@@ -20,34 +20,58 @@ export type RandomDocument = { text: string; variableValues: Record<string, unkn
 
 type Writing = {
   schema: GraphQLSchema;
-  /** One of the first so many numbers. */
+  /** Returns a number from 0 to below `count`. */
   choose: (count: number) => number;
-  /** What an ID may be. */
+  /** The values of arguments of type ID. */
   ids: readonly string[];
   fragments: string[];
   variables: Map<string, { declared: string; value: unknown }>;
-  /** How much more of it there is to be. */
+  /** How many more selections the document may have. */
   left: number;
   names: number;
 };
 
-export function randomDocument(
+export function randomQuery(schema: GraphQLSchema, numbers: readonly number[], ids: readonly string[]): RandomDocument {
+  const root = schema.getQueryType();
+  if (!root) throw new Error('The schema has no queries.');
+  const writing = startWriting(schema, numbers, ids);
+  return finish('query', selectionOf(root, writing, 0), writing);
+}
+
+/** A subscription has one field at its root, in a fragment or not. `fieldName` is the field's. */
+export function randomSubscription(
   schema: GraphQLSchema,
   numbers: readonly number[],
   ids: readonly string[],
-): RandomDocument {
+): RandomDocument & { fieldName: string } {
+  const root = schema.getSubscriptionType();
+  if (!root) throw new Error('The schema has no subscriptions.');
+  const writing = startWriting(schema, numbers, ids);
+  const fields = Object.values(root.getFields());
+  const field = fields[writing.choose(fields.length)] as GraphQLField<unknown, unknown>;
+  const how = writing.choose(4);
+  let selection = `{ ${fieldOf(field, writing, 0, '')} }`;
+  if (how === 0) selection = `{ ... on ${root.name} ${selection} }`;
+  if (how === 1) {
+    writing.fragments.push(`fragment Root on ${root.name} ${selection}`);
+    selection = '{ ...Root }';
+  }
+  return { ...finish('subscription', selection, writing), fieldName: field.name };
+}
+
+function startWriting(schema: GraphQLSchema, numbers: readonly number[], ids: readonly string[]): Writing {
   let next = 0;
   const choose = (count: number) => (numbers[next++ % numbers.length] ?? 0) % count;
-  const writing: Writing = { schema, choose, ids, fragments: [], variables: new Map(), left: 60, names: 0 };
-  const root = schema.getQueryType();
-  if (!root) throw new Error('There is nothing to ask.');
-  const selection = selectionOf(root, writing, 0);
+  return { schema, choose, ids, fragments: [], variables: new Map(), left: 60, names: 0 };
+}
+
+function finish(operation: 'query' | 'subscription', selection: string, writing: Writing): RandomDocument {
   const declared = [...writing.variables.values()].map(({ declared }) => declared);
-  const head = declared.length > 0 ? `query Asked(${declared.join(', ')})` : 'query Asked';
-  const given = [...writing.variables].filter(([, { value }]) => value !== undefined);
+  const head = declared.length > 0 ? `${operation} Random(${declared.join(', ')})` : `${operation} Random`;
+  const sent = [...writing.variables].filter(([, { value }]) => value !== undefined);
   return {
     text: [`${head} ${selection}`, ...writing.fragments].join('\n'),
-    variableValues: Object.fromEntries(given.map(([name, { value }]) => [name, value])),
+    variableValues: Object.fromEntries(sent.map(([name, { value }]) => [name, value])),
   };
 }
 
@@ -72,13 +96,17 @@ function partOf(type: GraphQLNamedOutputType, writing: Writing, depth: number): 
   );
   const field = usable[choose(Math.max(usable.length, 1))];
   if (field === undefined || how === 9) return `${choose(8) === 0 ? '__proto__: ' : ''}__typename`;
+  return fieldOf(field, writing, depth, directive(writing));
+}
+
+function fieldOf(field: GraphQLField<unknown, unknown>, writing: Writing, depth: number, directives: string): string {
   const named = getNamedType(field.type);
   const below = isCompositeType(named) ? selectionOf(named, writing, depth + 1) : '';
   const args = argumentsOf(field, writing);
-  return `${alias(field.name, args, writing)}${field.name}${args} ${directive(writing)} ${below}`;
+  return `${alias(field.name, args, writing)}${field.name}${args} ${directives} ${below}`;
 }
 
-/** Of itself, or of one that it may be; in place, or by name. */
+/** A fragment on the type itself, one of its object types or one of its interfaces; inline or named. */
 function inFragment(type: GraphQLNamedOutputType, writing: Writing, depth: number): string {
   const { choose, schema } = writing;
   const objects = isAbstractType(type) ? schema.getPossibleTypes(type) : [];
@@ -92,7 +120,7 @@ function inFragment(type: GraphQLNamedOutputType, writing: Writing, depth: numbe
   return `...${name} ${directive(writing)} ${choose(3) === 0 ? `...${name}` : ''}`;
 }
 
-/** Under one name a document may ask one thing only. */
+/** Fields with arguments get names of their own, because fields of one name must be the same field with the same arguments. */
 function alias(field: string, args: string, writing: Writing): string {
   writing.names += 1;
   if (args !== '') return `${field}${writing.names}: `;
@@ -122,7 +150,7 @@ function argumentsOf({ args }: GraphQLField<unknown, unknown>, writing: Writing)
       if (choose(2) === 0 || isInputObjectType(getNamedType(type))) return `${name}: ${literal(value)}`;
       const variable = `v${variables.size}`;
       const how = choose(3);
-      // One that is not given leaves the argument out, where it may be left out.
+      // Leaves a variable without a value, where the argument may be absent.
       const isGiven = how > 0 || isNonNullType(type);
       const byDefault = how === 1 && value !== null ? ` = ${literal(value)}` : '';
       variables.set(variable, {
@@ -134,7 +162,7 @@ function argumentsOf({ args }: GraphQLField<unknown, unknown>, writing: Writing)
   return written.length > 0 ? `(${written.join(', ')})` : '';
 }
 
-/** The name of an enum's value, where it is written in the document and not given. */
+/** An enum value, which a document writes without quotes and variables send as a string. */
 class EnumName {
   readonly name: string;
   constructor(name: string) {

@@ -1,4 +1,4 @@
-/** A schema whose resolvers do whatever a resolver may: give, promise, throw, and give what they may not. */
+/** A schema whose resolvers do whatever a resolver can do: return, resolve, throw, reject, and return values of the wrong type. */
 import {
   GraphQLBoolean,
   GraphQLEnumType,
@@ -26,8 +26,8 @@ import {
   responsePathAsArray,
 } from 'graphql';
 
-/** What is wild about an execution follows from this number, and from the place in the answer alone. */
-export type WildContext = { seed: number; told: string[] };
+/** A field's behaviour depends on `seed` and on its path and arguments alone. Each call of a resolver is recorded. */
+export type WildContext = { seed: number; resolverCalls: string[] };
 
 const Fussy = new GraphQLScalarType({
   name: 'Fussy',
@@ -50,33 +50,36 @@ const Wish = new GraphQLInputObjectType({
   },
 });
 
-/** From 0 to below `count`, the same each time. */
-function lot(place: string, seed: number, count: number): number {
+/** Returns a number from 0 to below `count`, the same each time for the same place and seed. */
+function hashOf(place: string, seed: number, count: number): number {
   let hash = seed | 0;
   for (const letter of place) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x01000193) ^ (hash >>> 15);
   return (hash >>> 0) % count;
 }
 
 function value(type: GraphQLOutputType, place: string, seed: number): unknown {
-  const chance = lot(`${place}?`, seed, 24);
+  const chance = hashOf(`${place}?`, seed, 24);
   if (chance === 0) return null;
   if (chance === 1) return undefined;
-  if (chance === 2) return new Error(`an error is given at ${place}`);
-  if (chance === 3) return refused(place);
-  if (chance === 4) return Promise.resolve(lot(place, seed, 2) === 0 ? null : new Error(`promised at ${place}`));
-  const given = present(type, place, seed);
-  return chance < 10 ? Promise.resolve(given) : given;
+  if (chance === 2) return new Error(`returned at ${place}`);
+  if (chance === 3) return rejected(place);
+  if (chance === 4) return Promise.resolve(hashOf(place, seed, 2) === 0 ? null : new Error(`resolved at ${place}`));
+  const returned = present(type, place, seed);
+  return chance < 10 ? Promise.resolve(returned) : returned;
 }
 
-/** graphql-js leaves a promise of such a list alone when another item of it fails at once, and the test would fail for that. */
-const allAlike = (items: unknown[], type: GraphQLOutputType): unknown[] =>
+/**
+ * Makes all items of a list of non-null items promises, or none. If one item fails at once, graphql-js does not await the
+ * promises of the others, and their rejections would fail the test.
+ */
+const allOrNoPromises = (items: unknown[], type: GraphQLOutputType): unknown[] =>
   isLeafType(getNamedType(type))
     ? items.map((item) => (item instanceof Promise ? null : item))
     : items.map((item) => Promise.resolve(item));
 
-/** Also where nobody waits for it. */
-function refused(place: string): Promise<never> {
-  const promise = Promise.reject(new Error(`refused at ${place}`));
+/** A rejected promise that does not end the process if the executor never awaits it. */
+function rejected(place: string): Promise<never> {
+  const promise = Promise.reject(new Error(`rejected at ${place}`));
   promise.catch(() => undefined);
   return promise;
 }
@@ -84,31 +87,36 @@ function refused(place: string): Promise<never> {
 function present(type: GraphQLOutputType, place: string, seed: number): unknown {
   if (isNonNullType(type)) return present(type.ofType as GraphQLOutputType, place, seed);
   if (isListType(type)) {
-    const given = Array.from({ length: lot(place, seed, 4) }, (_, n) => value(type.ofType, `${place}.${n}`, seed));
-    const items = isNonNullType(type.ofType) ? allAlike(given, type.ofType) : given;
-    const shape = lot(`${place}[]`, seed, 12);
+    const values = Array.from({ length: hashOf(place, seed, 4) }, (_, n) => value(type.ofType, `${place}.${n}`, seed));
+    const items = isNonNullType(type.ofType) ? allOrNoPromises(values, type.ofType) : values;
+    const shape = hashOf(`${place}[]`, seed, 12);
     if (shape > 1) return items;
     return shape === 0 ? new Set(items) : items.length;
   }
-  if (isObjectType(type)) return { kind: type.name, seed: lot(place, seed, 1000) };
+  if (isObjectType(type)) return { kind: type.name, seed: hashOf(place, seed, 1000) };
   if (isAbstractType(type)) {
     const kinds = ['Cat', 'Dog', 'Fish', 'Cat', 'Dog', 'Fish', 'Cat', 'Nobody', 'Query', 'Size', 7, undefined];
-    return { kind: kinds[lot(`${place}~`, seed, kinds.length)], seed: lot(place, seed, 1000) };
+    return { kind: kinds[hashOf(`${place}~`, seed, kinds.length)], seed: hashOf(place, seed, 1000) };
   }
   const leaves = ['throw', 'nothing', 0, 1, 2, true, 1.5, 2 ** 40, 'text', {}, ['a']];
-  return leaves[lot(place, seed, leaves.length)];
+  return leaves[hashOf(place, seed, leaves.length)];
 }
 
-/** Says what it was called with, so that two executions that call it otherwise differ. */
-function resolve(source: unknown, args: object, { seed, told }: WildContext, info: GraphQLResolveInfo): unknown {
+/** Records how it was called, so that a test sees when two executors call it differently. */
+function resolve(
+  source: unknown,
+  args: object,
+  { seed, resolverCalls }: WildContext,
+  info: GraphQLResolveInfo,
+): unknown {
   const place = responsePathAsArray(info.path).join('.');
   const under = `${place}${JSON.stringify(args)}`;
   const { parentType, fieldName, fieldNodes, variableValues, operation, path, rootValue } = info;
   const names = [parentType.name, fieldName, path.typename, operation.name?.value, Object.keys(info.fragments).sort()];
-  told.push(
+  resolverCalls.push(
     JSON.stringify([under, names, fieldNodes.length, variableValues, source, rootValue, String(info.returnType)]),
   );
-  if (lot(`${under}!`, seed, 20) === 0) throw new Error(`thrown at ${under}`);
+  if (hashOf(`${under}!`, seed, 20) === 0) throw new Error(`thrown at ${under}`);
   return value(info.returnType, under, seed);
 }
 
@@ -149,7 +157,7 @@ const Dog: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
     home: wild(new GraphQLNonNull(Home)),
   }),
 });
-/** Of no interface. */
+/** Implements no interface. */
 const Fish: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
   name: 'Fish',
   isTypeOf: (given) => (given as { kind: string }).kind === 'Fish',
@@ -159,7 +167,7 @@ const Fish: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
     depths: wild(new GraphQLList(new GraphQLList(GraphQLInt))),
   }),
 });
-/** Its type is found by asking each. */
+/** Has no `resolveType`: graphql-js calls each type's `isTypeOf`. */
 const Pet = new GraphQLUnionType({ name: 'Pet', types: [Dog, Cat, Fish] });
 const Home: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
   name: 'Home',
@@ -186,4 +194,16 @@ const Query = new GraphQLObjectType<unknown, WildContext>({
   },
 });
 
-export const wildSchema = new GraphQLSchema({ query: Query, types: [Cat, Dog, Fish] });
+/** The event is the root value. `kind` and `seed` have no resolver: graphql-js's default one reads them from the event. */
+const Subscription = new GraphQLObjectType<unknown, WildContext>({
+  name: 'Subscription',
+  fields: {
+    kind: { type: GraphQLString },
+    seed: { type: new GraphQLNonNull(GraphQLInt) },
+    pet: wild(Pet),
+    animal: wild(new GraphQLNonNull(Animal)),
+    homes: wild(new GraphQLList(Home), { size: { type: Size, defaultValue: 1 } }),
+  },
+});
+
+export const wildSchema = new GraphQLSchema({ query: Query, subscription: Subscription, types: [Cat, Dog, Fish] });
