@@ -16,12 +16,12 @@ export class AccessDenied extends Error {
   }
 }
 
-/** Replaces the characters that RFC 6750 does not allow in a description, some of which Node refuses to send. */
+/** Replaces characters that RFC 6750 does not allow in a description. Node rejects some of them in a header. */
 const describable = (message: string) => message.replaceAll(/[^ !#-[\]-~]/g, "'");
 
 export const missingCredentials = () =>
   new AccessDenied('Send an API key or a token: the header `Authorization: Bearer …`, or the same in connection_init.');
-/** The credentials are not valid, or no longer. */
+/** The credentials are invalid, expired or revoked. */
 export const invalidCredentials = (message: string) => new AccessDenied(message, { error: 'invalid_token' });
 export const malformedCredentials = (message: string) => new AccessDenied(message, { status: 400 });
 export const forbidden = (message: string) => new AccessDenied(message, { status: 403 });

@@ -15,7 +15,7 @@ export function generateApiKey(): { key: string; hash: string; hint: string } {
   return { key, hash: hashOf(key), hint: key.slice(-4) };
 }
 
-/** A look-up by hash leaks nothing through its duration: the caller does not choose the hash. */
+/** The time of a look-up by hash reveals nothing about a key, because a caller cannot choose the hash. */
 const hashOf = (key: string) => createHash('sha256').update(key).digest('hex');
 
 const lastUsedEveryMs = 60_000;
@@ -32,7 +32,7 @@ export async function findApiKey(
   if (found.expiresAt !== null && found.expiresAt <= at) throw invalidCredentials('This API key has expired.');
   const usedBefore = new Date(at.getTime() - lastUsedEveryMs);
   if (found.lastUsedAt === null || found.lastUsedAt < usedBefore) {
-    // Of many concurrent requests, one writes. A failure to record the use refuses no request.
+    // Of many concurrent requests, one writes. The request succeeds even when this write fails.
     await prisma.apiKey
       .updateMany({
         where: { id: found.id, OR: [{ lastUsedAt: null }, { lastUsedAt: { lt: usedBefore } }] },

@@ -1,11 +1,11 @@
-/** A request's credentials: in the headers over HTTP, and also in connection_init over a WebSocket. */
+/** A request's credentials, from its HTTP headers and, over a WebSocket, from connection_init. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { invalidCredentials } from './access-denied.ts';
 
 export type Credentials = {
   /** An API key or a JWT; undefined when there is none. */
   bearer: string | undefined;
-  /** The end user that the request acts for, by the caller's own id of them. */
+  /** The end user that the request acts for: the caller's own id for that user. */
   actFor: string | undefined;
 };
 
@@ -13,7 +13,8 @@ export type Credentials = {
 const nested = 'headers';
 
 /**
- * connection_init comes before the headers, because a browser cannot set a WebSocket's headers. Names are case-insensitive.
+ * connection_init takes precedence over the headers, because a browser cannot set a WebSocket's headers. Names are
+ * case-insensitive.
  * Throws AccessDenied for an Authorization that is not a Bearer.
  */
 export function readCredentials(headers: IncomingHttpHeaders, connectionParams: Record<string, unknown>): Credentials {

@@ -35,7 +35,7 @@ export function createJwtVerifier({ keys, issuer, audience }: JwtSettings): Veri
   return async (token, now) => {
     const { sub, exp } = await verify(token, key, { ...options, currentDate: now });
     if (typeof sub !== 'string' || sub === '' || sub.length > 255 || !isStorable(sub)) {
-      throw invalidCredentials('The token’s `sub` is no user.');
+      throw invalidCredentials('The token’s `sub` is not a valid user id. It must have 1 to 255 characters.');
     }
     return { issuer, subject: sub, expiresAt: new Date(1000 * (exp ?? 0)) };
   };
@@ -49,7 +49,7 @@ function remoteKeys(url: URL): JWTVerifyGetKey {
       return await find(header, token);
     } catch (error) {
       if (isTokenError(error)) throw error;
-      throw new KeysUnavailable('The keys that tokens are signed with cannot be loaded.', { cause: error });
+      throw new KeysUnavailable('The keys to verify tokens with cannot be loaded.', { cause: error });
     }
   };
 }
@@ -68,7 +68,7 @@ async function verify(
     if (error instanceof errors.JWTExpired) throw invalidCredentials('The token has expired.');
     // jose throws a TypeError when the PEM and the token use different kinds of key.
     if (isTokenError(error) || error instanceof TypeError)
-      throw invalidCredentials('The token is not one that this server takes.');
+      throw invalidCredentials('This server does not accept this token.');
     throw error;
   }
 }

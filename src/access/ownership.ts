@@ -1,7 +1,7 @@
 /**
  * The one way from a viewer to rows: `where` conditions for the rows that the viewer owns. No other file in src/ compares
- * an owner column with the viewer (a test checks), so that every look-up of a row is by its owner. Rows of other owners,
- * and rows deleted with their avatar, are not found.
+ * an owner column with the viewer (a test checks), so every look-up
+ * of a row includes its owner. Rows of other owners, and rows deleted with their avatar, are not found.
  */
 import type { User } from '../../prisma/generated/client/client.ts';
 import type { Tx } from '../database/client.ts';

@@ -11,7 +11,7 @@ const impliedBy: Record<ApiScope, readonly ApiScope[]> = {
   ACT_AS: ['ACT_AS'],
 };
 
-export const scopesOf = (given: readonly ApiScope[]): Scopes => new Set(given.flatMap((scope) => impliedBy[scope]));
+export const scopesOf = (granted: readonly ApiScope[]): Scopes => new Set(granted.flatMap((scope) => impliedBy[scope]));
 
 export const allScopes = scopesOf(['ADMIN', 'ACT_AS']);
 

@@ -1,7 +1,7 @@
 /**
- * Ends open sessions, of sockets and streams, when their token or API key expires or any process revokes the key. While
- * keys are in use here, one statement a second reads which of them are revoked. While the database does not answer,
- * sessions stay open and the next second tries again.
+ * Ends the open sessions of sockets and streams when their token or API key expires, or when any process revokes the key.
+ * While sessions with keys are open here, one statement a second reads which keys are revoked. If the database does not
+ * answer, the sessions stay open and the monitor tries again a second later.
  */
 import type { Logger } from 'pino';
 import type { Database } from '../database/client.ts';
@@ -28,7 +28,7 @@ export class SessionMonitor {
     this.#log = log;
   }
 
-  /** Calls `end` once, when the session expires or its key is revoked. The returned function cancels that. */
+  /** Calls `end` once, when the session expires or its key is revoked. The returned function removes the listener. */
   onEnd({ apiKeyId, expiresAt }: Session, end: () => void): () => void {
     let hasEnded = false;
     const cancels: (() => void)[] = [];

@@ -1,4 +1,4 @@
-/** The session of a request: whom it acts as, with which scopes, and until when. */
+/** The session of a request: the user it acts as, its scopes, and when it ends. */
 import type { Logger } from 'pino';
 import type { ApiKey } from '../../prisma/generated/client/client.ts';
 import type { Database } from '../database/client.ts';
@@ -14,11 +14,11 @@ export type Viewer = { id: string };
 export type Session = {
   viewer: Viewer;
   scopes: Scopes;
-  /** The API key of the session, which ends when the key is revoked. */
+  /** The API key of the session. The session ends when the key is revoked. */
   apiKeyId: string | undefined;
   /** When the session ends. */
   expiresAt: Date | undefined;
-  /** Whether it is the person at this machine, who sent no credentials. */
+  /** Whether the request came from this machine without credentials. */
   isLocal?: boolean;
 };
 
@@ -34,7 +34,7 @@ export type AccessDependencies = {
   local: Viewer | undefined;
 };
 
-/** Throws AccessDenied; KeysUnavailable. */
+/** Throws AccessDenied and KeysUnavailable. */
 export async function openSession(parts: AccessDependencies, { bearer, actFor }: Credentials): Promise<Session> {
   if (bearer === undefined) {
     if (parts.local === undefined) throw missingCredentials();
@@ -66,10 +66,10 @@ async function actAs(parts: AccessDependencies, session: Session, externalId: st
   return { ...session, viewer, scopes: scopesWhenActingAs(session.scopes) };
 }
 
-/** 1 to 255 visible ASCII characters: a header may damage others. */
+/** 1 to 255 visible ASCII characters: other characters do not reliably survive in a header. */
 export const isExternalId = (id: string) => /^[\x21-\x7e]{1,255}$/.test(id);
 
-/** The realm of the ids that a caller gives its end users. */
+/** The realm of the ids that a caller assigns to its end users. */
 export const endUserRealm = ({ id }: Viewer) => `user:${id}`;
 
 export async function findOrCreateUser(
@@ -80,7 +80,7 @@ export async function findOrCreateUser(
   const where = { realm_externalId: { realm, externalId } };
   const known = await prisma.user.findUnique({ where, select: { id: true } });
   if (known !== null) return known;
-  // Of two concurrent first calls, one creates the user.
+  // Of two concurrent first calls, one creates the user, and both read it.
   await prisma.user.createMany({ data: [{ realm, externalId }], skipDuplicates: true });
   return await prisma.user.findUniqueOrThrow({ where, select: { id: true } });
 }

@@ -10,7 +10,7 @@ const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin ==
 const seconds = z.coerce.number().int().min(1);
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
-/** The rule of each setting. Rules between settings are below. */
+/** The rule of each setting. readSettings() checks the rules between settings. */
 export const settings = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
@@ -84,23 +84,23 @@ export type Settings = Omit<z.output<typeof settings>, Defaulted> & {
   needsAccess: boolean;
 };
 
-/** A setting is missing or wrong. The message says all that the user needs to mend it. */
+/** A setting is missing or wrong. The message names it and says what to do. */
 export class InvalidSettings extends Error {
   constructor(problems: string[]) {
     super(`${problems.join('\n')}\ndocs/configuration.md describes every setting.`);
   }
 }
 
-/** Reads `.env` of the working directory, if there is one. Variables that are set already keep their values. */
+/** Reads `.env` in the working directory, if there is one. Variables that are already set keep their values. */
 export function loadDotEnv(): void {
   if (existsSync('.env')) process.loadEnvFile('.env');
 }
 
-/** Throws InvalidSettings with a sentence for each setting that is wrong, which names the setting. */
+/** Throws InvalidSettings with one sentence for each wrong setting. */
 export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   // An empty value, such as a line `NAME=` of an .env file, counts as not set.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = settings.safeParse(given);
+  const nonEmpty = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = settings.safeParse(nonEmpty);
   if (!parsed.success) {
     throw new InvalidSettings(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}.`));
   }
@@ -117,7 +117,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   }
   if (rest.DATABASE_URL === undefined && (rest.REDIS_URL !== undefined || rest.ROLE !== 'all')) {
     const name = rest.REDIS_URL === undefined ? 'ROLE' : 'REDIS_URL';
-    throw new InvalidSettings([`${name}: is for several processes that share a database. Set DATABASE_URL too.`]);
+    throw new InvalidSettings([`${name}: is only for several processes that share a database. Set DATABASE_URL too.`]);
   }
   assertBucket(parsed.data);
   const givesKeys = Number(rest.JWKS_URL !== undefined) + Number(rest.JWT_PUBLIC_KEY !== undefined);
@@ -143,7 +143,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   };
 }
 
-/** The S3 settings need a bucket, and the key needs both of its halves. */
+/** The S3 settings require a bucket, and the access key requires both its id and its secret. */
 function assertBucket(given: z.output<typeof settings>): void {
   const { S3_BUCKET, S3_ENDPOINT, S3_FORCE_PATH_STYLE, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = given;
   const rest = { S3_ENDPOINT, S3_FORCE_PATH_STYLE, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY };

@@ -58,7 +58,7 @@ class CallerSession implements OperationSession {
   }
 }
 
-/** Undefined if the settings name no keys. */
+/** Undefined if the settings contain no keys. */
 function jwtVerifier(settings: Settings): VerifyJwt | undefined {
   const { JWKS_URL, JWT_PUBLIC_KEY, JWT_ISSUER: issuer = '', JWT_AUDIENCE: audience = '' } = settings;
   if (JWKS_URL !== undefined) return createJwtVerifier({ keys: { jwksUrl: new URL(JWKS_URL) }, issuer, audience });

@@ -1,13 +1,13 @@
-/** What /ready checks: the parts without which the server cannot work. fal is not among them. */
+/** The checks of /ready: the parts without which the server cannot work. fal is not one of them. */
 import type { Worker } from '../job/runner/worker.ts';
 import type { Checks } from '../server/http/health.ts';
 import { freeBytes, minFreeForWork } from '../storage/disk-space.ts';
 import type { App } from './app.ts';
 
-/** The worker asks for steps twice a second. After this long without an answer it is not ready. */
+/** The worker fetches steps twice a second. Without an answer for this long, it is not ready. */
 const stepsQuietMs = 10_000;
 
-/** `worker` is undefined where this process runs no steps by itself. */
+/** `worker` is undefined when this process runs no steps by itself. */
 export function healthChecks({ prisma, files }: App, dataDir: string, worker: Worker | undefined): Checks {
   return {
     database: () =>

@@ -1,4 +1,4 @@
-/** The two kinds of job, and what a step of either works with. */
+/** The tasks of the two kinds of job, and the dependencies of their steps. */
 import type { JobKind } from '../../prisma/generated/client/client.ts';
 import { webhookPath } from '../fal/webhook/receive.ts';
 import { generationTask } from '../generation/task.ts';
@@ -14,7 +14,7 @@ export function createTasks(parts: Parameters<typeof generationTask>[0] & Parame
   return { TRAINING: trainingTask(parts), GENERATION: generationTask(parts) } satisfies Record<JobKind, Task>;
 }
 
-/** `publicUrl` without a slash at the end; without it fal cannot reach this server, and calls no webhook. */
+/** `publicUrl` has no slash at the end. Without it fal cannot reach this server, and submits name no webhook. */
 export function stepDependencies(
   parts: Omit<StepDependencies, 'followMs' | 'webhookUrl' | 'timers' | 'random'>,
   publicUrl: string | undefined,

@@ -1,4 +1,4 @@
-/** fal as the settings name it: the real one, or a simulator inside this process. */
+/** Opens the fal that the settings choose: the real one, or a simulator inside this process. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -49,7 +49,7 @@ export async function openFal(
 async function openSimulator(settings: Settings, dataDir: string, log: Logger) {
   const folder = join(dataDir, 'simulated-fal');
   mkdirSync(folder, { recursive: true });
-  // Servers that share a database share one fal as well: `npm run simulator`, and FAL_BASE_URL.
+  // Only one server may use the folder. Servers that share a database share one simulator: `npm run simulator` and FAL_BASE_URL.
   const unlock = lockFolder(folder);
   try {
     const simulator = await startSimulator({

@@ -1,8 +1,8 @@
-/** The parts of a server that are open, so that they close in the reverse order. */
+/** The open parts of a server. They close in the reverse order. */
 import type { Logger } from 'pino';
 import { within } from '../runtime/timers.ts';
 
-/** A part that is not closed by then is left behind, so that the next one has its turn. */
+/** After this long, the next part is closed even if this one has not closed yet. */
 const closeLimitMs = 5_000;
 
 type Closeable = { close(): Promise<void> | void };
@@ -16,15 +16,15 @@ export class OpenParts {
     this.#log = log;
   }
 
-  /** Registers a part that has just opened and closes within `limitMs`, and returns it. A part that the settings leave out is undefined. */
+  /** Registers and returns a part that has just been opened and should close within `limitMs`. Ignores undefined: the settings do not use that part. */
   add<Part extends Closeable | undefined>(part: Part, limitMs = closeLimitMs): Part {
     if (part !== undefined) this.#open.push({ part, limitMs });
     return part;
   }
 
   /**
-   * Closes every part, the last opened first. A part that fails to close, or takes longer than its limit, is logged and
-   * keeps no other open. A second call waits for the first. Never throws.
+   * Closes every part, the last opened first. If a part fails to close or exceeds its limit, logs an error and closes the
+   * next. A second call waits for the first. Never throws.
    */
   close(): Promise<void> {
     this.#closed ??= this.#closeAll();

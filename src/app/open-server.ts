@@ -1,4 +1,4 @@
-/** The one port, as the settings ask for it. It listens when it is told to, so that the other parts are ready by then. */
+/** Creates the HTTP server from the settings. It does not listen yet: start.ts calls `listen` when every part is open. */
 import { join } from 'node:path';
 import { fetchJwks } from '../fal/webhook/jwks.ts';
 import { WebhookKeys } from '../fal/webhook/keys.ts';
@@ -18,12 +18,12 @@ import type { OpenFal } from './open-fal.ts';
 import { schema } from './schema.ts';
 import { serveFile } from './serve-file.ts';
 
-/** Requests that run when the server stops have this long to end. */
+/** When the server stops, running requests have this long to end. */
 const graceMs = 5_000;
-/** Steps that run when the server stops have this long to write what they know. */
+/** When the server stops, running steps have this long to record what they know. */
 const workerStopMs = 7_000;
 
-/** What `close` takes at most. */
+/** The longest time that `close` takes. */
 export const serverCloseMs = (settings: Settings) => 1000 * settings.DRAIN_SECONDS + workerStopMs + graceMs;
 
 export type ServerParts = {
@@ -70,7 +70,7 @@ export function openServer(settings: Settings, parts: ServerParts): Omit<Server,
   });
   return {
     ...server,
-    /** Also stops the worker, from the start of the drain: other processes take its jobs while requests still come. */
+    /** Also stops the worker, at the start of the drain: other processes take over its jobs while this one still answers requests. */
     async close() {
       const stopped = worker.stop(workerStopMs);
       await server.drain(1000 * settings.DRAIN_SECONDS);

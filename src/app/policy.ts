@@ -1,4 +1,4 @@
-/** The limits, deadlines and prices that the settings name, in the units that the parts work in. */
+/** Converts the limits, deadlines and budgets of the settings to the units of the code. */
 import { type EndpointId, endpoints } from '../fal/endpoints.ts';
 import { toTenths } from '../ledger/prices.ts';
 import { defaultLimits, type Limits } from '../server/limits/limits.ts';

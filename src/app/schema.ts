@@ -1,4 +1,4 @@
-/** The whole API: imports every *.graphql.ts, and writes schema.graphql when it is run. It defines no type. */
+/** The whole API: imports every *.graphql.ts and defines no type itself. Run as a script, it writes schema.graphql. */
 import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
@@ -28,7 +28,7 @@ import { builder } from '../graphql/builder.ts';
 
 export const schema: GraphQLSchema = withAccess(builder.toSchema());
 
-/** What schema.graphql holds. */
+/** The content of schema.graphql. */
 export const printedSchema = (): string => `${printSchema(lexicographicSortSchema(schema))}\n`;
 
 if (basename(process.argv[1] ?? '') === 'schema.ts') {

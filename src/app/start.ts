@@ -1,4 +1,4 @@
-/** A whole Likeness: its parts, opened in order and closed in reverse. main.ts and the tests start it alike. */
+/** Starts a whole server: opens its parts in order and closes them in reverse. main.ts and the tests call it. */
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { localViewer } from '../access/session.ts';
@@ -39,13 +39,13 @@ export type Likeness = {
 export type StartOptions = {
   settings: Settings;
   log: Logger;
-  /** For tests, as are the next two. With `manual` the worker runs only when `tick` is called. */
+  /** For tests, like the next two. With `manual`, the worker runs only when a test calls `tick`. */
   worker?: Partial<WorkerOptions> & { manual?: boolean };
   overrides?: Partial<Pick<StepDependencies, 'fal' | 'now' | 'random' | 'followMs' | 'deadlineMs'>>;
   limits?: Partial<Limits>;
 };
 
-/** Throws DataFolderInUse, DataFolderError, DatabaseMisconfigured, StorageMisconfigured, InvalidSettings, and what keeps the port from being listened on. */
+/** Throws DataFolderInUse, DataFolderError, DatabaseMisconfigured, StorageMisconfigured, InvalidSettings, and the error of a port that cannot be opened. */
 export async function start({ settings, log, ...options }: StartOptions): Promise<Likeness> {
   const dataDir = resolve(settings.DATA_DIR);
   const publicUrl = settings.PUBLIC_URL?.replace(/\/$/, '');
@@ -56,7 +56,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
   const metrics = createMetrics();
   const parts = new OpenParts(log);
   try {
-    // First, so that it closes last: closing the other parts is in the trace.
+    // Opened first, so that it closes last and traces how the other parts close.
     parts.add(await openTracing(settings, log));
     const database = parts.add(await openDatabase(settings.DATABASE_URL, dataDir, settings.DATABASE_CONNECTIONS));
     const { prisma } = database;
@@ -87,7 +87,7 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
         await files.sweep();
       },
     });
-    // Embedded, this is the only process: every lease is a dead process's, and each job continues at once where it stood.
+    // With the embedded database this is the only process. All leases belong to dead processes: drop them, so that the jobs continue at once.
     if (!database.isShared) await steps.forgetAll();
     if (hasWorker) await worker.sweep();
 
@@ -97,11 +97,11 @@ export async function start({ settings, log, ...options }: StartOptions): Promis
       openServer(settings, { app, dataDir, isShared, fal, dependencies, worker, isWorking, metrics, rateStore }),
       serverCloseMs(settings),
     );
-    const followers = () => {
+    const subscribers = () => {
       const { jobEvents, jobChanged } = events.subscribers;
       return { jobEvents: jobEvents + server.open().subscribers, jobChanged };
     };
-    metrics.registerGauges({ prisma, now, log, followers, open: server.open });
+    metrics.registerGauges({ prisma, now, log, subscribers, open: server.open });
     const { url } = await server.listen();
     if (isWorking) worker.start();
     return { url, app, worker, close: () => parts.close() };

@@ -1,4 +1,4 @@
-/** The one Prisma client, and what a feature's command is given to write with. */
+/** The types of the Prisma client and its transactions; opens the client of the embedded database. */
 import type { PGlite } from '@electric-sql/pglite';
 import type { Prisma } from '../../prisma/generated/client/client.ts';
 import { PrismaClient } from '../../prisma/generated/client/client.ts';
@@ -8,18 +8,18 @@ import { pgliteAdapter } from './pglite-adapter.ts';
 
 export type Database = PrismaClient;
 
-/** A transaction of the caller's: what is written through it is kept or lost with the rest of it. */
+/** A transaction that the caller has opened and will commit or roll back. */
 export type Tx = Prisma.TransactionClient;
 
 export type OpenDatabase = { prisma: Database; pglite: PGlite; close(): Promise<void> };
 
-/** Opens the embedded database of a data folder and brings it to this version. */
+/** Opens the embedded database of a data folder and migrates it to this version. */
 export async function openEmbeddedDatabase(dataDir: string): Promise<OpenDatabase> {
   const embedded = await openPglite(dataDir);
   return connect(embedded.pglite, embedded.close);
 }
 
-/** Migrates an open PGlite and puts Prisma over it. `close` is called after Prisma has let go. */
+/** Migrates an open PGlite and connects Prisma to it. `close` is called after Prisma has disconnected. */
 export async function connect(pglite: PGlite, close: () => Promise<void>): Promise<OpenDatabase> {
   try {
     await migrate({
@@ -34,7 +34,7 @@ export async function connect(pglite: PGlite, close: () => Promise<void>): Promi
   }
   const prisma = new PrismaClient({
     adapter: pgliteAdapter(pglite),
-    // PGlite runs one transaction at a time: under load the wait for it is longer than Prisma's two seconds.
+    // PGlite runs one transaction at a time: under load, a transaction waits longer than Prisma's default of two seconds.
     transactionOptions: { maxWait: 15_000, timeout: 30_000 },
   });
   return {

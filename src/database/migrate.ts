@@ -1,14 +1,14 @@
 /**
- * Brings a database to this version at start-up, without the Prisma CLI: first the migrations in order, each in a
- * transaction of its own, recorded as the CLI records them, so that `prisma migrate status` and `deploy` agree; then the
- * functions, all in one transaction. Every transaction holds the same advisory lock.
+ * Migrates a database to this version at start-up, without the Prisma CLI. First it applies the migrations in order, each in
+ * its own transaction, and records them as the CLI does, so that `prisma migrate status` and `deploy` work. Then it replaces
+ * the functions, all in one transaction. Every transaction holds the same advisory lock.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failpoint } from '../runtime/failpoint.ts';
 
-/** One connection, which runs its statements in order. `run` takes several statements; `query` takes one, with values. */
+/** One connection. `run` executes several statements; `query` executes one, with values. */
 export type SqlSession = {
   run(sql: string): Promise<void>;
   query(sql: string, values: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
@@ -17,10 +17,10 @@ export type SqlSession = {
 export const migrationsFolder = join(import.meta.dirname, '../../prisma/migrations');
 export const functionsFolder = join(import.meta.dirname, '../../prisma/functions');
 
-/** Any number that every version of Likeness agrees on, and nothing else in the database uses. */
+/** An arbitrary number. It must be the same in every version of Likeness. */
 const advisoryLock = 7_305_822_514;
 
-/** Prisma CLI's own table, column for column. */
+/** The Prisma CLI's table, with the same columns. */
 const bookkeeping = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
   id VARCHAR(36) PRIMARY KEY NOT NULL,
   checksum VARCHAR(64) NOT NULL,
@@ -33,9 +33,9 @@ const bookkeeping = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
 )`;
 
 /**
- * Applies the missing migrations and returns their names; running it again applies none. Then replaces every function with
- * its file: one that was changed there takes effect at the next start. While servers of two versions run, both call the
- * newer body, so a function whose parameters or result change gets a new name, and the old one stays for the older servers.
+ * Applies the missing migrations and returns their names; a second run applies none. Then replaces every function from its
+ * file, so a changed file takes effect at the next start. While servers of two versions run, both call the newer body.
+ * A function whose parameters or result change therefore gets a new name, and the old one stays for the older servers.
  */
 export async function migrate(
   session: SqlSession,

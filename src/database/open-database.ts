@@ -1,11 +1,11 @@
-/** The database that the settings name: PostgreSQL, which other processes may share, or the embedded one. */
+/** Opens the database that the settings choose: PostgreSQL, which several processes may share, or the embedded one. */
 import { fromPglite } from 'pg-boss';
 import { openEmbeddedDatabase } from './client.ts';
 import { applicationName, openPostgres } from './postgres.ts';
 
 /**
- * `connections` is the most that a PostgreSQL gets from this process; pg-boss takes a quarter of them. `stepQueue` is how
- * pg-boss reaches the same database. Throws DatabaseMisconfigured, DataFolderInUse, DataFolderError.
+ * `connections` is the maximum that this process opens to PostgreSQL; pg-boss gets a quarter of them. `stepQueue` is
+ * pg-boss's connection to the same database. Throws DatabaseMisconfigured, DataFolderInUse and DataFolderError.
  */
 export async function openDatabase(url: string | undefined, dataDir: string, connections = 4) {
   if (url === undefined) {

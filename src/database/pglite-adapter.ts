@@ -1,7 +1,7 @@
 /**
- * Prisma's driver adapter for PGlite. pglite-prisma-adapter converts the values. Its transactions and scripts are replaced,
- * because version 0.7.2 does not await a script, swallows an error of COMMIT, and sets the isolation level outside of the
- * transaction.
+ * Prisma's driver adapter for PGlite. It uses pglite-prisma-adapter to convert values, and replaces that library's
+ * transactions and scripts: version 0.7.2 does not await a script, swallows an error of COMMIT, and sets the isolation
+ * level outside the transaction.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PGlite, Transaction as PGliteTransaction } from '@electric-sql/pglite';
@@ -32,8 +32,8 @@ export function pgliteAdapter(pglite: PGlite): SqlDriverAdapterFactory {
 }
 
 /**
- * PGlite runs a transaction as a callback and runs no other statement meanwhile. This callback stays open until Prisma
- * commits or rolls back. It must always end: otherwise it would block the database for ever.
+ * PGlite runs a transaction as a callback and no other statement until the callback ends. This callback waits until Prisma
+ * commits or rolls back. It must always end, otherwise it would block the database for ever.
  */
 async function begin(
   pglite: PGlite,
@@ -43,13 +43,13 @@ async function begin(
   const { promise: opened, resolve: open } = withResolvers<PGliteTransaction>();
   const { promise: outcome, resolve: decide } = withResolvers<'COMMIT' | 'ROLLBACK'>();
   const finished = pglite.transaction(async (tx) => {
-    // PGlite answers within one turn of the event loop, so a queue of transactions would starve everything else.
+    // Without this pause a queue of transactions would starve the event loop: PGlite answers within the same turn.
     await nextTurn();
     if (level !== undefined) await tx.exec(`SET TRANSACTION ISOLATION LEVEL ${level}`);
     open(tx);
     if ((await outcome) === 'ROLLBACK') await tx.rollback();
   });
-  // If the transaction never opens (a closed database, an invalid level), opening it fails; a later failure rejects its end.
+  // Fails if the transaction cannot open, as with a closed database. A later failure rejects commit() or rollback().
   const tx = await Promise.race([opened, finished.then(() => opened)]);
   const end = (chosen: 'COMMIT' | 'ROLLBACK') => async () => {
     decide(chosen);

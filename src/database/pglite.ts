@@ -1,6 +1,4 @@
-/**
- * PostgreSQL inside this process: PGlite in a folder, made as durable as a server's.
- */
+/** PostgreSQL inside this process: PGlite in a folder, as durable as a PostgreSQL server. */
 import { existsSync, fsyncSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
@@ -10,8 +8,8 @@ import { DataFolderInUse, lockFolder } from './folder-lock.ts';
 export type EmbeddedDatabase = { pglite: PGlite; close(): Promise<void> };
 
 /**
- * Without `-F`, PostgreSQL syncs its log at every commit; with `fsync` as the method it does so by a call that reaches
- * NODEFS, which then really syncs. Left as PGlite starts it, a commit survives kill -9 but not a power cut.
+ * Without `-F`, PostgreSQL syncs its log at every commit. With the method `fsync`, that call reaches NODEFS, where
+ * enableFsync() syncs the file. With PGlite's own parameters a commit survives kill -9, but not a power cut.
  */
 const startParams = [...PGlite.defaultStartParams.filter((param) => param !== '-F'), '-c', 'wal_sync_method=fsync'];
 
@@ -19,8 +17,8 @@ const startParams = [...PGlite.defaultStartParams.filter((param) => param !== '-
 export class DataFolderError extends Error {}
 
 /**
- * Opens the database of a data folder, or creates it. Throws DataFolderInUse while another process uses the folder, and
- * DataFolderError.
+ * Opens the database of a data folder, or creates it. Throws DataFolderError, and DataFolderInUse while another process
+ * uses the folder.
  */
 export async function openPglite(dataDir: string): Promise<EmbeddedDatabase> {
   const unlock = createAndLock(dataDir);
@@ -57,7 +55,7 @@ function createAndLock(dataDir: string): () => void {
 
 async function open(dataDir: string): Promise<PGlite> {
   const folder = join(dataDir, 'database');
-  // This file exists until a new database is complete. If the first start is killed before, the next one starts over.
+  // This file exists until a new database is complete. If the first start is killed before that, the next start begins again.
   const unfinished = join(dataDir, 'database.unfinished');
   try {
     if (existsSync(unfinished)) rmSync(folder, { recursive: true, force: true });
@@ -86,7 +84,7 @@ function reasonOf(error: unknown): string {
 
 type NodeFs = { stream_ops: { fsync?: (stream: { nfd: number }) => number } };
 
-/** Gives Emscripten's NODEFS an fsync. Without it the call succeeds and syncs nothing. */
+/** Adds fsync to Emscripten's NODEFS. Without it, the call succeeds but syncs nothing. */
 function enableFsync(pglite: PGlite): void {
   const { NODEFS } = pglite.Module as unknown as { NODEFS: NodeFs };
   NODEFS.stream_ops.fsync = (stream) => {

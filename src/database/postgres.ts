@@ -1,21 +1,21 @@
-/** PostgreSQL as a server of its own, which several processes may share. */
+/** A PostgreSQL server, which several processes may share. */
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Client, Pool } from 'pg';
 import { PrismaClient } from '../../prisma/generated/client/client.ts';
 import type { Database } from './client.ts';
 import { migrate } from './migrate.ts';
 
-const oldest = 15;
+const minVersion = 15;
 /** The time to connect. */
 const connectMs = 5_000;
 
 /** The name of our connections in pg_stat_activity. */
 export const applicationName = 'likeness';
 
-/** The database of DATABASE_URL cannot be used. The message says all that the user needs. */
+/** The database of DATABASE_URL cannot be used. The message gives the reason. */
 export class DatabaseMisconfigured extends Error {}
 
-/** Opens the database and brings it to this version; `connections` is how many are held at most. Throws DatabaseMisconfigured. */
+/** Opens the database and migrates it to this version. `connections` is the size of the pool. Throws DatabaseMisconfigured. */
 export async function openPostgres(
   url: string,
   connections: number,
@@ -28,7 +28,7 @@ export async function openPostgres(
     keepAlive: true,
     application_name: applicationName,
   });
-  // A connection that breaks while nobody uses it; the next statement takes another.
+  // An idle connection broke. The next statement takes another.
   pool.on('error', () => undefined);
   const prisma = new PrismaClient({
     adapter: new PrismaPg(pool),
@@ -44,10 +44,10 @@ export async function openPostgres(
   };
 }
 
-/** On one connection, whose advisory lock makes several that start at once take turns. */
+/** Checks the version and migrates, on a connection of its own. The advisory lock serialises processes that start at once. */
 async function prepare(url: string): Promise<void> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: connectMs });
-  // A broken connection also fails its statement, which is reported.
+  // A broken connection also fails the running statement, which reports it.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -55,8 +55,8 @@ async function prepare(url: string): Promise<void> {
       `SELECT current_setting('server_version_num')::int / 10000 AS version`,
     );
     const version = rows[0]?.version ?? 0;
-    if (version < oldest) {
-      throw new Error(`it is PostgreSQL ${version}, and ${oldest} or newer is needed`);
+    if (version < minVersion) {
+      throw new Error(`it is PostgreSQL ${version}, but Likeness needs ${minVersion} or newer`);
     }
     await migrate({
       async run(sql) {
@@ -73,7 +73,7 @@ async function prepare(url: string): Promise<void> {
   }
 }
 
-/** node-postgres throws an AggregateError without a message when the address refuses the connection. */
+/** When the connection is refused, node-postgres throws an AggregateError without a message. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
   return error instanceof Error ? error.message : String(error);

@@ -1,23 +1,23 @@
-/** Texts that are kept and sent on: what PostgreSQL can store, and no longer than they may be. */
+/** Makes text storable in PostgreSQL and limits its length. */
 import { z } from 'zod';
 
-/** Without NUL and halves of surrogate pairs: neither `text` nor `jsonb` takes them. */
+/** False for text with NUL or lone surrogates: PostgreSQL accepts them neither in `text` nor in `jsonb`. */
 export const isStorable = (text: string) => !/[\0\p{Cs}]/u.test(text);
 
-/** NUL and halves of surrogate pairs become U+FFFD: neither `text` nor `jsonb` takes them. */
+/** Replaces NUL and lone surrogates, which PostgreSQL cannot store, by U+FFFD. */
 export function storable(text: string): string {
   return text.replace(/[\0\p{Cs}]/gu, '\uFFFD');
 }
 
-/** At most so many characters: its beginning and its end, with an ellipsis where the middle was. */
-export function abridge(text: string, most: number): string {
-  const half = Math.floor((most - 1) / 2);
-  return text.length <= most ? text : storable(`${text.slice(0, half)}…${text.slice(-half)}`);
+/** Shortens text to `max` characters: keeps the beginning and the end, with an ellipsis between them. */
+export function abridge(text: string, max: number): string {
+  const half = Math.floor((max - 1) / 2);
+  return text.length <= max ? text : storable(`${text.slice(0, half)}…${text.slice(-half)}`);
 }
 
-/** At most so many characters, the last of them an ellipsis where some were left out. */
-export function clip(text: string, most: number): string {
-  return text.length <= most ? text : `${storable(text.slice(0, most - 1))}…`;
+/** Shortens text to `max` characters: cuts the end off and adds an ellipsis. */
+export function clip(text: string, max: number): string {
+  return text.length <= max ? text : `${storable(text.slice(0, max - 1))}…`;
 }
 
 // Line breaks and other control characters, and lone surrogates, which PostgreSQL cannot store.

@@ -12,7 +12,7 @@ const readForMs = 1_000;
 const readWithinMs = 3_000;
 
 export type GaugeSources = Pick<App, 'prisma' | 'now' | 'log'> & {
-  followers: () => { jobEvents: number; jobChanged: number };
+  subscribers: () => { jobEvents: number; jobChanged: number };
   open: () => { sockets: number; streams: number };
 };
 
@@ -24,7 +24,7 @@ export function registerGauges(registers: Registry[], sources: GaugeSources): vo
   registerDatabaseGauges(registers, sources);
 }
 
-function registerConnectionGauges(registers: Registry[], { open, followers }: GaugeSources): void {
+function registerConnectionGauges(registers: Registry[], { open, subscribers }: GaugeSources): void {
   gauge({
     name: 'likeness_sockets',
     help: 'Open WebSockets.',
@@ -47,7 +47,7 @@ function registerConnectionGauges(registers: Registry[], { open, followers }: Ga
     labelNames: ['subscription'],
     registers,
     collect() {
-      for (const [subscription, count] of Object.entries(followers())) this.set({ subscription }, count);
+      for (const [subscription, count] of Object.entries(subscribers())) this.set({ subscription }, count);
     },
   });
 }

@@ -27,13 +27,13 @@ export type BucketSettings = {
   endpoint: string | undefined;
   region: string;
   forcePathStyle: boolean;
-  /** Undefined leaves them to the SDK: AWS_* of the environment, profiles, or the machine's role. */
+  /** If undefined, the SDK finds them: AWS_* variables, profiles, or the machine's role. */
   credentials: { accessKeyId: string; secretAccessKey: string } | undefined;
 };
 
 /** The time to connect. */
 const connectMs = 2_000;
-/** The longest pause in a request with a small answer, such as a look-up, a listing or a removal: a client waits for it. */
+/** The longest pause in a request with a small answer, such as a look-up, a listing or a removal. Short, because a client may wait for it. */
 const requestMs = 4_000;
 /** The longest pause in a file's bytes, in either direction. */
 const idleMs = 30_000;
@@ -49,7 +49,7 @@ export function createBucketStore(
       region,
       forcePathStyle,
       maxAttempts: attempts,
-      // Without checksums that only newer stores know; put() sends the one that matters.
+      // No checksums that only newer stores support; put() sends the one that matters.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       requestHandler: { connectionTimeout: connectMs, socketTimeout },
       logger: silent,
@@ -58,7 +58,7 @@ export function createBucketStore(
     });
   const requestClient = connect(requestMs);
   const transferClient = connect(idleMs);
-  // Buckets are private by default, and several stores know no ACL.
+  // Buckets are private by default, and several stores do not support ACLs.
   const driverOf = (client: S3Client) => new S3Driver({ client, bucket, visibility: 'private', supportsACL: false });
   const requests = driverOf(requestClient);
   const transfers = driverOf(transferClient);
@@ -80,7 +80,7 @@ export function createBucketStore(
     await orUnavailable(transfers.putStream(key, createReadStream(path), options));
     const arrived = await byteSize(key);
     if (arrived !== size)
-      throw new StorageUnavailable(`The bucket has ${arrived ?? 'none'} of the ${size} bytes of a file.`);
+      throw new StorageUnavailable(`The bucket stored ${arrived ?? 'none'} of the ${size} bytes of a file.`);
   };
 
   const remove = async (keys: string[]) => {
@@ -105,7 +105,7 @@ export function createBucketStore(
   return {
     async put(path, key) {
       try {
-        // One retry, at once: an idle connection may have been dead, and the SDK cannot retry a stream that is read already.
+        // Retries once, at once: an idle connection may have been dead, and the SDK cannot retry a stream that was already read.
         await upload(path, key).catch(() => upload(path, key));
       } finally {
         await rm(path, { force: true });

@@ -2,7 +2,7 @@
 import sharp, { type Sharp } from 'sharp';
 import { semaphore } from './semaphore.ts';
 
-/** The most pixels that are decoded: the limit of a photo, and far more than fal draws. */
+/** The largest picture that is decoded, in pixels: the limit of a photo, and far more than fal draws. */
 const maxPixels = 50_000_000;
 
 // libvips reads dozens of formats, among them SVG with its references. A user's picture is opened as a file, and only as
@@ -15,7 +15,7 @@ sharp.unblock({
   ]),
 });
 sharp.unblock({ operation: ['VipsForeignLoadSvgBuffer'] });
-// One thread a picture, several pictures at a time. No cache: no picture is decoded twice in a row.
+// One thread per picture, and several pictures at a time. No cache: pictures are rarely decoded twice in a row.
 sharp.concurrency(1);
 sharp.cache(false);
 

@@ -1,4 +1,4 @@
-/** How full the disk may get. A database that cannot write its log hangs the whole process, so files stop well before that. */
+/** Limits how full the disk may get. A database that cannot write its log hangs the whole process, so files stop well before. */
 import { mkdir, statfs } from 'node:fs/promises';
 import { LimitReachedError } from '../refusal/refusal.ts';
 

@@ -16,7 +16,7 @@ export interface FileStore {
    * file. Throws FileTooLarge when there are more than `maxBytes`. A file that is not recorded within an hour is removed.
    */
   write(bytes: Readable | Uint8Array, options: { maxBytes: number }): Promise<WrittenFile>;
-  /** The same, after a look at the whole file on this machine. When `look` throws, nothing is kept. */
+  /** The same, but first calls `look` with the whole file on this machine. When `look` throws, nothing is stored. */
   writeInspected<Inspection>(
     bytes: Readable | Uint8Array,
     options: { maxBytes: number; inspect: (path: string) => Promise<Inspection> },
@@ -50,7 +50,7 @@ export interface FileStore {
   sweep(): Promise<number>;
   /** Refuses new work while the disk is almost full. Throws LimitReachedError. */
   assertSpace(): Promise<void>;
-  /** True when the storage can be used now, otherwise what is wrong with it. */
+  /** True when the storage can be used now, otherwise the reason why not. */
   health(): Promise<true | string>;
 }
 

@@ -23,7 +23,7 @@ export function createFolderStore(folder: string): BlobStore {
         await sync(path);
         await mkdir(dirname(target), { recursive: true });
         await rename(path, target);
-        // Syncs the name, and the folders that may be new with it, so that they survive a power cut.
+        // Syncs the file's name and its folders, which may be new, so that they survive a power cut.
         for (const parent of [dirname(target), dirname(dirname(target)), folder]) await sync(parent);
       } catch (error) {
         await rm(path, { force: true });
@@ -59,7 +59,7 @@ export function createFolderStore(folder: string): BlobStore {
         await mkdir(folder, { recursive: true });
         await access(folder, constants.W_OK);
       } catch {
-        // Without the path, because /ready shows this message to everybody.
+        // Without the path, because /ready is public and shows this message.
         throw new StorageMisconfigured('cannot be written to');
       }
     },

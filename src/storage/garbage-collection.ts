@@ -1,4 +1,4 @@
-/** Removes files that no row refers to, and what crashes left in the storage. */
+/** Removes files that no row refers to, and the leftovers of crashes. */
 import type { Prisma } from '../../prisma/generated/client/client.ts';
 import type { Database } from '../database/client.ts';
 import type { BlobStore, StoredBlob } from './blob-store.ts';
@@ -6,7 +6,7 @@ import { isOlderThan } from './temporary-folder.ts';
 
 export const hourMs = 60 * 60 * 1000;
 const weekMs = 7 * 24 * hourMs;
-/** Files of one transaction: a bucket removes so many within the time that a transaction may take. */
+/** Files per transaction: a bucket can remove this many within the time limit of a transaction. */
 const batchSize = 40;
 
 const unused = {
@@ -37,10 +37,10 @@ async function removeBatch(prisma: Database, blobs: BlobStore, hashes: string[] 
     const locked = await tx.$queryRaw<{ hash: string }[]>`
       SELECT "hash" FROM "StoredFile" WHERE "hash" = ANY(${candidates.map((file) => file.hash)}::char(64)[])
       FOR UPDATE SKIP LOCKED`;
-    // Read again under the lock: a row may have got a reference between the two statements.
+    // Read again under the lock: a row may have gained a reference between the two statements.
     const unusedHashes = (await find({ hash: { in: locked.map((file) => file.hash) } })).map((file) => file.hash);
     await tx.storedFile.deleteMany({ where: { hash: { in: unusedHashes } } });
-    // All removals end before the lock is released, also when one fails: none may remove a file that is written again later.
+    // Wait for all removals, even if one fails, before the lock is released: a late one could remove a file that was written again.
     const removals = await Promise.allSettled(unusedHashes.map((hash) => blobs.removeFile(hash)));
     const failed = removals.find((removal) => removal.status === 'rejected');
     if (failed) throw failed.reason;
@@ -49,8 +49,8 @@ async function removeBatch(prisma: Database, blobs: BlobStore, hashes: string[] 
 }
 
 /**
- * Adds an unused row for each file that has none, so that `removeUnused` removes it like any other. A caller that has just
- * written one of them and not recorded it yet finds it missing, and writes it again.
+ * Adds an unused row for each file that has none, so that `removeUnused` removes the file like any other. If a caller has just
+ * written such a file and not recorded it yet, it finds the file missing and writes it again.
  */
 export async function recordOrphans(prisma: Database, found: string[]): Promise<void> {
   const known = await knownOf(prisma, found);

@@ -1,4 +1,4 @@
-/** The storage that the settings name: DATA_DIR, or a bucket with only the temporary files in DATA_DIR. */
+/** Opens the storage that the settings choose: a folder in DATA_DIR, or a bucket with only the temporary files in DATA_DIR. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Database } from '../database/client.ts';
@@ -51,7 +51,7 @@ async function openStore(
 ): Promise<BlobStore> {
   const { S3_BUCKET, S3_ENDPOINT, S3_REGION, S3_FORCE_PATH_STYLE, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = settings;
   if (S3_BUCKET === undefined) return createFolderStore(folder);
-  // The SDK takes 0.2 seconds and 20 MB to load: only for those who use it.
+  // Loaded on demand: the SDK costs 0.2 seconds and 20 MB.
   const { createBucketStore } = await import('./bucket-store.ts');
   const hasKey = S3_ACCESS_KEY_ID !== undefined && S3_SECRET_ACCESS_KEY !== undefined;
   return createBucketStore(

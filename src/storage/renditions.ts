@@ -6,7 +6,7 @@ import { decoding, picture } from './decoder.ts';
 import type { ImageFormat, Rendition } from './rendition.ts';
 import type { TemporaryFolder } from './temporary-folder.ts';
 
-/** The longest side that WebP can hold. */
+/** The longest side that WebP supports. */
 const maxSide = 16_383;
 
 /** The name of a rendition within its picture. Two renditions with equal bytes may have different names. */

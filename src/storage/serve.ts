@@ -35,7 +35,7 @@ export async function serveSigned(
   if (signature === 'FORGED') return refuse(403, 'This URL was not signed by this server.');
   if (signature === 'EXPIRED') return refuse(403, 'This URL has expired. Ask the API for a new one.');
   const file = await find();
-  if (file === null) return refuse(404, 'There is no such file any more.');
+  if (file === null) return refuse(404, 'This file no longer exists.');
   const { expires: _expires, signature: _signature, ...parameters } = Object.fromEntries(url.searchParams);
   try {
     const rendition = parseRendition(parameters, file.contentType);
@@ -46,9 +46,9 @@ export async function serveSigned(
   } catch (error) {
     if (error instanceof InvalidInputError) return refuse(400, error.message);
     // The file was removed after its row was read.
-    if (error instanceof FileNotFound) return refuse(404, 'There is no such file any more.');
+    if (error instanceof FileNotFound) return refuse(404, 'This file no longer exists.');
     if (error instanceof StorageUnavailable)
-      return refuse(503, 'The files cannot be read just now.', { 'retry-after': '5' });
+      return refuse(503, 'The files cannot be read at the moment.', { 'retry-after': '5' });
     throw error;
   }
 }

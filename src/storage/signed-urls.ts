@@ -1,4 +1,4 @@
-/** Signed URLs of our files, made at each read. Anybody who has one may read that file until it expires. */
+/** Signed URLs of files, created at each read. Anyone with the URL may read the file until the URL expires. */
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import type { Database } from '../database/client.ts';
 import { installationSecret } from '../database/installation-secret.ts';
@@ -9,7 +9,7 @@ export interface SignedUrls {
    * 5 minutes are equal, so that browsers can cache the file.
    */
   sign(path: string, parameters?: Record<string, string>): URL;
-  /** The same as a string, which costs less: a page has a hundred of them. */
+  /** The same as a string, which is cheaper: a page has a hundred of them. */
   signedHref(path: string, parameters?: Record<string, string>): string;
   /** Whether this server signed exactly this path with exactly these parameters, and whether the URL is still valid. */
   verify(url: URL): 'OK' | 'EXPIRED' | 'FORGED';

@@ -4,7 +4,7 @@
  * into its variables is refused.
  */
 export class UploadedFile {
-  /** The client's name for it: any text, and never used as a path. */
+  /** The client's name for the file: any text. Never used as a path. */
   readonly fileName: string;
   /** The path of its bytes until the request is answered. */
   readonly path: string;

@@ -91,7 +91,7 @@ describe('the text', () => {
       log,
       now: () => new Date(),
       open,
-      followers: () => ({ jobEvents: 0, jobChanged: 0 }),
+      subscribers: () => ({ jobEvents: 0, jobChanged: 0 }),
     });
     const samples = readExposition((await metrics.text()).text);
     const names = new Set(samples.map(({ name }) => name));
