@@ -8,7 +8,7 @@ import type { FalLimits } from '../fal/limits.ts';
 import type { StepQueue } from '../job/runner/step-queue.ts';
 import type { Task } from '../job/task.ts';
 import type { Metering } from '../ledger/account.ts';
-import type { Limits } from '../server/limits/limits.ts';
+import type { Limits } from '../runtime/limits.ts';
 import type { FileStore } from '../storage/file-store.ts';
 import type { SignedUrls } from '../storage/signed-urls.ts';
 

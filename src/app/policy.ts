@@ -1,7 +1,7 @@
 /** Converts the limits, deadlines and budgets of the settings to the units of the code. */
 import { type EndpointId, endpoints } from '../fal/endpoints.ts';
 import { toTenths } from '../ledger/prices.ts';
-import { defaultLimits, type Limits } from '../server/limits/limits.ts';
+import { defaultLimits, type Limits } from '../runtime/limits.ts';
 import type { App } from './app.ts';
 import type { Settings } from './config.ts';
 

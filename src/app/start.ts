@@ -15,7 +15,7 @@ import { createMetrics } from '../metrics/metrics.ts';
 import { createRedisNudgeTarget } from '../redis/nudge-target.ts';
 import { openRedis } from '../redis/redis-clients.ts';
 import { failpoint } from '../runtime/failpoint.ts';
-import type { Limits } from '../server/limits/limits.ts';
+import type { Limits } from '../runtime/limits.ts';
 import { rateStoreOf } from '../server/limits/rate-store.ts';
 import { openStorage } from '../storage/open-storage.ts';
 import { openSignedUrls } from '../storage/signed-urls.ts';

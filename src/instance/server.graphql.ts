@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { maxPromptLength } from '../generation/rules.ts';
 import { builder, pageSize } from '../graphql/builder.ts';
 import { photoLimits } from '../photo/rules.ts';
-import type { Limits as ServerLimits } from '../server/limits/limits.ts';
+import type { Limits as ServerLimits } from '../runtime/limits.ts';
 import { photoLimits as trainingPhotos } from '../training/rules.ts';
 import { Endpoint, readEndpoints } from './endpoint.graphql.ts';
 
@@ -21,7 +21,7 @@ const limits = {
   maxPageSize: pageSize.max,
 };
 
-/** The limits of server/limits/limits.ts that a client can reach, under the same names. */
+/** The limits of runtime/limits.ts that a client can reach, under the same names. */
 const clientLimitDescriptions = {
   requestBytes: 'Maximum size in bytes of a request without files, and of a WebSocket message.',
   uploadBytes: 'Maximum size in bytes of a request with files.',

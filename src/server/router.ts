@@ -1,6 +1,7 @@
 /** Sends each request on the one port to the part that serves its path. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import type { Limits } from '../runtime/limits.ts';
 import { type GraphiQL, wantsPage } from './graphiql/page.ts';
 import type { OperationOutcome } from './graphql/operation.ts';
 import type { Cors } from './http/cors.ts';
@@ -16,7 +17,6 @@ import type { RequestLog } from './http/request-log.ts';
 import { type ReceiveWebhook, sendToReceiver } from './http/webhooks.ts';
 import { graphqlPath } from './http/yoga.ts';
 import type { Allowances } from './limits/allowances.ts';
-import type { Limits } from './limits/limits.ts';
 
 export class Router {
   readonly #parts: RouterParts;

@@ -1,13 +1,13 @@
 /** What createServer needs, and what each default is. */
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
+import type { Limits } from '../runtime/limits.ts';
 import type { CreateContext } from './graphql/operation-context.ts';
 import type { ServeFile } from './http/files.ts';
 import type { Checks } from './http/health.ts';
 import type { MetricsEndpoint } from './http/metrics.ts';
 import type { ServerMetrics } from './http/metrics-hooks.ts';
 import type { ReceiveWebhook } from './http/webhooks.ts';
-import type { Limits } from './limits/limits.ts';
 import type { RateStore } from './limits/rate-store.ts';
 
 export type ServerOptions = {

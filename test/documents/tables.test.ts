@@ -8,7 +8,7 @@ import { maxPromptLength } from '../../src/generation/rules.ts';
 import { isRetryable } from '../../src/job/state.ts';
 import { priceTenths } from '../../src/ledger/prices.ts';
 import { photoLimits } from '../../src/photo/rules.ts';
-import { defaultLimits } from '../../src/server/limits/limits.ts';
+import { defaultLimits } from '../../src/runtime/limits.ts';
 import { tooManySockets, unavailable } from '../../src/server/websocket/protocol.ts';
 import { slowConsumer } from '../../src/server/websocket/socket.ts';
 import { photoLimits as trainingPhotos } from '../../src/training/rules.ts';

@@ -12,7 +12,7 @@ import { Nudges } from '../../src/events/nudges.ts';
 import type { Fal } from '../../src/fal/port.ts';
 import { generationTask } from '../../src/generation/task.ts';
 import { StepQueue } from '../../src/job/runner/step-queue.ts';
-import { defaultLimits } from '../../src/server/limits/limits.ts';
+import { defaultLimits } from '../../src/runtime/limits.ts';
 import { openSignedUrls } from '../../src/storage/signed-urls.ts';
 import { trainingTask } from '../../src/training/task.ts';
 import { openTestDatabase } from './database.ts';

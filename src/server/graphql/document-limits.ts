@@ -1,6 +1,6 @@
 /** Limits on a document's depth, aliases, directives and cost. They hold before anything of the document runs. */
 import { GraphQLError, Kind, type SelectionSetNode, type ValidationContext, type ValidationRule } from 'graphql';
-import type { Limits } from '../limits/limits.ts';
+import type { Limits } from '../../runtime/limits.ts';
 
 export const documentRules = ({ documentDepth, documentAliases, documentDirectives }: Limits): ValidationRule[] => [
   depthLimit(documentDepth),

@@ -13,7 +13,7 @@ import {
   validate,
 } from 'graphql';
 import { createLRUCache } from 'graphql-yoga';
-import type { Limits } from '../limits/limits.ts';
+import type { Limits } from '../../runtime/limits.ts';
 import { documentRules } from './document-limits.ts';
 
 const maxCachedDocuments = 1_000;

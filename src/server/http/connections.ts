@@ -1,7 +1,7 @@
 /** The HTTP server's connections: their timeouts, and how they end when the server closes. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Limits } from '../limits/limits.ts';
+import type { Limits } from '../../runtime/limits.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

@@ -5,12 +5,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isAsyncIterable } from 'graphql-yoga';
 import { z } from 'zod';
+import type { Limits } from '../../runtime/limits.ts';
 import type { MaskError } from '../graphql/mask.ts';
 import type { OperationOutcome, OperationRequest, Transport } from '../graphql/operation.ts';
 import { httpCaller, type OperationSession } from '../graphql/operation-context.ts';
 import type { Operations } from '../graphql/operations.ts';
 import type { Allowances } from '../limits/allowances.ts';
-import type { Limits } from '../limits/limits.ts';
 import { receiveUpload } from '../upload/multipart.ts';
 import { readText } from './body.ts';
 import { EventStream } from './event-stream.ts';

@@ -1,7 +1,7 @@
 /** /webhooks/*: hands the request to the receiver, which reads the body within the server's limits. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { WebhookRequest, WebhookResponse } from '../../fal/webhook/receive.ts';
-import type { Limits } from '../limits/limits.ts';
+import type { Limits } from '../../runtime/limits.ts';
 import { readBytes } from './body.ts';
 import { HttpError, sendJsonBody } from './http-error.ts';
 

@@ -3,9 +3,9 @@ import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 import type { Logger } from 'pino';
 import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Limits } from '../../runtime/limits.ts';
 import { HttpError } from '../http/http-error.ts';
 import type { LimitName, ServerMetrics } from '../http/metrics-hooks.ts';
-import type { Limits } from './limits.ts';
 import type { RateStore } from './rate-store.ts';
 
 export class Allowances {

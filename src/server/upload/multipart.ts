@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { Limits } from '../../runtime/limits.ts';
 import { readChunks } from '../http/body.ts';
 import { badRequest } from '../http/http-error.ts';
-import type { Limits } from '../limits/limits.ts';
 import { UploadForm } from './upload-form.ts';
 
 /** The caller has to call `discard`, which removes the files, when the operation is over. */

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import busboy from 'busboy';
+import type { Limits } from '../../runtime/limits.ts';
 import { UploadedFile } from '../../storage/uploaded-file.ts';
 import { badRequest, HttpError } from '../http/http-error.ts';
-import type { Limits } from '../limits/limits.ts';
 import { type Placeholder, parseMap, parseOperations } from './upload-map.ts';
 
 /** busboy sets `truncated` on a file that it cut off at the limit. */

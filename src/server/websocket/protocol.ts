@@ -1,6 +1,7 @@
 /** graphql-transport-ws: graphql-ws speaks the protocol, and each operation goes through graphql/operations.ts. */
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { CloseCode, makeServer, type Server } from 'graphql-ws';
+import type { Limits } from '../../runtime/limits.ts';
 import { formatError, formatResult, type MaskError, toGraphQLError } from '../graphql/mask.ts';
 import { type CreateContext, type OperationSession, socketCaller } from '../graphql/operation-context.ts';
 import type { Operations } from '../graphql/operations.ts';
@@ -10,7 +11,6 @@ import { HttpError } from '../http/http-error.ts';
 import type { ServerMetrics } from '../http/metrics-hooks.ts';
 import type { RequestLog } from '../http/request-log.ts';
 import type { Allowances } from '../limits/allowances.ts';
-import type { Limits } from '../limits/limits.ts';
 import type { Client } from './client.ts';
 import { SocketFrameWriter } from './socket-frame-writer.ts';
 

@@ -2,8 +2,8 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
+import type { Limits } from '../../runtime/limits.ts';
 import type { DrainListener } from '../fanout/frame-writer.ts';
-import type { Limits } from '../limits/limits.ts';
 import { cork } from './cork.ts';
 
 /**

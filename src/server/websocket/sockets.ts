@@ -4,11 +4,11 @@ import type { Duplex } from 'node:stream';
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL, type Server as Protocol } from 'graphql-ws';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Limits } from '../../runtime/limits.ts';
 import type { Handshake } from '../graphql/operation-context.ts';
 import { HttpError } from '../http/http-error.ts';
 import type { ServerMetrics } from '../http/metrics-hooks.ts';
 import { graphqlPath } from '../http/yoga.ts';
-import type { Limits } from '../limits/limits.ts';
 import { Client } from './client.ts';
 import { ClientSocket } from './socket.ts';
 

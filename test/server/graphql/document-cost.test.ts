@@ -13,9 +13,9 @@ import {
 } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { schema } from '../../../src/app/schema.ts';
+import { defaultLimits } from '../../../src/runtime/limits.ts';
 import { tourOf } from '../../../src/server/graphiql/tour.ts';
 import { costOf } from '../../../src/server/graphql/document-cost.ts';
-import { defaultLimits } from '../../../src/server/limits/limits.ts';
 import { openSocket } from '../../support/http.ts';
 import { startLikeness, type TestLikeness } from '../../support/likeness.ts';
 

@@ -1,4 +1,7 @@
-/** The server's limits for one client, in bytes, milliseconds or counts. Tests make them small. */
+/**
+ * The limits of one client, in bytes, milliseconds or counts. `server/` enforces them, and the API shows those that a client
+ * can reach. Tests make them small.
+ */
 export const defaultLimits = {
   /** A request without files, or one WebSocket message. The longest documents of clients are some tens of kilobytes. */
   requestBytes: 1_048_576,
