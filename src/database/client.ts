@@ -1,51 +1,7 @@
-/** The types of the Prisma client and its transactions; opens the client of the embedded database. */
-import type { PGlite } from '@electric-sql/pglite';
-import type { Prisma } from '../../prisma/generated/client/client.ts';
-import { PrismaClient } from '../../prisma/generated/client/client.ts';
-import { migrate } from './migrate.ts';
-import { openPglite } from './pglite.ts';
-import { pgliteAdapter } from './pglite-adapter.ts';
+/** The types of the Prisma client and its transactions. */
+import type { Prisma, PrismaClient } from '../../prisma/generated/client/client.ts';
 
 export type Database = PrismaClient;
 
 /** A transaction that the caller has opened and will commit or roll back. */
 export type Tx = Prisma.TransactionClient;
-
-export type OpenDatabase = { prisma: Database; pglite: PGlite; close(): Promise<void> };
-
-/** Opens the embedded database of a data folder and migrates it to this version. */
-export async function openEmbeddedDatabase(dataDir: string): Promise<OpenDatabase> {
-  const embedded = await openPglite(dataDir);
-  return connect(embedded.pglite, embedded.close);
-}
-
-/** Migrates an open PGlite and connects Prisma to it. `close` is called after Prisma has disconnected. */
-export async function connect(pglite: PGlite, close: () => Promise<void>): Promise<OpenDatabase> {
-  try {
-    await migrate({
-      async run(sql) {
-        await pglite.exec(sql);
-      },
-      query: (sql, values) => pglite.query(sql, values),
-    });
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  const prisma = new PrismaClient({
-    adapter: pgliteAdapter(pglite),
-    // PGlite runs one transaction at a time: under load, a transaction waits longer than Prisma's default of two seconds.
-    transactionOptions: { maxWait: 15_000, timeout: 30_000 },
-  });
-  return {
-    prisma,
-    pglite,
-    async close() {
-      try {
-        await prisma.$disconnect();
-      } finally {
-        await close();
-      }
-    },
-  };
-}

@@ -1,6 +1,6 @@
 /** Opens the database that the settings choose: PostgreSQL, which several processes may share, or the embedded one. */
 import { fromPglite } from 'pg-boss';
-import { openEmbeddedDatabase } from './client.ts';
+import { openEmbeddedDatabase } from './embedded-database.ts';
 import { applicationName, openPostgres } from './postgres.ts';
 
 /**

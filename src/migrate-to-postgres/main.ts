@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { Client } from 'pg';
 import { InvalidSettings, loadDotEnv, readSettings } from '../app/config.ts';
-import { openEmbeddedDatabase } from '../database/client.ts';
+import { openEmbeddedDatabase } from '../database/embedded-database.ts';
 import { DataFolderInUse } from '../database/folder-lock.ts';
 import { DataFolderError } from '../database/pglite.ts';
 import { DatabaseMisconfigured, openPostgres } from '../database/postgres.ts';

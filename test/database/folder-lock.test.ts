@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openEmbeddedDatabase } from '../../src/database/client.ts';
+import { openEmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { DataFolderInUse, lockFolder } from '../../src/database/folder-lock.ts';
 
 const script = (name: string) => join(import.meta.dirname, '../support', name);

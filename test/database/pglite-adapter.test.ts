@@ -1,17 +1,17 @@
 /** The parts of Prisma's adapter for PGlite that this repository replaces: transactions and scripts. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { OpenDatabase } from '../../src/database/client.ts';
+import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { pgliteAdapter } from '../../src/database/pglite-adapter.ts';
 import { openTestDatabase } from '../support/database.ts';
 
-let database: OpenDatabase;
+let database: EmbeddedDatabase;
 beforeAll(async () => {
   database = await openTestDatabase();
 });
 afterAll(() => database.close());
 
-const addUser = (tx: Pick<OpenDatabase['prisma'], 'user'>, id = randomUUID()) => tx.user.create({ data: { id } });
+const addUser = (tx: Pick<EmbeddedDatabase['prisma'], 'user'>, id = randomUUID()) => tx.user.create({ data: { id } });
 const isThere = async (id: string) => (await database.prisma.user.count({ where: { id } })) === 1;
 
 it('a transaction that throws is rolled back', async () => {

@@ -7,7 +7,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openEmbeddedDatabase } from '../../src/database/client.ts';
+import { openEmbeddedDatabase } from '../../src/database/embedded-database.ts';
 
 let folder: string;
 beforeEach(() => {

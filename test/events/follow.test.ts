@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Avatar, Job, JobEvent } from '../../prisma/generated/client/client.ts';
-import type { OpenDatabase } from '../../src/database/client.ts';
+import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { readEvents, writeJob } from '../../src/events/event-log.ts';
 import { Events } from '../../src/events/events.ts';
 import { Nudges } from '../../src/events/nudges.ts';
@@ -15,7 +15,7 @@ const log = (message: string): NewEvent => ({
 const logs = (from: number, count: number) => Array.from({ length: count }, (_, n) => log(`line ${from + n}`));
 
 describe('subscriptions to a job', () => {
-  let database: OpenDatabase;
+  let database: EmbeddedDatabase;
   let events: Events;
   let avatar: Avatar;
   let job: Job;
@@ -214,7 +214,7 @@ describe('subscriptions to a job', () => {
 });
 
 describe('subscriptions to an owner’s jobs', () => {
-  let database: OpenDatabase;
+  let database: EmbeddedDatabase;
   let events: Events;
   let avatar: Avatar;
   beforeEach(async () => {

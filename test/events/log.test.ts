@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Avatar } from '../../prisma/generated/client/client.ts';
-import type { OpenDatabase } from '../../src/database/client.ts';
+import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { openDatabase } from '../../src/database/open-database.ts';
 import { appendEvents, readEvents, writeJob } from '../../src/events/event-log.ts';
 import { openTestDatabase } from '../support/database.ts';
@@ -8,7 +8,7 @@ import { databases, tellSkipped } from '../support/databases.ts';
 import { addAvatar, addJob, addUser } from '../support/rows.ts';
 
 describe('the log of a job', () => {
-  let database: OpenDatabase;
+  let database: EmbeddedDatabase;
   let avatar: Avatar;
   beforeAll(async () => {
     database = await openTestDatabase();

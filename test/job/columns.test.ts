@@ -1,10 +1,10 @@
 /** What a step may write, as the code has it and as the database does. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { OpenDatabase } from '../../src/database/client.ts';
+import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { writtenColumns } from '../../src/job/columns.ts';
 import { openTestDatabase } from '../support/database.ts';
 
-let database: OpenDatabase;
+let database: EmbeddedDatabase;
 beforeAll(async () => {
   database = await openTestDatabase();
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Avatar, JobStatus } from '../../prisma/generated/client/client.ts';
 import { JobErrorCode } from '../../prisma/generated/client/enums.ts';
-import type { OpenDatabase } from '../../src/database/client.ts';
+import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { isEnded, isRetryable, moves } from '../../src/job/state.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { addAvatar, addJob, addUser } from '../support/rows.ts';
@@ -9,7 +9,7 @@ import { addAvatar, addJob, addUser } from '../support/rows.ts';
 const statuses = Object.keys(moves) as JobStatus[];
 
 describe('where a job may go', () => {
-  let database: OpenDatabase;
+  let database: EmbeddedDatabase;
   let avatar: Avatar;
   beforeAll(async () => {
     database = await openTestDatabase();

@@ -5,11 +5,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { LedgerAccount, LedgerKind } from '../../prisma/generated/client/client.ts';
-import type { OpenDatabase } from '../../src/database/client.ts';
+import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { addUser } from '../support/rows.ts';
 
-let database: OpenDatabase;
+let database: EmbeddedDatabase;
 let ownerId: string;
 beforeAll(async () => {
   database = await openTestDatabase();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
-import { openEmbeddedDatabase } from '../../src/database/client.ts';
+import { openEmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { tellSkipped } from '../support/databases.ts';
 import { gql, upload } from '../support/http.ts';
 import { newDataFolder, startLikeness } from '../support/likeness.ts';

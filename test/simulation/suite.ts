@@ -16,7 +16,7 @@ import {
   scheduler,
 } from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { OpenDatabase } from '../../src/database/client.ts';
+import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { broken } from './invariants.ts';
 import { type Plan, World } from './world.ts';
@@ -48,7 +48,7 @@ export function describeSimulation(
   { runs, repeated, path }: { runs: number; repeated: number; path?: string | undefined },
 ): void {
   describe('the core, simulated', () => {
-    let database: OpenDatabase;
+    let database: EmbeddedDatabase;
     let busy = 0;
     beforeAll(async () => {
       database = await openTestDatabase();

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { OpenDatabase } from '../../src/database/client.ts';
+import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { FileNotFound, fileKey, StorageMisconfigured, StorageUnavailable } from '../../src/storage/blob-store.ts';
 import { createBucketStore } from '../../src/storage/bucket-store.ts';
 import { createTemporaryFolder } from '../../src/storage/temporary-folder.ts';
@@ -13,7 +13,7 @@ import { openTestDatabase } from '../support/database.ts';
 import { s3Key, TestS3 } from '../support/s3.ts';
 import { bucketAt, openBucketAt, type TestStore } from '../support/stores.ts';
 
-let database: OpenDatabase;
+let database: EmbeddedDatabase;
 let s3: TestS3;
 let store: TestStore;
 const maxBytes = 200_000_000;

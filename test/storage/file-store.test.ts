@@ -3,7 +3,7 @@ import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { OpenDatabase } from '../../src/database/client.ts';
+import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { LimitReachedError } from '../../src/refusal/refusal.ts';
 import { FileNotFound, fileKey } from '../../src/storage/blob-store.ts';
 import { DiskFull, freeBytes } from '../../src/storage/disk-space.ts';
@@ -11,7 +11,7 @@ import { FileTooLarge, type WrittenFile } from '../../src/storage/temporary-fold
 import { openTestDatabase } from '../support/database.ts';
 import { stores, type TestStore } from '../support/stores.ts';
 
-let database: OpenDatabase;
+let database: EmbeddedDatabase;
 let store: TestStore;
 const ownerId = randomUUID();
 const avatarId = randomUUID();

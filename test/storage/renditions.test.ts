@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { OpenDatabase } from '../../src/database/client.ts';
+import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { InvalidInputError } from '../../src/refusal/invalid-input.ts';
 import { FileNotFound, fileKey } from '../../src/storage/blob-store.ts';
 import { freeBytes } from '../../src/storage/disk-space.ts';
@@ -13,7 +13,7 @@ import { openTestDatabase } from '../support/database.ts';
 import { photoPath } from '../support/photos.ts';
 import { stores, type TestStore } from '../support/stores.ts';
 
-let database: OpenDatabase;
+let database: EmbeddedDatabase;
 let store: TestStore;
 
 beforeAll(async () => {

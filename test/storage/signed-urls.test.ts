@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { OpenDatabase } from '../../src/database/client.ts';
+import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { expiresAt, openSignedUrls, type SignedUrls } from '../../src/storage/signed-urls.ts';
 import { openTestDatabase } from '../support/database.ts';
 
@@ -7,7 +7,7 @@ const path = '/files/photos/6f1c';
 const minuteMs = 60_000;
 const noon = Date.parse('2026-01-01T12:00:00Z');
 let clock = noon;
-let database: OpenDatabase;
+let database: EmbeddedDatabase;
 let urls: SignedUrls;
 let base = 'http://127.0.0.1:4000';
 const open = () => openSignedUrls({ prisma: database.prisma, baseUrl: () => base, now: () => new Date(clock) });

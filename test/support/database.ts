@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { PGlite } from '@electric-sql/pglite';
 import { inject } from 'vitest';
-import { connect, type OpenDatabase } from '../../src/database/client.ts';
+import { connect, type EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -11,7 +11,7 @@ declare module 'vitest' {
   }
 }
 
-export async function openTestDatabase(): Promise<OpenDatabase> {
+export async function openTestDatabase(): Promise<EmbeddedDatabase> {
   const pglite = new PGlite({ loadDataDir: new Blob([readFileSync(inject('databaseImage'))]) });
   await pglite.waitReady;
   return await connect(pglite, () => pglite.close());

@@ -17,7 +17,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { openEmbeddedDatabase } from '../../src/database/client.ts';
+import { openEmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { saidFolder, secretsIn } from './said.ts';
 
 const root = join(import.meta.dirname, '../..');

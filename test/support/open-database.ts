@@ -1,5 +1,5 @@
 /** Run alone: opens the database of the folder it is given, says so, and holds it until it is killed. */
-import { openEmbeddedDatabase } from '../../src/database/client.ts';
+import { openEmbeddedDatabase } from '../../src/database/embedded-database.ts';
 
 await openEmbeddedDatabase(process.argv[2] ?? '');
 process.stdout.write('open\n');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fromBuffer } from 'yauzl';
-import type { OpenDatabase } from '../../src/database/client.ts';
+import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { addPhotos } from '../../src/photo/commands.ts';
 import { FileNotFound } from '../../src/storage/blob-store.ts';
 import { packDataset } from '../../src/training/dataset.ts';
@@ -12,7 +12,7 @@ import { openTestDatabase } from '../support/database.ts';
 import { openTestFiles, type TestFiles } from '../support/files.ts';
 import { goodPhotos, photoPath, uploaded } from '../support/photos.ts';
 
-let database: OpenDatabase;
+let database: EmbeddedDatabase;
 let store: TestFiles;
 const viewer = { id: randomUUID() };
 const avatarId = randomUUID();
