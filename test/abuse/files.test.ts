@@ -3,11 +3,13 @@
  * test/photo/inspect.test.ts tests the verdict on each picture of test/photos, test/training/dataset.test.ts that fal gets
  * neither EXIF nor GPS, and test/storage/serve.test.ts the same for renditions.
  */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { globalId } from '../support/global-id.ts';
 import { multipartForm } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { photoPath } from '../support/photos.ts';
@@ -34,7 +36,7 @@ async function add(content: Buffer | string, name = 'photo.jpg', disposition?: s
   const { id } = await likeness.app.prisma.avatar.create({
     data: { ownerId: user.ownerId, kind: 'PORTRAIT', name: 'Ada', triggerPhrase: 'TOK_1' },
   });
-  const avatarId = Buffer.from(`PortraitAvatar:${id}`).toString('base64');
+  const avatarId = globalId('PortraitAvatar', id);
   const variables = { input: { avatarId, files: [null] } };
   const form = multipartForm(addPhotos, variables, [
     { path: 'variables.input.files.0', name, content: new Uint8Array(Buffer.from(content)) },

@@ -1,7 +1,9 @@
 /** `npm run keys`, which creates the first admin key: its output, errors and exit codes. */
+
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
+import { globalId } from '../support/global-id.ts';
 import { gql } from '../support/http.ts';
 import { newDataFolder, startLikeness } from '../support/likeness.ts';
 import { runKeys } from '../support/process.ts';
@@ -43,7 +45,7 @@ test('a server accepts the keys of the operator and of an end user; while a serv
           { authorization: `Bearer ${key}`, ...headers },
         )
       ).data;
-    const operator = Buffer.from(`User:${localViewer.id}`).toString('base64');
+    const operator = globalId('User', localViewer.id);
     expect(await callerOf(admin)).toMatchObject({ viewer: { id: operator, externalId: null } });
     const asAda = await callerOf(ada);
     expect(asAda).toMatchObject({ viewer: { externalId: 'ada' } });

@@ -1,7 +1,7 @@
 /** Signed URLs over HTTP: each is valid for one file and at most an hour, and cannot be changed to reach another file. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { globalId } from '../support/api.ts';
+import { globalId } from '../support/global-id.ts';
 import { photoPath } from '../support/photos.ts';
 import { idsOf, leaksIn, openTableServer, type TableServer } from './table-server.ts';
 

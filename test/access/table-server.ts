@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { localViewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
 import type { App } from '../../src/app/app.ts';
-import { globalId, uuidIn } from '../support/api.ts';
+import { globalId, uuidIn } from '../support/global-id.ts';
 import { multipartForm } from '../support/http.ts';
 import { startLikeness } from '../support/likeness.ts';
 import { addUser } from '../support/rows.ts';

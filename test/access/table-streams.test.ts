@@ -5,7 +5,7 @@ import { createClient as createWsClient } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Job } from '../../prisma/generated/client/client.ts';
-import { globalId } from '../support/api.ts';
+import { globalId } from '../support/global-id.ts';
 import { addAvatar, addJob } from '../support/rows.ts';
 import { type Role, roles, subscriptions } from './table-rows.ts';
 import { absent, idsOf, leaksIn, openTableServer, type TableServer } from './table-server.ts';

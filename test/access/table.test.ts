@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
 import { schema } from '../../src/app/schema.ts';
 import { issueCredits } from '../../src/ledger/commands.ts';
-import { globalId, uuidIn } from '../support/api.ts';
+import { globalId, uuidIn } from '../support/global-id.ts';
 import { addAvatar } from '../support/rows.ts';
 import { idempotencyKey } from './table-owner.ts';
 import {

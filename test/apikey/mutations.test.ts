@@ -1,7 +1,7 @@
 /** createApiKey and revokeApiKey: names, scopes, expiry, the key's user, and who can see a key. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
-import { globalId } from '../support/api.ts';
+import { globalId } from '../support/global-id.ts';
 import { gql } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
 

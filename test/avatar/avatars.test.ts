@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { purgeDeletedAvatars } from '../../src/avatar/purge.ts';
-import { type Api, globalId, openApi, uuidIn } from '../support/api.ts';
+import { type Api, openApi } from '../support/api.ts';
+import { globalId, uuidIn } from '../support/global-id.ts';
 
 let api: Api;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { purgeDeletedAvatars } from '../../src/avatar/purge.ts';
-import { uuidIn } from '../support/api.ts';
+import { uuidIn } from '../support/global-id.ts';
 import { subscribe, upload } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { photoNames, photoPath } from '../support/photos.ts';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Viewer } from '../../src/access/session.ts';
-import { type Api, openApi, uuidIn } from '../support/api.ts';
+import { type Api, openApi } from '../support/api.ts';
+import { uuidIn } from '../support/global-id.ts';
 
 let api: Api;
 beforeAll(async () => {

@@ -1,10 +1,12 @@
 /** Servers on PostgreSQL: several on one database, an outage of the database, and a database that cannot be used. */
+
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
 import { applicationName, DatabaseMisconfigured, openPostgres } from '../../src/database/postgres.ts';
 import { type Simulator, startSimulator } from '../../src/fal-simulator/server.ts';
 import { databases, onPostgres, type ServerDatabase, tellSkipped } from '../support/databases.ts';
+import { globalId } from '../support/global-id.ts';
 import { type Answer, subscribe } from '../support/http.ts';
 import { newDataFolder, startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { runToEnd } from '../support/process.ts';
@@ -46,7 +48,7 @@ describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
     const unknown = { kind: 'STYLE', triggerWord: 'INK', finetuneId: 'unknown' } as const;
     const notOfStyle = { triggerPhrase: null, diffusersLoraFileUrl: null };
     const { id } = await addAvatar(app.prisma, localViewer.id, { ...unknown, ...notOfStyle });
-    return Buffer.from(`StyleAvatar:${id}`).toString('base64');
+    return globalId('StyleAvatar', id);
   };
   const startGeneration = async (server: TestLikeness, avatarId: string) => {
     const input = { avatarId, prompt: 'at sea', preset: 'FAST' };

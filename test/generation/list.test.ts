@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { countStatements, type Generations, globalId, openGenerations, uuidIn } from '../support/generations.ts';
+import { countStatements, type Generations, openGenerations } from '../support/generations.ts';
+import { globalId, uuidIn } from '../support/global-id.ts';
 
 let server: Generations;
 beforeAll(async () => {

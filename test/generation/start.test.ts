@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Generations, globalId, openGenerations, uuidIn } from '../support/generations.ts';
+import { type Generations, openGenerations } from '../support/generations.ts';
+import { globalId, uuidIn } from '../support/global-id.ts';
 
 let server: Generations;
 let portrait: string;

@@ -9,7 +9,8 @@ import { startGeneration } from '../../src/generation/commands.ts';
 import type { GenerationInput } from '../../src/generation/plan.ts';
 import { type CopiedImages, generationTask } from '../../src/generation/task.ts';
 import type { Task } from '../../src/job/task.ts';
-import { type Generations, globalId, openGenerations } from '../support/generations.ts';
+import { type Generations, openGenerations } from '../support/generations.ts';
+import { globalId } from '../support/global-id.ts';
 
 let server: Generations;
 let task: Task<CopiedImages>;

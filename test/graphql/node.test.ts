@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { createApiKey } from '../../src/apikey/commands.ts';
 import { issueCredits } from '../../src/ledger/commands.ts';
-import { type Api, globalId, openApi, uuidIn } from '../support/api.ts';
+import { type Api, openApi } from '../support/api.ts';
+import { globalId, uuidIn } from '../support/global-id.ts';
 
 let api: Api;
 /** A global id of an existing row of each Node type. */

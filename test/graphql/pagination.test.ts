@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Api, globalId, openApi, uuidIn } from '../support/api.ts';
+import { type Api, openApi } from '../support/api.ts';
+import { globalId, uuidIn } from '../support/global-id.ts';
 
 let api: Api;
 let avatar: string;

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GeneratedImage } from '../../prisma/generated/client/client.ts';
-import { type Generations, globalId, openGenerations } from '../support/generations.ts';
+import { type Generations, openGenerations } from '../support/generations.ts';
+import { globalId } from '../support/global-id.ts';
 
 let server: Generations;
 let avatarId: string;

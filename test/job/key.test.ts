@@ -2,7 +2,8 @@ import { parse, subscribe } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allScopes } from '../../src/access/scopes.ts';
 import { schema } from '../../src/app/schema.ts';
-import { type Api, globalId, openApi, uuidIn } from '../support/api.ts';
+import { type Api, openApi } from '../support/api.ts';
+import { globalId, uuidIn } from '../support/global-id.ts';
 
 let api: Api;
 /** Of one job each, the id under its own name. */

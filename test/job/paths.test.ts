@@ -1,7 +1,9 @@
 /** A job comes to its end by any one way of hearing from fal: its stream, its status, its webhook, or a new start. */
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
 import { type Simulator, startSimulator } from '../../src/fal-simulator/server.ts';
+import { globalId } from '../support/global-id.ts';
 import { newDataFolder, startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { freePort } from '../support/process.ts';
 import { addAvatar } from '../support/rows.ts';
@@ -47,7 +49,7 @@ describe('alone', () => {
   const startGeneration = async () => {
     const style = { kind: 'STYLE', triggerPhrase: null, triggerWord: 'INK', finetuneId: 'unknown' } as const;
     const { id } = await addAvatar(likeness.app.prisma, localViewer.id, { ...style, diffusersLoraFileUrl: null });
-    const avatarId = Buffer.from(`StyleAvatar:${id}`).toString('base64');
+    const avatarId = globalId('StyleAvatar', id);
     const input = { avatarId, prompt: 'a fox', preset: 'FAST' };
     const { data } = await likeness.gql<{ startGeneration: { id: string } }>(startDocument, { input });
     return data?.startGeneration.id;

@@ -1,6 +1,6 @@
 /** grantCredits and correctCredits through the API, and who is allowed to call them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { globalId } from '../support/generations.ts';
+import { globalId } from '../support/global-id.ts';
 import { openLedger } from './open-ledger.ts';
 
 let ledger: Awaited<ReturnType<typeof openLedger>>;

@@ -7,7 +7,8 @@ import { generationTask } from '../../src/generation/task.ts';
 import type { StepDependencies } from '../../src/job/runner/step-dependencies.ts';
 import { issueCredits } from '../../src/ledger/commands.ts';
 import { trainingTask } from '../../src/training/task.ts';
-import { type Generations, globalId, openGenerations } from '../support/generations.ts';
+import { type Generations, openGenerations } from '../support/generations.ts';
+import { globalId } from '../support/global-id.ts';
 import { claimForEnd, endJob } from './commands.ts';
 
 /** Noon, so that half of the spending day is left. */

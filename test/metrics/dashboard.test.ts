@@ -43,16 +43,7 @@ async function exposed() {
   const likeness = await startLikeness({ manual: true });
   onTestFinished(() => likeness.close());
   // What has labels shows with its first observation.
-  await likeness.gql(
-    'mutation { importAvatar(input: { style: { name: "Ink", finetuneId: "i", triggerWord: "INK" } }) { ... on StyleAvatar { id } } }',
-  );
-  const { data } = await likeness.gql<{ avatars: { edges: { node: { id: string } }[] } }>(
-    '{ avatars { edges { node { ... on StyleAvatar { id } } } } }',
-  );
-  const input = { avatarId: data?.avatars.edges[0]?.node.id, prompt: 'a fox' };
-  await likeness.gql('mutation($input: StartGenerationInput!) { startGeneration(input: $input) { __typename } }', {
-    input,
-  });
+  await likeness.client.startGeneration({ avatarId: await likeness.client.importStyle() });
   await likeness.worker.tick();
   const text = await (await fetch(`${likeness.url}/metrics`)).text();
   return { samples: readExposition(text), types: typesOf(text) };

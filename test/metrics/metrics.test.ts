@@ -1,15 +1,10 @@
 /** /metrics over HTTP, while real jobs run against the simulated fal: what it counts adds up. */
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { sse, subscribe, upload } from '../support/http.ts';
+import type { Client } from '../support/client.ts';
+import { sse, subscribe } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
-import { photoNames, photoPath } from '../support/photos.ts';
 import { type Sample, scrape, sumOf } from './exposition.ts';
 
-const createDocument = `mutation { createAvatar(input: { portrait: { name: "Ada" } }) { ... on PortraitAvatar { id } } }`;
-const addDocument = `mutation($input: AddPhotosInput!) { addPhotos(input: $input) { __typename } }`;
-const trainDocument = `mutation($input: StartTrainingInput!) { startTraining(input: $input) { __typename ... on Job { id } ... on Error { message } } }`;
-const generateDocument = `mutation($input: StartGenerationInput!) { startGeneration(input: $input) { __typename ... on Job { id } ... on Error { message } } }`;
 const grantDocument = `mutation($input: CreditsInput!) { grantCredits(input: $input) { __typename ... on Error { message } } }`;
 const eventsDocument = `subscription($jobId: ID!) { jobEvents(jobId: $jobId) { __typename sequence } }`;
 
@@ -17,29 +12,18 @@ const secret = 'canary-of-a-prompt';
 
 describe('a training and its pictures', () => {
   let likeness: TestLikeness;
+  let client: Client;
   let avatarId: string;
   let steps = 0;
   beforeAll(async () => {
     likeness = await startLikeness({ manual: true, env: { METERING: 'on' } });
-    avatarId = (await ask<{ createAvatar: { id: string } }>(createDocument)).createAvatar.id;
-    const files = photoNames('good')
-      .slice(0, 10)
-      .map((name, n) => ({
-        path: `variables.input.files.${n}`,
-        name,
-        content: readFileSync(photoPath(`good/${name}`)),
-      }));
-    await upload(likeness.url, addDocument, { input: { avatarId, files: files.map(() => null) } }, files);
-    const { viewer } = await ask<{ viewer: { id: string } }>('{ viewer { id } }');
-    await ask(grantDocument, { input: { userId: viewer.id, credits: 500, reason: 'welcome' } });
+    client = likeness.client;
+    avatarId = await client.createPortraitWithPhotos();
+    const { viewer } = await client.send<{ viewer: { id: string } }>('{ viewer { id } }');
+    await client.send(grantDocument, { input: { userId: viewer.id, credits: 500, reason: 'welcome' } });
   });
   afterAll(() => likeness.close());
 
-  const ask = async <Data>(document: string, variables: Record<string, unknown> = {}) => {
-    const { data, errors } = await likeness.gql<Data>(document, variables);
-    if (data == null) throw new Error(JSON.stringify(errors));
-    return data;
-  };
   /** What a scrape shows once it shows this: what is read from the database may be a second old. */
   const shows = (check: (samples: Sample[]) => void) =>
     vi.waitFor(async () => check(await scrape(likeness.url)), { interval: 100 });
@@ -58,7 +42,7 @@ describe('a training and its pictures', () => {
       expect(credits(samples)).toEqual([500, 0, 0]);
     });
 
-    await ask(trainDocument, { input: { avatarId } });
+    await client.startTraining({ avatarId });
     const trainer = { kind: 'TRAINING', endpoint: 'fal-ai/flux-lora-portrait-trainer' };
     await shows((samples) => {
       expect(sumOf(samples, 'likeness_jobs')).toBe(1);
@@ -78,10 +62,7 @@ describe('a training and its pictures', () => {
     });
 
     for (let n = 0; n < 3; n += 1) {
-      const { startGeneration } = await ask<{ startGeneration: { __typename: string } }>(generateDocument, {
-        input: { avatarId, prompt: `${secret} at sea`, numImages: 2 },
-      });
-      expect(startGeneration.__typename).toBe('Generation');
+      await client.startGeneration({ avatarId, prompt: `${secret} at sea`, numImages: 2 });
     }
     const lora = { kind: 'GENERATION', endpoint: 'fal-ai/flux-lora', status: 'QUEUED' };
     await shows((samples) => {
@@ -108,10 +89,7 @@ describe('a training and its pictures', () => {
   });
 
   test('subscribers, sockets and streams, while they are there; what is live has a lag', async () => {
-    const { startGeneration } = await ask<{ startGeneration: { id: string } }>(generateDocument, {
-      input: { avatarId, prompt: 'at sea' },
-    });
-    const jobId = startGeneration.id;
+    const jobId = await client.startGeneration({ avatarId });
     const before = sumOf(await scrape(likeness.url), 'likeness_event_lag_seconds_count');
     const socket = subscribe(likeness.url, eventsDocument, { jobId });
     const stream = sse(likeness.url, eventsDocument, { jobId });

@@ -1,4 +1,5 @@
 /** An embedded data folder moves to a PostgreSQL: a server that has lived there goes on as if nothing had been. */
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
 import { openEmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { tellSkipped } from '../support/databases.ts';
+import { globalId } from '../support/global-id.ts';
 import { gql, upload } from '../support/http.ts';
 import { newDataFolder, startLikeness } from '../support/likeness.ts';
 import { photoNames, photoPath } from '../support/photos.ts';
@@ -59,7 +61,7 @@ describe.runIf(await isPostgresReachable())('npm run migrate-to-postgres', () =>
   test('everything is there, exactly; what was under way goes on; nothing is moved a second time', async () => {
     const old = await startLikeness({ dataDir, env: { METERING: 'on' } });
     const grant = `mutation($id: ID!) { grantCredits(input: { userId: $id, credits: 500.5, reason: "a ‘gift’" }) { __typename } }`;
-    await old.gql(grant, { id: Buffer.from(`User:${localViewer.id}`).toString('base64') });
+    await old.gql(grant, { id: globalId('User', localViewer.id) });
     const created = await old.gql<{ createAvatar: { id: string } }>(
       'mutation { createAvatar(input: { portrait: { name: "Ada" } }) { ... on PortraitAvatar { id } } }',
     );

@@ -1,4 +1,5 @@
 /** A thousand who follow real jobs: what they leave behind, and what one that stalls does to the others. */
+
 import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -6,6 +7,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Job } from '../../prisma/generated/client/client.ts';
 import { localViewer } from '../../src/access/session.ts';
+import { globalId } from '../support/global-id.ts';
 import { openSocket, subscribe } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { addAvatar, addJob } from '../support/rows.ts';
@@ -21,7 +23,7 @@ beforeEach(async () => {
   likeness = await startLikeness({ manual: true, limits: { closeTimeoutMs: 100_000, pingIntervalMs: 600_000 } });
   const { prisma } = likeness.app;
   job = await addJob(prisma, await addAvatar(prisma, localViewer.id));
-  jobId = Buffer.from(`Generation:${job.id}`).toString('base64');
+  jobId = globalId('Generation', job.id);
 });
 afterEach(() => likeness.close());
 

@@ -89,6 +89,3 @@ function fakeFal() {
   };
   return { port, files, uploads };
 }
-
-export const globalId = (typeName: string, id: string) => Buffer.from(`${typeName}:${id}`).toString('base64');
-export const uuidIn = (id: string) => Buffer.from(id, 'base64').toString().split(':')[1] ?? '';

@@ -9,6 +9,7 @@ type Event = { __typename: string; sequence: number };
 export type JobView = {
   __typename: string;
   status: string;
+  requestId: string | null;
   error: { code: string } | null;
   events: { edges: { node: Event }[] };
   prompt?: string;
@@ -36,12 +37,12 @@ export class Client {
   }
 
   /** The id of a new portrait without photos. */
-  async createPortrait(name = 'Ada'): Promise<string> {
-    return await this.#mutate('createAvatar', 'CreateAvatarInput', { portrait: { name } });
+  async createPortrait(portrait: { name?: string; triggerPhrase?: string } = {}): Promise<string> {
+    return await this.#mutate('createAvatar', 'CreateAvatarInput', { portrait: { name: 'Ada', ...portrait } });
   }
 
-  /** The id of a style that fal already has, ready to draw. */
-  async importStyle(finetuneId: string): Promise<string> {
+  /** The id of a READY style. Its generations fail unless fal knows `finetuneId`. */
+  async importStyle(finetuneId = 'unknown'): Promise<string> {
     const style = { name: 'Ink', triggerWord: 'INK', finetuneId };
     return await this.#mutate('importAvatar', 'ImportAvatarInput', { style });
   }
@@ -65,8 +66,8 @@ export class Client {
   }
 
   /** The job's id. */
-  async startTraining(avatarId: string): Promise<string> {
-    return await this.#mutate('startTraining', 'StartTrainingInput', { avatarId });
+  async startTraining(input: { avatarId: string } & Record<string, unknown>): Promise<string> {
+    return await this.#mutate('startTraining', 'StartTrainingInput', input);
   }
 
   /** The job's id. */
@@ -78,9 +79,13 @@ export class Client {
     await this.send('mutation($jobId: ID!) { cancelJob(jobId: $jobId) { __typename } }', { jobId });
   }
 
+  async deleteAvatar(avatarId: string): Promise<void> {
+    await this.send('mutation($avatarId: ID!) { deleteAvatar(avatarId: $avatarId) { __typename } }', { avatarId });
+  }
+
   async job(id: string): Promise<JobView> {
     const document = `query($id: ID!) { node(id: $id) { __typename
-      ... on Job { status error { code } events(first: 100) { edges { node { __typename sequence } } } }
+      ... on Job { status requestId error { code } events(first: 100) { edges { node { __typename sequence } } } }
       ... on Generation { prompt images { id url } } ... on Training { avatar { ... on AvatarProfile { status } } } } }`;
     return (await this.send<{ node: JobView }>(document, { id })).node;
   }
@@ -90,13 +95,23 @@ export class Client {
     return followAnywhere(this.#url, jobId);
   }
 
-  /** The id of a trained portrait. Takes a whole training, so some process must work and fal must answer. */
-  async trainPortrait(): Promise<string> {
-    const avatarId = await this.createPortrait();
+  /** Waits until the job ends. Throws unless it succeeds. */
+  async untilSucceeded(jobId: string): Promise<void> {
+    const end = (await this.follow(jobId).whole).at(-1)?.__typename;
+    if (end !== 'JobSucceeded') throw new Error(`The job ended with ${end}.`);
+  }
+
+  /** The id of a new portrait with as many photos as a training needs. */
+  async createPortraitWithPhotos(portrait: { triggerPhrase?: string } = {}): Promise<string> {
+    const avatarId = await this.createPortrait(portrait);
     await this.addPhotos(avatarId);
-    const { whole } = this.follow(await this.startTraining(avatarId));
-    const end = (await whole).at(-1)?.__typename;
-    if (end !== 'JobSucceeded') throw new Error(`The training ended with ${end}.`);
+    return avatarId;
+  }
+
+  /** The id of a trained portrait. Takes a whole training, so some process must work and fal must answer. */
+  async trainPortrait(portrait: { triggerPhrase?: string } = {}): Promise<string> {
+    const avatarId = await this.createPortraitWithPhotos(portrait);
+    await this.untilSucceeded(await this.startTraining({ avatarId }));
     return avatarId;
   }
 

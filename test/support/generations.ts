@@ -6,6 +6,7 @@ import { vi } from 'vitest';
 import type { Avatar, AvatarKind, GeneratedImage, Job, Prisma } from '../../prisma/generated/client/client.ts';
 import type { Viewer } from '../../src/access/session.ts';
 import { openTestApp } from './app.ts';
+import { globalId } from './global-id.ts';
 import { moveJob } from './move-job.ts';
 
 /** The client documents of API.md, as they are. */
@@ -90,6 +91,3 @@ const dot = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
   'base64',
 );
-
-export const globalId = (typeName: string, id: string) => Buffer.from(`${typeName}:${id}`).toString('base64');
-export const uuidIn = (id: string) => Buffer.from(id, 'base64').toString().split(':')[1] ?? '';

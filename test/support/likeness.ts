@@ -9,6 +9,7 @@ import { createApiKey } from '../../src/apikey/commands.ts';
 import { readSettings } from '../../src/app/config.ts';
 import { type Likeness, type StartOptions, start } from '../../src/app/start.ts';
 import { traceFields } from '../../src/tracing/trace.ts';
+import { Client } from './client.ts';
 import { type Answer, gql } from './http.ts';
 import { write } from './said.ts';
 
@@ -16,9 +17,11 @@ export type TestLikeness = Likeness & {
   dataDir: string;
   /** Everything that was logged, a line each. */
   logged: string[];
-  /** Of whoever may do everything. */
+  /** The headers of a caller that may do everything. */
   headers: Record<string, string>;
-  /** One operation, with them. */
+  /** A client with these headers. */
+  client: Client;
+  /** Executes one operation with these headers. */
   gql<Data = Record<string, unknown>>(query: string, variables?: Record<string, unknown>): Promise<Answer<Data>>;
 };
 
@@ -72,6 +75,7 @@ export async function startLikeness({
     dataDir: folder.dataDir,
     logged,
     headers,
+    client: new Client(() => likeness.url, headers),
     gql: (query, variables) => gql(likeness.url, query, variables, headers),
     async close() {
       await likeness.close();

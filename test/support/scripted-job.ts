@@ -1,8 +1,10 @@
 /** One generation on a whole Likeness against a scripted fal, stepped by hand: what fal answers, and what became of it. */
+
 import sharp from 'sharp';
 import type { Avatar } from '../../prisma/generated/client/client.ts';
 import { localViewer } from '../../src/access/session.ts';
 import type { StartOptions } from '../../src/app/start.ts';
+import { globalId } from './global-id.ts';
 import { liveAt, newDataFolder, startLikeness, type TestLikeness } from './likeness.ts';
 import { addAvatar } from './rows.ts';
 import { write } from './said.ts';
@@ -118,7 +120,7 @@ export async function openScriptedJob(
       return likeness;
     },
     async startGeneration() {
-      const avatarId = Buffer.from(`PortraitAvatar:${avatar.id}`).toString('base64');
+      const avatarId = globalId('PortraitAvatar', avatar.id);
       const input = { avatarId, prompt: 'at sea', numImages: 1 };
       const { data } = await likeness.gql<{ startGeneration: { id: string } }>(startDocument, { input });
       return data?.startGeneration.id ?? '';

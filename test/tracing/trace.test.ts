@@ -1,6 +1,8 @@
 /** The trace of a job, as a collector is sent it: one tree, from the mutation to the first event that a subscriber gets. */
+
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
+import { globalId } from '../support/global-id.ts';
 import { gql, subscribe } from '../support/http.ts';
 import { liveAt, newDataFolder, startLikeness } from '../support/likeness.ts';
 import { startProcess } from '../support/process.ts';
@@ -29,7 +31,7 @@ async function open(env: Record<string, string>) {
   const { id } = await addAvatar(likeness.app.prisma, localViewer.id, { diffusersLoraFileUrl: `${fal.url}/lora` });
   fal.always(routes.status, json(202, { status: 'IN_QUEUE', request_id: requestId, queue_position: 3 }));
   const start = async (headers: Record<string, string> = {}) => {
-    const input = { avatarId: Buffer.from(`PortraitAvatar:${id}`).toString('base64'), prompt: secret };
+    const input = { avatarId: globalId('PortraitAvatar', id), prompt: secret };
     const { data } = await gql<{ startGeneration: { id: string } }>(likeness.url, startDocument, { input }, headers);
     return data?.startGeneration.id ?? '';
   };

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Job } from '../../prisma/generated/client/client.ts';
 import { retryTraining } from '../../src/training/commands.ts';
-import { type Api, globalId, openApi, uuidIn } from '../support/api.ts';
+import { type Api, openApi } from '../support/api.ts';
+import { globalId, uuidIn } from '../support/global-id.ts';
 
 let api: Api;
 beforeAll(async () => {

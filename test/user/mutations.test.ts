@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { endUserRealm, findOrCreateUser, localViewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
-import { globalId } from '../support/api.ts';
+import { globalId } from '../support/global-id.ts';
 import { gql } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
 

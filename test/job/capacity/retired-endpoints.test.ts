@@ -1,6 +1,8 @@
 /** An endpoint that fal has retired: its word is remembered for a while, new starts are refused, older jobs are not. */
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { localViewer } from '../../../src/access/session.ts';
+import { globalId } from '../../support/global-id.ts';
 import { liveAt, newDataFolder, startLikeness, type TestLikeness } from '../../support/likeness.ts';
 import { addAvatar } from '../../support/rows.ts';
 import { json, openScriptedFal, type ScriptedFal } from '../../support/scripted-fal.ts';
@@ -40,7 +42,7 @@ describe('an endpoint that fal has retired', () => {
     folder = newDataFolder();
     likeness = await open();
     const avatar = await addAvatar(likeness.app.prisma, localViewer.id, { diffusersLoraFileUrl: `${fal.url}/lora` });
-    portrait = Buffer.from(`PortraitAvatar:${avatar.id}`).toString('base64');
+    portrait = globalId('PortraitAvatar', avatar.id);
   });
   afterEach(async () => {
     await likeness.close();
@@ -130,7 +132,7 @@ describe('an endpoint that fal has retired', () => {
     await retire();
     now += 10 * 60_000;
     const trial = await start();
-    await likeness.gql('mutation($id: ID!) { cancelJob(jobId: $id) { __typename } }', { id: trial?.id });
+    await likeness.client.cancelJob(String(trial?.id));
     expect((await start())?.retryAfterSeconds).toBe(60);
     now += 60_000;
     expect((await start())?.__typename).toBe('Generation');
@@ -143,7 +145,7 @@ describe('an endpoint that fal has retired', () => {
     expect((await start())?.__typename).toBe('EndpointRetiredError');
     const ink = { kind: 'STYLE', triggerPhrase: null, triggerWord: 'INK', finetuneId: 'f' } as const;
     const { id } = await addAvatar(likeness.app.prisma, localViewer.id, { ...ink, diffusersLoraFileUrl: null });
-    const style = Buffer.from(`StyleAvatar:${id}`).toString('base64');
+    const style = globalId('StyleAvatar', id);
     fal.script(styleSubmit, refused);
     expect((await start({ avatarId: style, preset: 'FAST' }))?.__typename).toBe('Generation');
   });

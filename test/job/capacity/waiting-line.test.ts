@@ -3,19 +3,17 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { localViewer } from '../../../src/access/session.ts';
 import { StatusReadBudget } from '../../../src/job/capacity/status-read-budget.ts';
 import { openTestDatabase } from '../../support/database.ts';
+import { globalId } from '../../support/global-id.ts';
 import { liveAt, newDataFolder, startLikeness, type TestLikeness } from '../../support/likeness.ts';
 import { addAvatar } from '../../support/rows.ts';
 import { json, openScriptedFal, type ScriptedFal } from '../../support/scripted-fal.ts';
 import { held, routes } from '../../support/scripted-job.ts';
 
-const startDocument =
-  'mutation($input: StartGenerationInput!) { startGeneration(input: $input) { ... on Generation { id } } }';
-const cancelDocument = 'mutation($id: ID!) { cancelJob(jobId: $id) { __typename } }';
 const jobDocument = `query($id: ID!) { node(id: $id) { ... on Job { status queuePosition error { code }
   events(first: 100) { edges { node { __typename ... on JobQueueMoved { position } } } } } } }`;
 const refused = json(422, { detail: [{ loc: ['body', 'prompt'], msg: 'no', type: 'value_error' }] });
 
-type Told = {
+type JobInLine = {
   status: string;
   queuePosition: number | null;
   error: { code: string } | null;
@@ -37,14 +35,10 @@ describe('the line', () => {
     fal = await openScriptedFal();
     likeness = await startLikeness({ ...options, env: { ...liveAt(fal.url), ...limits } });
     const { id } = await addAvatar(likeness.app.prisma, localViewer.id, { diffusersLoraFileUrl: `${fal.url}/lora` });
-    return async () => {
-      const input = { avatarId: Buffer.from(`PortraitAvatar:${id}`).toString('base64'), prompt: 'at sea' };
-      const { data } = await likeness.gql<{ startGeneration: { id: string } }>(startDocument, { input });
-      return data?.startGeneration.id ?? '';
-    };
+    return () => likeness.client.startGeneration({ avatarId: globalId('PortraitAvatar', id) });
   }
-  const look = async (id: string) => (await likeness.gql<{ node: Told }>(jobDocument, { id })).data?.node as Told;
-  const told = async (id: string) =>
+  const look = async (id: string) => (await likeness.client.send<{ node: JobInLine }>(jobDocument, { id })).node;
+  const eventsOf = async (id: string) =>
     (await look(id)).events.edges.map(({ node: { __typename, position } }) => __typename.slice(3) + (position ?? ''));
   const until = (check: () => Promise<void>) => vi.waitFor(check, { interval: 50 });
 
@@ -59,9 +53,9 @@ describe('the line', () => {
     expect(fal.at(routes.submit)).toHaveLength(1);
     first.release();
     for (const id of ids) await until(async () => expect((await look(id)).status).toBe('FAILED'));
-    expect(await told(String(ids[0]))).toEqual(['Queued', 'Failed']);
-    expect(await told(String(ids[1]))).toEqual(['Queued', 'QueueMoved0', 'Failed']);
-    expect((await told(String(ids[2]))).slice(0, 2)).toEqual(['Queued', 'QueueMoved1']);
+    expect(await eventsOf(String(ids[0]))).toEqual(['Queued', 'Failed']);
+    expect(await eventsOf(String(ids[1]))).toEqual(['Queued', 'QueueMoved0', 'Failed']);
+    expect((await eventsOf(String(ids[2]))).slice(0, 2)).toEqual(['Queued', 'QueueMoved1']);
   });
 
   test('cancelled in line, it ends at once, fal hears nothing of it and whoever was behind it moves up', async () => {
@@ -71,8 +65,8 @@ describe('the line', () => {
     const [, second, third] = [await startGeneration(), await startGeneration(), await startGeneration()];
     await fal.nth(routes.submit, 1);
     await until(async () => expect((await look(third)).queuePosition).toBe(1));
-    await likeness.gql(cancelDocument, { id: second });
-    expect(await told(second)).toEqual(['Queued', 'QueueMoved0', 'Cancelled']);
+    await likeness.client.cancelJob(second);
+    expect(await eventsOf(second)).toEqual(['Queued', 'QueueMoved0', 'Cancelled']);
     await until(async () => expect((await look(third)).queuePosition).toBe(0));
     first.release();
     await until(async () => expect((await look(third)).status).toBe('FAILED'));

@@ -1,8 +1,10 @@
 /** A plan on PostgreSQL takes no lock and writes nothing: it answers while other transactions hold every row it reads. */
+
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { localViewer } from '../../../src/access/session.ts';
 import { onPostgres, type ServerDatabase, tellSkipped } from '../../support/databases.ts';
+import { globalId } from '../../support/global-id.ts';
 import { startLikeness, type TestLikeness } from '../../support/likeness.ts';
 import { addAvatar } from '../../support/rows.ts';
 import { isPostgresReachable } from '../../support/sql.ts';
@@ -22,7 +24,7 @@ beforeAll(async () => {
   await other.connect();
   const url = 'https://v3.fal.media/files/lora.safetensors';
   const avatar = await addAvatar(server.app.prisma, localViewer.id, { diffusersLoraFileUrl: url });
-  avatarId = Buffer.from(`PortraitAvatar:${avatar.id}`).toString('base64');
+  avatarId = globalId('PortraitAvatar', avatar.id);
 });
 afterAll(async () => {
   if (database === undefined) return;

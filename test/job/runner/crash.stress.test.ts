@@ -74,7 +74,7 @@ describe.each(databases)('kill -9 and start again on %s', (_name, open) => {
     avatarId = await client.createPortrait();
     await client.addPhotos(avatarId);
     const held = gate.hold(/storage\/upload/, 'BEFORE');
-    const trainingId = await client.startTraining(avatarId);
+    const trainingId = await client.startTraining({ avatarId });
     await held.reached;
     const { whole } = client.follow(trainingId);
     await killAndStart();

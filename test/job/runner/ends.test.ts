@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/fal-simulator/clock.ts';
 import { type Simulator, startSimulator } from '../../../src/fal-simulator/server.ts';
-import { uuidIn } from '../../support/generations.ts';
+import { uuidIn } from '../../support/global-id.ts';
 import { subscribe, upload } from '../../support/http.ts';
 import { startLikeness, type TestLikeness } from '../../support/likeness.ts';
 

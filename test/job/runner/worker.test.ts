@@ -2,12 +2,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Avatar } from '../../../prisma/generated/client/client.ts';
 import { localViewer } from '../../../src/access/session.ts';
+import { globalId } from '../../support/global-id.ts';
 import { liveAt, startLikeness, type TestLikeness } from '../../support/likeness.ts';
 import { addAvatar } from '../../support/rows.ts';
 import { hang, openScriptedFal, type ScriptedFal } from '../../support/scripted-fal.ts';
 import { held, routes, says } from '../../support/scripted-job.ts';
-
-const startDocument = `mutation($input: StartGenerationInput!) { startGeneration(input: $input) { __typename } }`;
 
 describe('the worker', () => {
   let fal: ScriptedFal;
@@ -24,10 +23,7 @@ describe('the worker', () => {
     await fal.close();
   });
 
-  const startGeneration = () =>
-    likeness.gql(startDocument, {
-      input: { avatarId: Buffer.from(`PortraitAvatar:${avatar.id}`).toString('base64'), prompt: 'at sea' },
-    });
+  const startGeneration = () => likeness.client.startGeneration({ avatarId: globalId('PortraitAvatar', avatar.id) });
   const job = () => likeness.app.prisma.job.findFirstOrThrow();
   const steps = () =>
     likeness.app.prisma.$queryRaw<{ state: string; retry_count: number }[]>`

@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { localViewer } from '../../../src/access/session.ts';
-import { gql } from '../../support/http.ts';
+import { globalId } from '../../support/global-id.ts';
 import { liveAt, startLikeness, type TestLikeness } from '../../support/likeness.ts';
 import { freePort } from '../../support/process.ts';
 import { addAvatar } from '../../support/rows.ts';
@@ -16,15 +16,6 @@ const submit = 'POST /fal-ai/flux-lora';
 const request = `/fal-ai/flux-lora/requests/${requestId}` as const;
 const stream = `GET ${request}/status/stream` as const;
 const publicUrl = 'https://likeness.example/behind';
-const startDocument = `mutation($input: StartGenerationInput!) { startGeneration(input: $input) { ... on Job { id } ... on Error { message } } }`;
-const jobDocument = `query($id: ID!) { node(id: $id) { ... on Job { status requestId error { code } events(first: 100) { edges { node { __typename } } } } } }`;
-
-type Told = {
-  status: string;
-  requestId: string | null;
-  error: object | null;
-  events: { edges: { node: { __typename: string } }[] };
-};
 
 describe('with PUBLIC_URL', () => {
   let fal: ScriptedFal;
@@ -54,16 +45,11 @@ describe('with PUBLIC_URL', () => {
     fal.always(`GET ${request}/status`, json(200, { status: 'COMPLETED', request_id: requestId, logs: [] }));
   const generate = async () => {
     const avatar = await addAvatar(likeness.app.prisma, localViewer.id, { diffusersLoraFileUrl: `${fal.url}/lora` });
-    const avatarId = Buffer.from(`PortraitAvatar:${avatar.id}`).toString('base64');
-    const { data } = await likeness.gql<{ startGeneration: { id: string } }>(startDocument, {
-      input: { avatarId, prompt: 'at sea' },
-    });
-    return data?.startGeneration.id ?? '';
+    return await likeness.client.startGeneration({ avatarId: globalId('PortraitAvatar', avatar.id) });
   };
   const look = async (id: string) => {
-    const { data } = await likeness.gql<{ node: Told }>(jobDocument, { id });
-    const { events, ...job } = (data as { node: Told }).node;
-    return { ...job, told: events.edges.map(({ node }) => node.__typename.slice(3)) };
+    const { status, requestId, error, events } = await likeness.client.job(id);
+    return { status, requestId, error, events: events.edges.map(({ node }) => node.__typename.slice(3)) };
   };
   const reaches = async (id: string, status: string) => {
     await expect.poll(async () => (await look(id)).status, { interval: 20 }).toBe(status);
@@ -99,7 +85,7 @@ describe('with PUBLIC_URL', () => {
     expect(await statusOf(path)).toBe(200);
     await reaches(id, 'SUCCEEDED');
     expect(await statusOf(path)).toBe(200);
-    expect((await look(id)).told.filter((type) => type !== 'Progressed')).toEqual([
+    expect((await look(id)).events.filter((type) => type !== 'Progressed')).toEqual([
       'Queued',
       'Submitted',
       'Started',
@@ -134,7 +120,7 @@ describe('with PUBLIC_URL', () => {
     answer();
     expect(await statusOf(path)).toBe(200);
     expect(await look(id)).toEqual(ended);
-    expect(ended.told.filter((type) => type === 'Submitted')).toHaveLength(1);
+    expect(ended.events.filter((type) => type === 'Submitted')).toHaveLength(1);
   });
 
   test('a step whose nudge is lost finds the recorded request when the answer comes', async () => {
@@ -252,8 +238,7 @@ test('the simulated fal’s webhooks are accepted', async () => {
   const likeness = await startLikeness({ env: { PORT: port, PUBLIC_URL: `http://127.0.0.1:${port}/` } });
   try {
     const avatar = await addAvatar(likeness.app.prisma, localViewer.id);
-    const avatarId = Buffer.from(`PortraitAvatar:${avatar.id}`).toString('base64');
-    await gql(likeness.url, startDocument, { input: { avatarId, prompt: 'at sea' } });
+    await likeness.client.startGeneration({ avatarId: globalId('PortraitAvatar', avatar.id) });
     const sent = () =>
       likeness.logged.filter((line) => line.includes('"attempt":')).map((line) => JSON.parse(line).status);
     await expect.poll(sent).toEqual([200]);

@@ -6,8 +6,8 @@ import { WebSocket } from 'ws';
 import type { Job } from '../../../prisma/generated/client/client.ts';
 import { createApiKey, revokeApiKey } from '../../../src/apikey/commands.ts';
 import type { NewEvent } from '../../../src/events/payload.ts';
-import { globalId } from '../../support/api.ts';
 import { countCalls } from '../../support/calls.ts';
+import { globalId } from '../../support/global-id.ts';
 import { startLikeness, type TestLikeness } from '../../support/likeness.ts';
 import { addAvatar, addJob, addUser } from '../../support/rows.ts';
 

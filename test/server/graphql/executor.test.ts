@@ -21,7 +21,7 @@ import { allScopes, scopesOf } from '../../../src/access/scopes.ts';
 import { schema } from '../../../src/app/schema.ts';
 import { createExecutor, type Execute } from '../../../src/server/graphql/executor/executor.ts';
 import { openTableServer } from '../../access/table-server.ts';
-import { globalId } from '../../support/api.ts';
+import { globalId } from '../../support/global-id.ts';
 import { randomQuery, randomSubscription } from './random-document.ts';
 import { type WildContext, wildSchema } from './wild-schema.ts';
 
