@@ -111,18 +111,22 @@ describe('a token', () => {
       .setProtectedHeader({ alg: 'HS256', kid: 'first' })
       .sign(new TextEncoder().encode(await exportSPKI(first.publicKey)));
   test.each<[string, () => Promise<string> | string, RegExp]>([
-    ['of another issuer', () => token(first, { iss: 'https://else.example' }), /not one/],
-    ['for another audience', () => token(first, { aud: 'else' }), /not one/],
-    ['without a `sub`', () => token(first, { sub: undefined }), /not one/],
-    ['without an `exp`', () => token(first, { exp: undefined }), /not one/],
-    ['that is not valid yet', () => token(first, { nbf: seconds(60) }), /not one/],
+    ['of another issuer', () => token(first, { iss: 'https://else.example' }), /does not accept/],
+    ['for another audience', () => token(first, { aud: 'else' }), /does not accept/],
+    ['without a `sub`', () => token(first, { sub: undefined }), /does not accept/],
+    ['without an `exp`', () => token(first, { exp: undefined }), /does not accept/],
+    ['that is not valid yet', () => token(first, { nbf: seconds(60) }), /does not accept/],
     ['that has expired', () => token(first, { exp: seconds(-6) }), /expired/],
-    ['signed with an unknown key', async () => token(await generateKeyPair('ES256')), /not one/],
-    ['that is not signed', () => new UnsecuredJWT({ iss: issuer, aud: audience, sub: 'ada' }).encode(), /not one/],
-    ['signed with the public key as a secret', () => hmac(), /not one/],
-    ['whose payload was changed', async () => (await token(first)).replace(/\.[^.]+\./, '.e30.'), /not one/],
-    ['that is malformed', () => 'a.b.c', /not one/],
-    ['that is no JWT at all', () => 'not-a-token', /not one/],
+    ['signed with an unknown key', async () => token(await generateKeyPair('ES256')), /does not accept/],
+    [
+      'that is not signed',
+      () => new UnsecuredJWT({ iss: issuer, aud: audience, sub: 'ada' }).encode(),
+      /does not accept/,
+    ],
+    ['signed with the public key as a secret', () => hmac(), /does not accept/],
+    ['whose payload was changed', async () => (await token(first)).replace(/\.[^.]+\./, '.e30.'), /does not accept/],
+    ['that is malformed', () => 'a.b.c', /does not accept/],
+    ['that is no JWT at all', () => 'not-a-token', /does not accept/],
   ])('%s is rejected', async (_which, make, why) => {
     const { status, error } = await ask(await make());
     expect([status, error?.extensions?.['code'], error?.message]).toEqual([
