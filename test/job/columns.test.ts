@@ -1,4 +1,4 @@
-/** What a step may write, as the code has it and as the database does. */
+/** Compares the columns that a step may write in the code and in the database. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { writtenColumns } from '../../src/job/columns.ts';

@@ -36,8 +36,8 @@ const wrong = () => [
   '',
 ];
 
-describe('a job by the id of something else, or under the other kind’s name', () => {
-  it('is none to cancel', async () => {
+describe('an id of something else, or of the other kind of job', () => {
+  it('cannot be cancelled', async () => {
     for (const jobId of wrong()) {
       const { cancelJob } = await api.call<{ cancelJob: object }>('CancelJob', { jobId });
       expect(cancelJob).toEqual({ __typename: 'NotFoundError', message: 'There is no such job.' });
@@ -45,7 +45,7 @@ describe('a job by the id of something else, or under the other kind’s name', 
     expect(await api.prisma.job.count({ where: { status: 'QUEUED' } })).toBe(2);
   });
 
-  it('is none to retry', async () => {
+  it('cannot be retried', async () => {
     for (const jobId of wrong()) {
       const { retryJob } = await api.call<{ retryJob: object }>('RetryJob', { jobId });
       expect(retryJob).toEqual({ __typename: 'NotFoundError', message: 'There is no such job.' });
@@ -55,7 +55,7 @@ describe('a job by the id of something else, or under the other kind’s name', 
     });
   });
 
-  it('is none to follow', async () => {
+  it('cannot be followed', async () => {
     const document = parse('subscription ($jobId: ID!) { jobEvents(jobId: $jobId) { sequence } }');
     const contextValue = { viewer: api.viewer, scopes: allScopes, app: api.app };
     for (const jobId of wrong()) {

@@ -36,7 +36,7 @@ describe('the life of a job', () => {
     expect(job.fal.at(routes.submit)).toHaveLength(1);
   });
 
-  test('a step lets go while fal works, and the next goes on without telling a line twice', async () => {
+  test('a step ends while fal works, and the next one continues without repeating a log line', async () => {
     job.fal.script(routes.submit, says.accepted);
     job.fal.script(
       routes.stream,
@@ -50,7 +50,7 @@ describe('the life of a job', () => {
     expect(job.fal.at(routes.stream)).toHaveLength(2);
   });
 
-  test('a refused submit is sent again after a pause, a lost answer never', async () => {
+  test('a rejected submit is sent again after a pause; a submit with a lost answer is not', async () => {
     job.fal.script(routes.submit, json(429, { detail: 'slow down' }, { 'retry-after': '0' }), says.accepted);
     job.fal.script(routes.stream, sse([says.done]));
     const throttled = await job.startGeneration();
@@ -84,7 +84,7 @@ describe('the life of a job', () => {
     expect(job.fal.at(routes.submit)).toHaveLength(0);
   });
 
-  test('what fal refuses names the field as this API does', async () => {
+  test('an input error of fal names the field of this API', async () => {
     job.fal.script(routes.submit, says.accepted);
     job.fal.script(routes.stream, sse([says.failed('bad_request')]));
     job.fal.script(
@@ -100,7 +100,7 @@ describe('the life of a job', () => {
     });
   });
 
-  test('nothing succeeds without its pictures', async () => {
+  test('a job without its pictures does not succeed', async () => {
     job.fal.script(routes.submit, says.accepted);
     job.fal.script(routes.stream, sse([says.done]));
     job.fal.always(routes.picture, text(404, 'gone'));
@@ -122,7 +122,7 @@ describe('the life of a job', () => {
     expect(job.fal.at(routes.cancel)).toHaveLength(1);
   });
 
-  test('cancelled before fal has it: at once, and nothing is sent', async () => {
+  test('cancelled before the submit: ends at once, and nothing is sent', async () => {
     const id = await job.startGeneration();
     expect(await job.cancel(id)).toMatchObject({ __typename: 'Generation', status: 'CANCELLED' });
     expect(await job.cancel(id)).toMatchObject({ __typename: 'JobFinishedError', job: { status: 'CANCELLED' } });
@@ -131,7 +131,7 @@ describe('the life of a job', () => {
     expect(job.fal.seen).toHaveLength(0);
   });
 
-  test('cancelled at fal: fal is asked at once, and the job ends when fal has', async () => {
+  test('cancelled at fal: the server asks fal at once, and the job ends when fal confirms', async () => {
     job.fal.script(routes.submit, says.accepted);
     let tell: (chunk: string) => void = () => undefined;
     job.fal.script(routes.stream, (response) => {
@@ -153,7 +153,7 @@ describe('the life of a job', () => {
     expect((await job.look(id)).told.at(-1)).toBe('Cancelled');
   });
 
-  test('cancelled too late: fal was first, and its pictures are kept', async () => {
+  test('cancelled too late: fal had finished, and the pictures are stored', async () => {
     job.fal.script(routes.submit, says.accepted);
     job.fal.script(routes.stream, sse([says.done]));
     job.fal.script(routes.cancel, says.tooLate);
@@ -164,7 +164,7 @@ describe('the life of a job', () => {
     expect((await job.look(id)).status).toBe('SUCCEEDED');
   });
 
-  test('a late step, whose job was taken over, writes nothing', async () => {
+  test('a late step that has lost its claim writes nothing', async () => {
     job.fal.script(routes.submit, says.accepted);
     job.fal.script(routes.stream, sse([says.working([1, 'early'])], 'stall'));
     const id = await job.startGeneration();

@@ -8,7 +8,7 @@ import { addAvatar, addJob, addUser } from '../support/rows.ts';
 
 const statuses = Object.keys(moves) as JobStatus[];
 
-describe('where a job may go', () => {
+describe('the transitions of a job', () => {
   let database: EmbeddedDatabase;
   let avatar: Avatar;
   beforeAll(async () => {
@@ -17,7 +17,7 @@ describe('where a job may go', () => {
   });
   afterAll(() => database.close());
 
-  /** The columns that a state needs, and no other has. */
+  /** The columns that a state requires. */
   const columnsOf = (status: JobStatus) => ({
     status,
     finishedAt: isEnded(status) ? new Date() : null,
@@ -46,13 +46,13 @@ describe('where a job may go', () => {
     expect(refusal).toMatch(isAllowed ? /^none$/ : new RegExp(`a job does not move from ${from} to ${to}`));
   });
 
-  test('what has nowhere to go has ended, and nothing else has', () => {
+  test('exactly the ended states have no transition', () => {
     expect(statuses.filter(isEnded)).toEqual(['SUCCEEDED', 'FAILED', 'CANCELLED']);
     expect(statuses.filter((status) => moves[status].length === 0)).toEqual(statuses.filter(isEnded));
   });
 });
 
-test('a retry may help against what passes, and never against what is wrong with the input', () => {
+test('passing errors are retryable, errors of the input are not', () => {
   const codes = Object.values(JobErrorCode);
   expect(Object.keys(isRetryable).toSorted()).toEqual(codes.toSorted());
   expect(codes.filter((code) => !isRetryable[code])).toEqual([

@@ -1,4 +1,4 @@
-/** A job past its deadline ends in whatever state it is, also when its step is lost and only the sweep finds it. */
+/** A job past its deadline ends in every state, even when its step is lost and only the sweep finds it. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Prisma } from '../../../prisma/generated/client/client.ts';
 import { addJob } from '../../support/rows.ts';
@@ -22,7 +22,7 @@ const rows: [string, Partial<Prisma.JobUncheckedCreateInput>, string, number][] 
   ['QUEUED, throttled until now', { admittedAt: at, deadlineAt, failures: 9 }, 'RATE_LIMITED', 0],
   ['IN_QUEUE', { ...atFal, status: 'IN_QUEUE' }, 'TIMED_OUT', 1],
   ['IN_PROGRESS', { ...atFal, status: 'IN_PROGRESS', startedAt: at }, 'TIMED_OUT', 1],
-  ['FINALIZING, and its result cannot be had', { ...atFal, status: 'FINALIZING' }, 'FAL_UNAVAILABLE', 0],
+  ['FINALIZING, and its result cannot be read', { ...atFal, status: 'FINALIZING' }, 'FAL_UNAVAILABLE', 0],
 ];
 
 test.each(rows)('%s', async (_state, columns, code, cancels) => {
@@ -32,7 +32,7 @@ test.each(rows)('%s', async (_state, columns, code, cancels) => {
   job.fal.always(routes.cancel, says.cancelling);
   job.fal.always(routes.result, json(503, { detail: 'down' }));
   const { id } = await addJob(prisma, avatar, columns);
-  // No step is there, and none would come of itself.
+  // The job has no step; only the sweep creates one.
   await job.likeness.worker.sweep();
   await job.likeness.worker.tick();
   const ended = await prisma.job.findUniqueOrThrow({ where: { id } });
@@ -40,7 +40,7 @@ test.each(rows)('%s', async (_state, columns, code, cancels) => {
   expect(job.fal.at(routes.cancel)).toHaveLength(cancels);
 });
 
-test('what ends by a fault of this server is not left at fal', async () => {
+test('a job that fails because of this server is cancelled at fal', async () => {
   const { prisma } = job.likeness.app;
   const avatar = await prisma.avatar.findFirstOrThrow();
   job.fal.always(routes.cancel, says.cancelling);
