@@ -41,7 +41,7 @@ const line = (message: string): NewEvent => ({
   payload: { message, loggedAt: '2026-01-01T00:00:00Z', level: null },
 });
 
-async function tell(job: Job, ...events: NewEvent[]): Promise<void> {
+async function appendEvents(job: Job, ...events: NewEvent[]): Promise<void> {
   const { app } = likeness;
   await app.prisma.$transaction((tx) => app.events.append(tx, job.id, events));
   app.events.nudge(await app.prisma.job.findUniqueOrThrow({ where: { id: job.id } }));
@@ -85,7 +85,7 @@ const eventsIn = (text: string) =>
       return [name, data && (JSON.parse(data) as unknown)];
     });
 
-const told = (headers: Headers) => [...headers].filter(([name]) => name !== 'date');
+const headersOf = (headers: Headers) => [...headers].filter(([name]) => name !== 'date');
 /** How many event streams are open, and how many subscriptions are live. */
 async function live(): Promise<[streams: number, subscriptions: number]> {
   const response = await fetch(`${likeness.url}/metrics`, { headers: { authorization: `Bearer ${token}` } });
@@ -106,9 +106,9 @@ test('shared or alone: the same head, events, error and end', async () => {
   const own = await open(key, { jobId }, query, alone);
   const together = [await open(key, { jobId }), await open(key, { jobId })];
   const streams = [own, ...together];
-  await tell(job, line('ünïcödé €, 漢字, \u{1f600}, "quoted"'), { type: 'STARTED', payload: {} });
+  await appendEvents(job, line('ünïcödé €, 漢字, \u{1f600}, "quoted"'), { type: 'STARTED', payload: {} });
   // What has no position cannot be read.
-  await tell(job, { type: 'QUEUE_MOVED', payload: {} as never }, { type: 'CANCELLED', payload: {} });
+  await appendEvents(job, { type: 'QUEUE_MOVED', payload: {} as never }, { type: 'CANCELLED', payload: {} });
   await vi.waitFor(() => expect(streams.map(({ isOver }) => isOver)).toEqual([true, true, true]));
   expect(own.text).toMatch(/event: next\ndata: \{"data":\{"jobEvents":\{"sequence":1,.*漢字.*\}\}\}\n\n/);
   expect(own.text).toContain('"errors":[{"message":"Unexpected error."');
@@ -118,7 +118,7 @@ test('shared or alone: the same head, events, error and end', async () => {
   for (const { text, status, headers } of together) {
     expect(text).toMatch(/^:\n\nevent: next\n/);
     expect(eventsIn(text)).toEqual(eventsIn(own.text));
-    expect([status, told(headers)]).toEqual([own.status, told(own.headers)]);
+    expect([status, headersOf(headers)]).toEqual([own.status, headersOf(own.headers)]);
   }
   expect(await live()).toEqual([0, 0]);
 });
@@ -143,7 +143,7 @@ test('shared or alone: the same refusals', async () => {
   expect(await live()).toEqual([0, 0]);
 });
 
-test('whoever has left, or may no longer, is let go; the others get everything', async () => {
+test('a client that leaves or loses its access is released; the others receive every event', async () => {
   const ada = await owner();
   const lent = await createApiKey(likeness.app, ada.job.ownerId, { name: 'lent', scopes: ['READ'] });
   await open(ada.key, { jobId: ada.jobId }).then(({ leave }) => leave());
@@ -158,7 +158,7 @@ test('whoever has left, or may no longer, is let go; the others get everything',
   await vi.waitFor(async () => expect([...(await live()), revoked.isOver]).toEqual([1, 1, true]));
   // Without the end that a whole stream has.
   expect(eventsIn(revoked.text)).toEqual([]);
-  await tell(ada.job, line('one'), { type: 'CANCELLED', payload: {} });
+  await appendEvents(ada.job, line('one'), { type: 'CANCELLED', payload: {} });
   await vi.waitFor(() => expect(stays.isOver).toBe(true));
   expect(stays.text.match(/"sequence":\d+/g)).toEqual(['"sequence":1', '"sequence":2']);
   expect(await live()).toEqual([0, 0]);
@@ -192,7 +192,7 @@ test('one that does not read is cut off, and what waits for it is bounded; the o
   const other = await open(key, { jobId }, document);
   await vi.waitFor(async () => expect(await live()).toEqual([2, 2]));
   for (let batch = 0; batch < 30; batch += 1) {
-    await tell(job, ...Array.from({ length: 10 }, (_, n) => line(`${batch} ${n} `.padEnd(5_000, '.'))));
+    await appendEvents(job, ...Array.from({ length: 10 }, (_, n) => line(`${batch} ${n} `.padEnd(5_000, '.'))));
   }
   await vi.waitFor(() => expect(other.text.match(/event: next/g)).toHaveLength(300));
   await vi.waitFor(async () => expect(await live()).toEqual([1, 1]));

@@ -12,18 +12,18 @@ describe('a client that leaves', () => {
   test.each([
     ['WebSocket', subscribe],
     ['server-sent events', sse],
-  ])('is let go over %s, while its subscription waits', async (_transport, open) => {
+  ])('is released over %s, while its subscription waits', async (_transport, open) => {
     const { url, channel } = await openWorld();
     const subscription = open(url, follow);
     const first = subscription.next();
     await vi.waitFor(() => expect(channel.open).toBe(1));
-    channel.put('hello');
+    channel.publish('hello');
     expect(await first).toMatchObject({ value: { data: { follow: 'hello' } } });
     await subscription.close();
     await vi.waitFor(() => expect(channel.open).toBe(0));
   });
 
-  test('is let go when it leaves before its subscription has begun', async () => {
+  test('is released when it leaves before its subscription has started', async () => {
     const { url, channel, gate } = await openWorld();
     let begin: () => void = () => undefined;
     gate.open = new Promise((resolve) => {
@@ -43,7 +43,7 @@ describe('a client that leaves', () => {
     await vi.waitFor(() => expect([channel.open, channel.opened]).toEqual([0, 2]));
   });
 
-  test('is let go a thousand times, and nothing is left', async () => {
+  test('is released a thousand times, and nothing is left', async () => {
     // fetch puts a new connection in the place of each that it cuts: the server closes those when they stay silent.
     const { url, channel, connections } = await openWorld({ limits: { headersTimeoutMs: 5_000 } });
     for (let round = 0; round < 10; round += 1) {
@@ -86,7 +86,7 @@ describe('a client that does not read', () => {
     return { socket, closed };
   }
 
-  test('is not pulled from, is closed with 4440 and, when it reads again, told so', async () => {
+  test('is not pulled from, is closed with 4440 and, when it reads again, receives that code', async () => {
     const { url, endless, lines } = await openWorld({ limits: { stallTimeoutMs: 800 } });
     const { socket, closed } = await openStalled(url, 'subscription { endless(bytes: 100000) }');
     await vi.waitFor(() => expect(endless.open).toBe(1));
@@ -153,7 +153,7 @@ describe('a client that does not read', () => {
     expect((process.memoryUsage.rss() - before) / 1_000_000).toBeLessThan(150);
   });
 
-  test('harms nobody: one of three hundred stalls, the others get everything', async () => {
+  test('harms no other: one of three hundred stalls, the others receive every event', async () => {
     const { url, channel, endless } = await openWorld({ limits: { stallTimeoutMs: 2_000, closeTimeoutMs: 500 } });
     const counts = Array.from({ length: 300 }, () => 0);
     const clients = counts.map((_count, index) => {
@@ -175,7 +175,7 @@ describe('a client that does not read', () => {
     const before = process.memoryUsage.rss();
     const events = 200;
     for (let number = 1; number <= events; number += 1) {
-      channel.put(`${number} ${'x'.repeat(2_000)}`);
+      channel.publish(`${number} ${'x'.repeat(2_000)}`);
       await vi.waitFor(() => expect(Math.min(...counts)).toBe(number), { interval: 1 });
     }
     expect(channel.open).toBe(300);

@@ -28,14 +28,14 @@ beforeEach(async () => {
 afterEach(() => likeness.close());
 
 let lines = 0;
-/** Log lines of a job, as fal would have them. */
-const tell = async (count: number, length = 20) => {
+/** Appends log lines to the job's events and publishes them. */
+const appendLines = async (count: number, length = 20) => {
   const { events, prisma } = likeness.app;
-  const told = Array.from({ length: count }, () => ({
+  const added = Array.from({ length: count }, () => ({
     type: 'LOGGED' as const,
     payload: { message: `${(lines += 1)} `.padEnd(length, 'x'), loggedAt: '2026-01-01T00:00:00Z', level: null },
   }));
-  await prisma.$transaction((tx) => events.append(tx, job.id, told));
+  await prisma.$transaction((tx) => events.append(tx, job.id, added));
   events.nudge(await prisma.job.findUniqueOrThrow({ where: { id: job.id } }));
 };
 
@@ -48,7 +48,7 @@ test('a thousand subscriptions, opened and left, leave no handle and no memory',
       Array.from({ length: 50 }, () => client.iterate({ query: eventsDocument, variables: { jobId } })),
     );
     const firsts = streams.map((stream) => stream.next());
-    await tell(1);
+    await appendLines(1);
     await Promise.all(firsts);
     // Half complete, half vanish with their socket.
     await Promise.all(streams.slice(0, 500).map((stream) => stream.return?.() ?? Promise.resolve()));
@@ -108,13 +108,13 @@ test('one of a thousand stalls: it is cut off and resumes, the others get everyt
   });
   const cut = once(stalled, 'close');
   stalled.send(JSON.stringify({ type: 'subscribe', id: '1', payload: { query, variables: { jobId } } }));
-  await tell(1, 5_000);
+  await appendLines(1, 5_000);
   await vi.waitFor(() => expect(read).toEqual([1]));
   stalled.pause();
 
   await vi.waitFor(() => expect(seen.every((sequences) => sequences.length === 1)).toBe(true));
   const before = process.memoryUsage.rss();
-  for (let batch = 0; batch < 30; batch += 1) await tell(10, 5_000);
+  for (let batch = 0; batch < 30; batch += 1) await appendLines(10, 5_000);
   await vi.waitFor(() => expect(seen.every((sequences) => sequences.length === 301)).toBe(true));
   for (const sequences of seen) expect(sequences).toEqual(Array.from({ length: 301 }, (_, n) => n + 1));
   expect((process.memoryUsage.rss() - before) / 1_000_000).toBeLessThan(300);

@@ -1,4 +1,4 @@
-/** A server on a schema of its own, small and in the test's hands. */
+/** A server with a small test schema, whose resolvers and subscriptions a test controls. */
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdtempSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -21,15 +21,15 @@ const typeDefs = /* GraphQL */ `
     hello(name: String = "world"): String!
     caller: String!
     nested: Nested!
-    "Throws what nobody foresaw."
+    "Throws an unexpected error."
     boom: String
-    "Waits until the test lets go."
+    "Waits until the test opens the gate."
     wait: String!
     bytes(count: Int!): String!
-    "What the arguments were coerced to."
+    "The coerced arguments, as JSON."
     echo(int: Int, float: Float, id: ID, flag: Boolean, colour: Colour, ints: [Int!], point: Point): String!
     rows: [[Nested!]!]!
-    "Null, which it must not be."
+    "Resolves to null, although it is non-null."
     absent: String!
     either(isSaved: Boolean!): Either!
   }
@@ -42,24 +42,24 @@ const typeDefs = /* GraphQL */ `
     save(file: File!): Saved!
     saveAll(files: [File!]!): [Saved!]!
     saveNested(input: SaveInput!): [Saved!]!
-    "Holds the upload until the test lets go."
+    "Keeps the upload until the test opens the gate."
     hold(file: File!): Saved!
   }
   input SaveInput { title: String  files: [File!]! }
   type Saved { fileName: String!  byteSize: Int!  isTruncated: Boolean!  sha256: String! }
   type Subscription {
-    "What the test puts on the channel."
+    "The texts that the test publishes on the channel."
     follow: String!
-    "Up to a number, at once, and the end."
+    "Counts from 1 to the last number at once, and completes."
     countTo(last: Int!): Int!
-    "As many texts as are read."
+    "Yields a text whenever the client reads one."
     endless(bytes: Int!): String!
     boomAfter(values: Int!): Int!
     tooSlow: Int!
     missing: Int!
-    "What JSON cannot say."
+    "A value that JSON cannot represent."
     huge: Anything!
-    "Begins when the test lets go."
+    "Starts when the test opens the gate."
     late: String!
   }
 `;
@@ -74,7 +74,7 @@ class TooSlow extends Error {
 
 export type World = Awaited<ReturnType<typeof openWorld>>;
 
-/** Closed at the end of the test, or of the file when opened outside one. */
+/** Closes at the end of the test. Outside a test, the caller closes it. */
 export async function openWorld(options: Partial<ServerOptions> = {}) {
   const channel = new Channel<string>();
   const endless = { open: 0, pulled: 0 };
@@ -83,7 +83,7 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
   const log: Logger = pino({ level: 'debug' }, { write: (line) => lines.push(JSON.parse(line)) });
   const uploadsFolder = join(mkdtempSync(join(tmpdir(), 'likeness-server-')), 'uploads');
 
-  const held = async () => {
+  const passGate = async () => {
     gate.waiting += 1;
     await gate.open;
     gate.waiting -= 1;
@@ -99,7 +99,7 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
         nested: () => ({}),
         boom,
         wait: async () => {
-          await held();
+          await passGate();
           return 'waited';
         },
         bytes: (_root, { count }: { count: number }) => 'x'.repeat(count),
@@ -116,7 +116,7 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
         saveAll: (_root, { files }: { files: UploadedFile[] }) => Promise.all(files.map(saved)),
         saveNested: (_root, { input }: { input: { files: UploadedFile[] } }) => Promise.all(input.files.map(saved)),
         hold: async (_root, { file }: { file: UploadedFile }) => {
-          await held();
+          await passGate();
           return await saved(file);
         },
       },
@@ -158,7 +158,7 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
         },
         late: {
           subscribe: async () => {
-            await held();
+            await passGate();
             return channel.follow();
           },
           resolve: (text: string) => text,
@@ -191,12 +191,12 @@ export async function openWorld(options: Partial<ServerOptions> = {}) {
   const server: Server = createServer(allOptions);
   const { url } = await server.listen();
   const close = () => server.close(0);
-  /** As the operating system sees them, from the outside. */
+  /** The number of connections, counted by the operating system. */
   const connections = () => countConnections(Number(new URL(url).port));
   try {
     onTestFinished(close);
   } catch {
-    // Outside a test: whoever opened it closes it.
+    // Outside a test, the caller closes it.
   }
   return { server, url, options: allOptions, channel, endless, gate, lines, uploadsFolder, close, connections };
 }
@@ -207,7 +207,7 @@ async function saved({ fileName, path, byteSize, isTruncated }: UploadedFile) {
   return { fileName, byteSize, isTruncated, sha256: hash.digest('hex') };
 }
 
-/** Established connections that a port of this machine has, by Linux's own table. */
+/** Counts the established connections of a local port in Linux's table of sockets. */
 async function countConnections(port: number): Promise<number> {
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const table = await readFile('/proc/net/tcp', 'utf8');

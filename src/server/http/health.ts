@@ -15,7 +15,7 @@ type Readiness = { ready: boolean; parts: Record<string, true | string>; note?: 
 /** A check that takes longer counts as failed. */
 const timeoutMs = 2_000;
 
-/** For a reader who misses fal among the parts. */
+/** Explains why fal is not among the parts. */
 const note = 'Whether fal can be reached is no condition: jobs are taken all the same, and wait for it.';
 
 export function sendHealth(response: ServerResponse): void {
@@ -48,7 +48,7 @@ async function runCheck(part: string, check: Check, log: Logger): Promise<true |
     late.catch(() => undefined);
     return await Promise.race([check(), late]);
   } catch (error) {
-    log.error({ err: error, part }, 'a part cannot tell how it is');
+    log.error({ err: error, part }, 'a health check failed');
     return 'failed';
   } finally {
     answered.abort();

@@ -1,4 +1,4 @@
-/** WebSockets at /graphql: accepts them, keeps them alive, and tells them to reconnect when the server closes. */
+/** WebSockets at /graphql: accepts them, keeps them alive, and asks them to reconnect when the server closes. */
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL, type Server as Protocol } from 'graphql-ws';

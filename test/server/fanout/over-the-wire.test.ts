@@ -45,7 +45,7 @@ const line = (of: string, length = 20): NewEvent => ({
   payload: { message: `${of} ${(lines += 1)} `.padEnd(length, '.'), loggedAt: '2026-01-01T00:00:00Z', level: null },
 });
 
-async function tell(job: Job, events: NewEvent[]): Promise<void> {
+async function appendEvents(job: Job, events: NewEvent[]): Promise<void> {
   const { app } = likeness;
   await app.prisma.$transaction((tx) => app.events.append(tx, job.id, events));
   app.events.nudge(await app.prisma.job.findUniqueOrThrow({ where: { id: job.id } }));
@@ -85,15 +85,15 @@ function follow(client: Client, query: string, variables: Record<string, unknown
 const upTo = (last: number, after = 0) => Array.from({ length: last - after }, (_, n) => after + n + 1);
 const numbersOf = (seen: Seen[]) => seen.map(({ sequence }) => sequence);
 
-test('each sees exactly what follows its place, once and in order, whatever it asks and whoever leaves', async () => {
+test('each client receives the events after its sequence number, once and in order, whatever it selects and whoever leaves', async () => {
   const ada = await owner();
   const bob = await owner();
   const lent = await ada.newKey();
-  await tell(
+  await appendEvents(
     ada.job,
     Array.from({ length: 5 }, () => line('ada')),
   );
-  await tell(bob.job, [line('bob')]);
+  await appendEvents(bob.job, [line('bob')]);
   const sockets = [ada.key, ada.key, ada.key].map(clientOf);
   const join = (n: number, client = sockets[n % 3] as Client) => {
     const after = n % 7;
@@ -116,16 +116,19 @@ test('each sees exactly what follows its place, once and in order, whatever it a
   for (let round = 1; round <= 10; round += 1) {
     const burst = (round * 7) % 40;
     last += burst + 1;
-    await tell(ada.job, [...Array.from({ length: burst }, () => line('ada')), { type: 'STARTED', payload: {} }]);
+    await appendEvents(ada.job, [
+      ...Array.from({ length: burst }, () => line('ada')),
+      { type: 'STARTED', payload: {} },
+    ]);
     if (round === 5) await revokeApiKey(likeness.app, lent.apiKey.id);
     leavers[round]?.leave();
-    await tell(bob.job, [line('bob')]);
+    await appendEvents(bob.job, [line('bob')]);
   }
   await vi.waitFor(() => expect(revoked.ended.how).toBe(4403));
   const late = join(3);
-  await tell(ada.job, [line('ada'), { type: 'CANCELLED', payload: {} }]);
+  await appendEvents(ada.job, [line('ada'), { type: 'CANCELLED', payload: {} }]);
   last += 2;
-  await tell(bob.job, [{ type: 'CANCELLED', payload: {} }]);
+  await appendEvents(bob.job, [{ type: 'CANCELLED', payload: {} }]);
   await vi.waitFor(() => {
     for (const { ended } of [...followers, ...bobs, late]) expect(ended.how).toBe('complete');
   });
@@ -153,7 +156,7 @@ test('each sees exactly what follows its place, once and in order, whatever it a
   expect(likeness.app.events.openTails).toBe(0);
 });
 
-test('an event is resolved once for all who ask the same, and once more for each who asks otherwise', async () => {
+test('an event is resolved once for all clients with the same operation, and once for each other operation', async () => {
   const ada = await owner();
   const writer = await createApiKey(likeness.app, ada.job.ownerId, { name: 'w', scopes: ['WRITE'] });
   const client = clientOf(ada.key);
@@ -166,11 +169,11 @@ test('an event is resolved once for all who ask the same, and once more for each
     follow(client, documents[2] as string, { ...variables, all: true }),
     ...Array.from({ length: 2 }, () => follow(clientOf(writer.key), documents[0] as string, variables)),
   ];
-  await tell(ada.job, [line('ada')]);
+  await appendEvents(ada.job, [line('ada')]);
   await vi.waitFor(() => followers.forEach(({ seen }) => expect(seen).toHaveLength(1)));
 
   const before = counted();
-  await tell(ada.job, [line('ada')]);
+  await appendEvents(ada.job, [line('ada')]);
   await vi.waitFor(() => followers.forEach(({ seen }) => expect(seen).toHaveLength(2)));
   expect(counted() - before).toBe(4);
 });
@@ -192,11 +195,11 @@ test('one of those who are answered together stalls: it alone is cut off, and it
   });
   const cut = once(stalled, 'close');
   stalled.send(JSON.stringify({ type: 'subscribe', id: '1', payload: { query, variables: { jobId: ada.jobId } } }));
-  await tell(ada.job, [line('ada', 5_000)]);
+  await appendEvents(ada.job, [line('ada', 5_000)]);
   await vi.waitFor(() => expect(read).toEqual([1]));
   stalled.pause();
   for (let batch = 0; batch < 30; batch += 1)
-    await tell(
+    await appendEvents(
       ada.job,
       Array.from({ length: 10 }, () => line('ada', 5_000)),
     );
@@ -230,28 +233,28 @@ test('answered together or alone, an event is the same to the byte, and so is it
     await once(socket, 'open');
     socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${ada.key}` } }));
     await once(socket, 'message');
-    const heard: string[] = [];
-    texts.push(heard);
-    socket.on('message', (data: Buffer) => heard.push(data.toString()));
+    const received: string[] = [];
+    texts.push(received);
+    socket.on('message', (data: Buffer) => received.push(data.toString()));
     const payload = { query: document, variables: { jobId: ada.jobId } };
     socket.send(JSON.stringify({ type: 'subscribe', id: 'é"1', payload }));
   }
   await vi.waitFor(() => expect(likeness.app.events.openTails).toBe(1));
-  await tell(ada.job, [line('ünïcödé €, 漢字, \u{1f600}, "quoted"'), { type: 'STARTED', payload: {} }]);
-  await vi.waitFor(() => texts.forEach((heard) => expect(heard).toHaveLength(2)));
+  await appendEvents(ada.job, [line('ünïcödé €, 漢字, \u{1f600}, "quoted"'), { type: 'STARTED', payload: {} }]);
+  await vi.waitFor(() => texts.forEach((received) => expect(received).toHaveLength(2)));
   // What has no position cannot be read.
-  await tell(ada.job, [
+  await appendEvents(ada.job, [
     { type: 'QUEUE_MOVED', payload: {} as never },
     { type: 'CANCELLED', payload: {} },
   ]);
-  await vi.waitFor(() => texts.forEach((heard) => expect(heard).toHaveLength(5)));
+  await vi.waitFor(() => texts.forEach((received) => expect(received).toHaveLength(5)));
   expect(texts[0]?.[0]).toContain('{"id":"é\\"1","type":"next","payload":{"data":{"jobEvents":{"occurredAt":');
   expect(texts[0]?.[0]).toContain('漢字');
   expect(texts[0]?.[2]).toContain('"payload":{"data":null,"errors":[{"message":"Unexpected error."');
   expect(texts[0]?.[4]).toBe('{"id":"é\\"1","type":"complete"}');
   expect(texts[1]).toEqual(texts[0]);
-  const placeless = (heard: string[] = []) => heard.map((text) => text.replace(/"column":\d+/, ''));
-  expect(placeless(texts[2])).toEqual(placeless(texts[0]));
+  const withoutColumns = (received: string[] = []) => received.map((text) => text.replace(/"column":\d+/, ''));
+  expect(withoutColumns(texts[2])).toEqual(withoutColumns(texts[0]));
 });
 
 test('what would cost too much is refused, as alone', async () => {

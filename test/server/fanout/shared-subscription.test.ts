@@ -26,12 +26,12 @@ class TestLog {
 
   write(count: number): void {
     this.#last += count;
-    this.#tell();
+    this.#wakeAll();
   }
 
   end(): void {
     this.#isEnded = true;
-    this.#tell();
+    this.#wakeAll();
   }
 
   get last(): number {
@@ -45,7 +45,7 @@ class TestLog {
     const leave = () => {
       if (isOpen && !isLeft) this.open -= 1;
       isLeft = true;
-      this.#tell();
+      this.#wakeAll();
     };
     return {
       from: (other) => this.from(other),
@@ -67,7 +67,7 @@ class TestLog {
     };
   }
 
-  #tell(): void {
+  #wakeAll(): void {
     for (const wake of this.#wake.splice(0)) wake();
   }
 }
@@ -134,7 +134,7 @@ test('each event is executed once for all, and the events of one tick are one wr
   expect([shared.size, log.open]).toEqual([0, 0]);
 });
 
-test('nothing is buffered for a subscriber that does not read: it delays nobody, and continues where it was', async () => {
+test('nothing is buffered for a subscriber that does not read: it delays no other, and continues where it stopped', async () => {
   const { log, answered, listen } = openWorld(10_000);
   const slow = listen(0);
   slow.client.isQuick = false;

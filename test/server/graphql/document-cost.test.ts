@@ -37,7 +37,7 @@ describe('a document costs', () => {
     ['a field', '{ viewer { id } }', 2],
     ['an object, once', '{ viewer { id } server { version limits { maxPhotos } } }', 6],
     ['__typename', '{ __typename }', 1],
-    ['a page as long as it is unless told', '{ jobs { edges { cursor } } }', 1 + 20 * 2],
+    ['a page of the default length', '{ jobs { edges { cursor } } }', 1 + 20 * 2],
     ['a page of `first`', '{ jobs(first: 5) { edges { cursor } } }', 1 + 5 * 2],
     ['a page of `first` in a variable', 'query($n: Int) { jobs(first: $n) { edges { cursor } } }', 1 + 7 * 2, { n: 7 }],
     ['a page of a variable that is not given', 'query($n: Int) { jobs(first: $n) { edges { cursor } } }', 1 + 20 * 2],
@@ -55,7 +55,7 @@ describe('a document costs', () => {
       1 + 3 * (2 + (1 + 4 * 2)),
     ],
     ['the same under other names, each', '{ a: viewer { id } b: viewer { id } }', 4],
-    ['what is skipped, too: nobody knows yet', '{ viewer @skip(if: true) { id } }', 2],
+    ['a skipped field counts too', '{ viewer @skip(if: true) { id } }', 2],
     ['nodes, for each id', `{ nodes(ids: [${ids(6)}]) { id } }`, 1 + 6],
     ['nodes of a variable', 'query($ids: [ID!]!) { nodes(ids: $ids) { id } }', 1 + 3, { ids: ['a', 'b', 'c'] }],
     [

@@ -55,10 +55,10 @@ describe('on a schema where resolvers fail in every way', () => {
   const ours = createExecutor(wildSchema);
 
   /** Also compares the calls of resolvers, which `resolverCalls` records. */
-  async function expectSame(document: DocumentNode, wild: number, args: Partial<ExecutionArgs>) {
+  async function expectSame(document: DocumentNode, wildSeed: number, args: Partial<ExecutionArgs>) {
     const calls: string[][] = [];
     const { expected, answers } = await both(ours, () => {
-      const contextValue: WildContext = { seed: wild, resolverCalls: [] };
+      const contextValue: WildContext = { seed: wildSeed, resolverCalls: [] };
       calls.push(contextValue.resolverCalls);
       return { ...args, schema: wildSchema, document, contextValue };
     });
@@ -71,11 +71,11 @@ describe('on a schema where resolvers fail in every way', () => {
   test('random queries: the same results and the same calls of resolvers', async () => {
     let ran = 0;
     await assert(
-      asyncProperty(numbers, nat(), async (row, wild) => {
+      asyncProperty(numbers, nat(), async (row, wildSeed) => {
         const { text, variableValues } = randomQuery(wildSchema, row, ['1', '2']);
         if (!isValid(wildSchema, text)) return;
         ran += 1;
-        await expectSame(parse(text), wild, { variableValues, rootValue: { root: true } });
+        await expectSame(parse(text), wildSeed, { variableValues, rootValue: { root: true } });
       }),
       { numRuns: 1_500, seed },
     );
@@ -87,13 +87,13 @@ describe('on a schema where resolvers fail in every way', () => {
     let ran = 0;
     let withData = 0;
     await assert(
-      asyncProperty(numbers, nat(), async (row, wild) => {
+      asyncProperty(numbers, nat(), async (row, wildSeed) => {
         const { text, variableValues } = randomSubscription(wildSchema, row, ['1', '2']);
         if (!isValid(wildSchema, text)) return;
         ran += 1;
         const document = parse(text);
         for (const [index, rootValue] of events.entries()) {
-          const expected = await expectSame(document, wild + index, { variableValues, rootValue });
+          const expected = await expectSame(document, wildSeed + index, { variableValues, rootValue });
           if (expected.startsWith('{"data":{')) withData += 1;
         }
       }),

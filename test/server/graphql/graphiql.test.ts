@@ -157,7 +157,7 @@ describe.skipIf(chromium === null)(`in Chromium${chromium === null ? ' (skipped:
     await vi.waitFor(() => expect(channel.open).toBe(1));
     expect(requests).toContain(`${url.replace('http', 'ws')}/graphql`);
     for (const event of ['the first event', 'the second event']) {
-      channel.put(event);
+      channel.publish(event);
       await vi.waitFor(async () => expect(await result(page)).toContain(`"follow": "${event}"`));
     }
     await page.getByRole('button', { name: /^Stop query/ }).click();

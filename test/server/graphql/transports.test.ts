@@ -87,7 +87,7 @@ const queries: [what: string, operation: Operation][] = [
   ['a required variable that is missing', { query: 'query($n: Int!) { bytes(count: $n) }' }],
   ['a required variable of null', { query: 'query($n: Int!) { bytes(count: $n) }', variables: { n: null } }],
   ['a fraction for an integer', { query: 'query($n: Int!) { bytes(count: $n) }', variables: { n: 1.5 } }],
-  ['a variable that nobody declared', { query: '{ hello(name: $n) }' }],
+  ['an undeclared variable', { query: '{ hello(name: $n) }' }],
   ['a variable more', { query: '{ hello }', variables: { more: 1 } }],
   ['a syntax error', { query: '{ hello' }],
   ['an empty document', { query: '' }],

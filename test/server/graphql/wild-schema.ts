@@ -121,19 +121,19 @@ function resolve(
 }
 
 type Fields = GraphQLFieldConfigMap<unknown, WildContext>;
-const wild = (type: GraphQLOutputType, args: NonNullable<Fields[string]['args']> = {}): Fields[string] => ({
+const fieldOf = (type: GraphQLOutputType, args: NonNullable<Fields[string]['args']> = {}): Fields[string] => ({
   type,
   args,
   resolve,
 });
 
 const shared = (): Fields => ({
-  name: wild(GraphQLString),
-  age: wild(new GraphQLNonNull(GraphQLInt)),
-  size: wild(Size),
-  fussy: wild(Fussy, { like: { type: Fussy } }),
-  friend: wild(Animal),
-  friends: wild(new GraphQLList(new GraphQLNonNull(Animal))),
+  name: fieldOf(GraphQLString),
+  age: fieldOf(new GraphQLNonNull(GraphQLInt)),
+  size: fieldOf(Size),
+  fussy: fieldOf(Fussy, { like: { type: Fussy } }),
+  friend: fieldOf(Animal),
+  friends: fieldOf(new GraphQLList(new GraphQLNonNull(Animal))),
 });
 const Animal: GraphQLInterfaceType = new GraphQLInterfaceType({
   name: 'Animal',
@@ -145,7 +145,7 @@ const Cat: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
   name: 'Cat',
   interfaces: [Animal],
   isTypeOf: (given) => (given as { kind: string }).kind === 'Cat',
-  fields: () => ({ ...shared(), kittens: wild(new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(Cat)))) }),
+  fields: () => ({ ...shared(), kittens: fieldOf(new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(Cat)))) }),
 });
 const Dog: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
   name: 'Dog',
@@ -153,8 +153,8 @@ const Dog: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
   isTypeOf: (given) => Promise.resolve((given as { kind: string; seed: number }).kind === 'Dog'),
   fields: () => ({
     ...shared(),
-    barks: wild(new GraphQLNonNull(GraphQLBoolean)),
-    home: wild(new GraphQLNonNull(Home)),
+    barks: fieldOf(new GraphQLNonNull(GraphQLBoolean)),
+    home: fieldOf(new GraphQLNonNull(Home)),
   }),
 });
 /** Implements no interface. */
@@ -162,9 +162,9 @@ const Fish: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
   name: 'Fish',
   isTypeOf: (given) => (given as { kind: string }).kind === 'Fish',
   fields: () => ({
-    name: wild(GraphQLString),
-    fins: wild(new GraphQLList(new GraphQLNonNull(GraphQLInt))),
-    depths: wild(new GraphQLList(new GraphQLList(GraphQLInt))),
+    name: fieldOf(GraphQLString),
+    fins: fieldOf(new GraphQLList(new GraphQLNonNull(GraphQLInt))),
+    depths: fieldOf(new GraphQLList(new GraphQLList(GraphQLInt))),
   }),
 });
 /** Has no `resolveType`: graphql-js calls each type's `isTypeOf`. */
@@ -174,23 +174,23 @@ const Home: GraphQLObjectType = new GraphQLObjectType<unknown, WildContext>({
   fields: () => ({
     kind: { type: GraphQLString },
     seed: { type: new GraphQLNonNull(GraphQLID) },
-    pet: wild(Pet),
-    pets: wild(new GraphQLNonNull(new GraphQLList(Pet))),
-    animals: wild(new GraphQLList(Animal)),
-    rooms: wild(new GraphQLNonNull(GraphQLInt), {
+    pet: fieldOf(Pet),
+    pets: fieldOf(new GraphQLNonNull(new GraphQLList(Pet))),
+    animals: fieldOf(new GraphQLList(Animal)),
+    rooms: fieldOf(new GraphQLNonNull(GraphQLInt), {
       size: { type: Size, defaultValue: 1 },
       least: { type: new GraphQLNonNull(GraphQLInt) },
     }),
-    wished: wild(GraphQLString, { wish: { type: Wish }, wishes: { type: new GraphQLList(Wish) } }),
+    wished: fieldOf(GraphQLString, { wish: { type: Wish }, wishes: { type: new GraphQLList(Wish) } }),
   }),
 });
 const Query = new GraphQLObjectType<unknown, WildContext>({
   name: 'Query',
   fields: {
-    home: wild(Home),
-    homes: wild(new GraphQLList(Home)),
-    must: wild(new GraphQLNonNull(Home)),
-    pet: wild(Pet),
+    home: fieldOf(Home),
+    homes: fieldOf(new GraphQLList(Home)),
+    must: fieldOf(new GraphQLNonNull(Home)),
+    pet: fieldOf(Pet),
   },
 });
 
@@ -200,9 +200,9 @@ const Subscription = new GraphQLObjectType<unknown, WildContext>({
   fields: {
     kind: { type: GraphQLString },
     seed: { type: new GraphQLNonNull(GraphQLInt) },
-    pet: wild(Pet),
-    animal: wild(new GraphQLNonNull(Animal)),
-    homes: wild(new GraphQLList(Home), { size: { type: Size, defaultValue: 1 } }),
+    pet: fieldOf(Pet),
+    animal: fieldOf(new GraphQLNonNull(Animal)),
+    homes: fieldOf(new GraphQLList(Home), { size: { type: Size, defaultValue: 1 } }),
   },
 });
 

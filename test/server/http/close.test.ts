@@ -1,4 +1,4 @@
-/** A server that closes: who is told what, who is waited for, and for how long. */
+/** Closing the server: what each kind of client receives, and how long the server waits for it. */
 import { once } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
@@ -10,7 +10,7 @@ import { openWorld } from '../world.ts';
 const follow = 'subscription { follow }';
 
 describe('closing', () => {
-  test('tells sockets to reconnect, ends streams, and lets their subscriptions go', async () => {
+  test('asks sockets to reconnect, ends streams, and closes their subscriptions', async () => {
     const { url, server, channel } = await openWorld();
     const closed = vi.fn<(event: unknown) => void>();
     const client = openSocket(url);
@@ -22,7 +22,7 @@ describe('closing', () => {
     await server.close(5_000);
     const goingAway = { code: 1001, reason: 'Going away: reconnect' };
     await vi.waitFor(() => expect(closed.mock.calls[0]?.[0]).toMatchObject(goingAway));
-    // Neither is told that its subscription is complete, which would keep it from coming back.
+    // Neither receives `complete`, after which a client would not reconnect.
     expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     await vi.waitFor(() => expect(channel.open).toBe(0));
   });

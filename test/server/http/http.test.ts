@@ -113,7 +113,7 @@ test('refuses a document that is too deep, also by fragments, and takes introspe
 });
 
 describe('errors', () => {
-  test('say nothing of what nobody foresaw, which is logged whole', async () => {
+  test('hide unexpected errors, which are logged in full', async () => {
     const { url, lines } = await openWorld();
     const answer = await gql(url, 'query Boom { hello boom }');
     expect(answer).toEqual({
@@ -233,7 +233,7 @@ describe('what a browser may be talked into', () => {
     expect(await gql(url, 'mutation { count }')).toEqual({ data: { count: 1 } });
   });
 
-  test('no other origin is told that it may read', async () => {
+  test('no other origin gets a header that allows it to read', async () => {
     const { url } = await openWorld();
     const preflight = await fetch(`${url}/graphql`, {
       method: 'OPTIONS',
@@ -369,7 +369,7 @@ describe('the other paths', () => {
     state = 'broken';
     expect(await ready()).toEqual(said(false, 'failed'));
     expect(lines).toContainEqual(
-      expect.objectContaining({ level: 50, part: 'database', msg: 'a part cannot tell how it is' }),
+      expect.objectContaining({ level: 50, part: 'database', msg: 'a health check failed' }),
     );
     state = 'silent';
     expect(await ready()).toEqual(said(false, 'does not answer'));

@@ -38,7 +38,7 @@ test('storage that cannot be written to, until it can', async () => {
   expect(await ready()).toMatchObject({ status: 200, parts: well });
 });
 
-test('steps that nobody has asked for in a while', async () => {
+test('no worker has asked for steps for a while', async () => {
   const { likeness, ready } = await open();
   await soon(async () => expect(await ready()).toMatchObject({ status: 200, parts: well }));
   await likeness.worker.stop();

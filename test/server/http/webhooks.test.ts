@@ -8,7 +8,7 @@ import { openWorld } from '../world.ts';
 const noted: WebhookResponse = { status: 200, headers: {}, message: 'Noted.' };
 const path = '/webhooks/fal/a-token';
 
-/** Reads the body of each call, and answers as it is told. */
+/** Reads the body of each call, and answers as the test chooses. */
 async function openHook(answer: WebhookResponse = noted) {
   const calls: (WebhookRequest & { body: string })[] = [];
   const world = await openWorld({

@@ -82,28 +82,28 @@ const start = async (options: Parameters<typeof startLikeness>[0]) => {
 async function openSocket(url: string, headers: Record<string, string>) {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', { headers });
   onTestFinished(() => socket.terminate());
-  const heard: string[] = [];
+  const received: string[] = [];
   let code: number | undefined;
-  socket.on('message', (data: Buffer) => heard.push(data.toString()));
+  socket.on('message', (data: Buffer) => received.push(data.toString()));
   socket.once('close', (closed) => (code = closed));
   await once(socket, 'open');
   socket.send('{"type":"connection_init"}');
-  await expect.poll(() => heard.length + (code ?? 0)).toBeGreaterThan(0);
-  return { socket, heard, code: () => code };
+  await expect.poll(() => received.length + (code ?? 0)).toBeGreaterThan(0);
+  return { socket, received, code: () => code };
 }
 
 describe('by the minute', () => {
   test('an owner: 429 with Retry-After over HTTP, an error that says it over a WebSocket; others go on', async () => {
     const { url, headers } = await start({ env: { PUBLIC_URL, OPERATIONS_PER_MINUTE: '3' } });
     const ada = { ...headers, 'x-likeness-user': 'ada' };
-    const { socket, heard, code } = await openSocket(url, ada);
+    const { socket, received, code } = await openSocket(url, ada);
     expect(await statuses(3, url, ada)).toEqual([200, 200, 200]);
     expect(await ask(url, ada)).toEqual(tooMany);
     expect((await ask(url, { ...ada, accept: 'text/event-stream' })).status).toBe(429);
-    heard.length = 0;
+    received.length = 0;
     socket.send('{"type":"subscribe","id":"1","payload":{"query":"{ __typename }"}}');
-    await expect.poll(() => heard).toHaveLength(1);
-    const [error] = (JSON.parse(heard[0] ?? '') as { payload: { extensions: object }[] }).payload;
+    await expect.poll(() => received).toHaveLength(1);
+    const [error] = (JSON.parse(received[0] ?? '') as { payload: { extensions: object }[] }).payload;
     expect(error?.extensions).toEqual({ code: 'RATE_LIMITED', retryAfterSeconds: tooMany.retryAfter });
     expect(code()).toBeUndefined();
     expect(await statuses(3, url, headers)).toEqual([200, 200, 200]);

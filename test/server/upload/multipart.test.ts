@@ -85,7 +85,7 @@ describe('what comes through', () => {
     });
   });
 
-  test('200 MB pass through without being held in memory', async () => {
+  test('200 MB pass through without being kept in memory', async () => {
     const { url, uploadsFolder } = await openWorld();
     const chunk = Buffer.alloc(1_000_000, 7);
     const map = Object.fromEntries(nulls(10).files.map((_null, index) => [index, [`variables.files.${index}`]]));
@@ -228,7 +228,7 @@ describe('what is refused', () => {
   });
 });
 
-test('a disk that takes no more is our failure: 500, logged, nothing of it told', async () => {
+test('a full disk is the server’s failure: 500, logged, no detail in the answer', async () => {
   const { url, uploadsFolder, lines } = await openWorld();
   await rm(uploadsFolder, { recursive: true });
   const answer = await upload(url, save, { file: null }, [{ path: 'variables.file', name: 'a', content: 'abc' }]);

@@ -1,17 +1,17 @@
-/** A source of events as ours are: each follower has a bounded queue of its own, and can be let go while it waits. */
+/** A source of events that behaves like the server's own: each follower has a bounded queue, and `return` ends it even while it waits. */
 
 export class Channel<Value> {
   readonly #followers = new Set<Follower<Value>>();
 
-  /** How many there ever were. */
+  /** How many followers the channel has had in all. */
   opened = 0;
 
   get open(): number {
     return this.#followers.size;
   }
 
-  put(value: Value): void {
-    for (const follower of this.#followers) follower.put(value);
+  publish(value: Value): void {
+    for (const follower of this.#followers) follower.publish(value);
   }
 
   end(): void {
@@ -37,7 +37,7 @@ class Follower<Value> implements AsyncIterableIterator<Value> {
     this.#leave = leave;
   }
 
-  put(value: Value): void {
+  publish(value: Value): void {
     if (this.#queue.length >= 100) {
       this.#queue = [];
       this.#isTooSlow = true;

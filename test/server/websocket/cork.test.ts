@@ -1,4 +1,4 @@
-/** What one tick writes leaves in one piece, for as many operations as a socket has. */
+/** All writes of one tick to a connection leave as one write, for any number of operations. */
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -7,7 +7,7 @@ import { WebSocket } from 'ws';
 import { cork } from '../../../src/server/websocket/cork.ts';
 import { openWorld } from '../world.ts';
 
-test('each connection is written to once, and whoever held it back is told', async () => {
+test('each connection is written to once, and the caller that corked it is notified', async () => {
   const pieces: string[][] = [];
   const open = (name: string) =>
     new Duplex({
@@ -40,7 +40,7 @@ test('each connection is written to once, and whoever held it back is told', asy
   expect(then).toHaveBeenCalledTimes(4);
 });
 
-test('twenty subscriptions of one socket are told in one write', async () => {
+test('twenty subscriptions of one socket receive an event in one write', async () => {
   const { url, channel } = await openWorld();
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   onTestFinished(() => socket.terminate());
@@ -51,13 +51,13 @@ test('twenty subscriptions of one socket are told in one write', async () => {
     socket.send(JSON.stringify({ type: 'subscribe', id: String(id), payload: { query: 'subscription { follow }' } }));
   }
   await vi.waitFor(() => expect(channel.open).toBe(20));
-  const heard: string[] = [];
-  socket.on('message', (data: Buffer) => heard.push(data.toString()));
+  const received: string[] = [];
+  socket.on('message', (data: Buffer) => received.push(data.toString()));
   const writes = vi.spyOn(Socket.prototype, '_write');
   const pieces = vi.spyOn(Socket.prototype as unknown as { _writev: (chunks: unknown[]) => void }, '_writev');
   onTestFinished(() => void vi.restoreAllMocks());
-  channel.put('hello');
-  await vi.waitFor(() => expect(heard).toHaveLength(20));
+  channel.publish('hello');
+  await vi.waitFor(() => expect(received).toHaveLength(20));
   // Each message is its frame's head and its text.
   expect(pieces.mock.calls.map(([chunks]) => chunks.length)).toEqual([40]);
   expect(writes).not.toHaveBeenCalled();

@@ -8,7 +8,7 @@ import { openWorld } from '../world.ts';
 
 type Message = { type: string; id?: string; payload?: unknown };
 
-/** A socket without a client library: what it hears, in order, and how it ends. */
+/** A socket without a client library: the messages that it receives, in order, and its close code. */
 async function openRaw(
   url: string,
   options: { protocol?: string | null; autoPong?: boolean; headers?: Record<string, string> } = {},
@@ -19,8 +19,8 @@ async function openRaw(
     headers,
   });
   onTestFinished(() => socket.terminate());
-  const heard: Message[] = [];
-  socket.on('message', (data: Buffer) => heard.push(JSON.parse(data.toString()) as Message));
+  const received: Message[] = [];
+  socket.on('message', (data: Buffer) => received.push(JSON.parse(data.toString()) as Message));
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket.once('close', (code, reason) => resolve({ code, reason: reason.toString() }));
   });
@@ -29,17 +29,17 @@ async function openRaw(
     socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   /** The next messages, waited for. */
   const take = async (count: number) => {
-    await vi.waitFor(() => expect(heard.length).toBeGreaterThanOrEqual(count));
-    return heard.splice(0, count);
+    await vi.waitFor(() => expect(received.length).toBeGreaterThanOrEqual(count));
+    return received.splice(0, count);
   };
-  const hears = async (...messages: object[]) => expect(await take(messages.length)).toEqual(messages);
-  return { socket, heard, closed, send, take, hears };
+  const expectNext = async (...messages: object[]) => expect(await take(messages.length)).toEqual(messages);
+  return { socket, received, closed, send, take, expectNext };
 }
 
 async function openReady(url: string) {
   const raw = await openRaw(url);
   raw.send({ type: 'connection_init' });
-  await vi.waitFor(() => expect(raw.heard.splice(0)).toEqual([{ type: 'connection_ack' }]));
+  await vi.waitFor(() => expect(raw.received.splice(0)).toEqual([{ type: 'connection_ack' }]));
   return raw;
 }
 
@@ -53,12 +53,12 @@ const works = { data: { hello: 'hello world' } };
 describe('operations', () => {
   test('a query, a mutation and a subscription, each to its complete', async () => {
     const { url } = await openWorld();
-    const { send, heard } = await openReady(url);
+    const { send, received } = await openReady(url);
     send(subscribe('q', 'query Q($n: String) { hello(name: $n) }', { variables: { n: 'ws' }, operationName: 'Q' }));
     send(subscribe('m', 'mutation { count }'));
     send(subscribe('s', 'subscription { countTo(last: 2) }'));
-    await vi.waitFor(() => expect(heard).toHaveLength(7));
-    const of = (id: string) => heard.filter((message) => message.id === id);
+    await vi.waitFor(() => expect(received).toHaveLength(7));
+    const of = (id: string) => received.filter((message) => message.id === id);
     expect(of('q')).toEqual([
       { id: 'q', type: 'next', payload: { data: { hello: 'hello ws' } } },
       { id: 'q', type: 'complete' },
@@ -80,9 +80,9 @@ describe('operations', () => {
         caller: `${transport} ${String(connectionParams['key'])} ${String(headers['x-from'])}`,
       }),
     });
-    const { send, hears, take } = await openRaw(url, { headers: { 'x-from': 'test' } });
+    const { send, expectNext, take } = await openRaw(url, { headers: { 'x-from': 'test' } });
     send({ type: 'connection_init', payload: { key: 'k' } });
-    await hears({ type: 'connection_ack' });
+    await expectNext({ type: 'connection_ack' });
     send(subscribe('1', '{ caller }'));
     expect(await take(2)).toEqual([
       { id: '1', type: 'next', payload: { data: { caller: 'WEBSOCKET k test' } } },
@@ -92,7 +92,7 @@ describe('operations', () => {
 
   test('errors of the document answer that operation only; the socket and its other operations go on', async () => {
     const { url, channel } = await openWorld();
-    const { send, hears, take, socket } = await openReady(url);
+    const { send, expectNext, take, socket } = await openReady(url);
     send(subscribe('live', 'subscription { follow }'));
     await vi.waitFor(() => expect(channel.open).toBe(1));
     const refused: [document: string, message: unknown, code?: string][] = [
@@ -121,14 +121,14 @@ describe('operations', () => {
       const result = { id: 'bad', type: 'next', payload: { errors: [error] } };
       expect(await take(2)).toMatchObject([result, { id: 'bad', type: 'complete' }]);
     }
-    channel.put('still here');
-    await hears({ id: 'live', type: 'next', payload: { data: { follow: 'still here' } } });
+    channel.publish('still here');
+    await expectNext({ id: 'live', type: 'next', payload: { data: { follow: 'still here' } } });
     expect(socket.readyState).toBe(WebSocket.OPEN);
   });
 
-  test('errors that nobody foresaw are masked and logged, at once and in the middle of a stream', async () => {
+  test('unexpected errors are masked and logged, at once and in the middle of a stream', async () => {
     const { url, lines } = await openWorld();
-    const { send, hears } = await openReady(url);
+    const { send, expectNext } = await openReady(url);
     const masked = (path?: string) =>
       expect.objectContaining({
         message: 'Unexpected error.',
@@ -136,17 +136,17 @@ describe('operations', () => {
         ...(path !== undefined && { path: [path] }),
       }) as object;
     send(subscribe('1', '{ boom }'));
-    await hears(
+    await expectNext(
       { id: '1', type: 'next', payload: { data: { boom: null }, errors: [masked('boom')] } },
       { id: '1', type: 'complete' },
     );
     send(subscribe('2', 'subscription { boomAfter(values: 1) }'));
-    await hears(
+    await expectNext(
       { id: '2', type: 'next', payload: { data: { boomAfter: 1 } } },
       { id: '2', type: 'error', payload: [masked()] },
     );
     send(subscribe('3', 'subscription { tooSlow }'));
-    await hears(
+    await expectNext(
       { id: '3', type: 'next', payload: { data: { tooSlow: 1 } } },
       {
         id: '3',
@@ -155,7 +155,7 @@ describe('operations', () => {
       },
     );
     send(subscribe('4', 'subscription { huge }'));
-    await hears({ id: '4', type: 'error', payload: [masked()] });
+    await expectNext({ id: '4', type: 'error', payload: [masked()] });
     const logged = lines.filter((line) => line['level'] === 50);
     expect(logged.splice(2)).toMatchObject([{ err: { message: expect.stringContaining('BigInt') as string } }]);
     expect(logged).toMatchObject([
@@ -166,38 +166,38 @@ describe('operations', () => {
 
   test('complete ends a subscription without another word, and its id is free again', async () => {
     const { url, channel } = await openWorld();
-    const { send, hears, heard } = await openReady(url);
+    const { send, expectNext, received } = await openReady(url);
     for (let round = 1; round <= 3; round += 1) {
       send(subscribe('s', 'subscription { follow }'));
       await vi.waitFor(() => expect(channel.open).toBe(1));
-      channel.put(`round ${round}`);
-      await hears({ id: 's', type: 'next', payload: { data: { follow: `round ${round}` } } });
+      channel.publish(`round ${round}`);
+      await expectNext({ id: 's', type: 'next', payload: { data: { follow: `round ${round}` } } });
       send({ type: 'complete', id: 's' });
       await vi.waitFor(() => expect(channel.open).toBe(0));
     }
     send({ type: 'complete', id: 'unknown' });
     send(subscribe('q', '{ hello }'));
-    await hears({ id: 'q', type: 'next', payload: works }, { id: 'q', type: 'complete' });
-    expect(heard).toEqual([]);
+    await expectNext({ id: 'q', type: 'next', payload: works }, { id: 'q', type: 'complete' });
+    expect(received).toEqual([]);
   });
 
   test('an id may be used again at once, as often as one likes', async () => {
     const { url, channel } = await openWorld();
-    const { send, hears, heard, socket } = await openReady(url);
+    const { send, expectNext, received, socket } = await openReady(url);
     for (let round = 0; round < 50; round += 1) {
       send(subscribe('a', 'subscription { follow }'));
       send({ type: 'complete', id: 'a' });
     }
     send(subscribe('a', 'subscription { follow }'));
     send({ type: 'ping' });
-    await hears({ type: 'pong' });
+    await expectNext({ type: 'pong' });
     await vi.waitFor(() => expect(channel.open).toBe(1));
-    channel.put('once');
-    await hears({ id: 'a', type: 'next', payload: { data: { follow: 'once' } } });
-    expect(heard).toEqual([]);
+    channel.publish('once');
+    await expectNext({ id: 'a', type: 'next', payload: { data: { follow: 'once' } } });
+    expect(received).toEqual([]);
     for (const id of ['1:a', 'é"\\', '__proto__', '7']) {
       send(subscribe(id, '{ hello }'));
-      await hears({ id, type: 'next', payload: works }, { id, type: 'complete' });
+      await expectNext({ id, type: 'next', payload: works }, { id, type: 'complete' });
     }
     socket.close();
     await vi.waitFor(() => expect(channel.open).toBe(0));
@@ -205,13 +205,13 @@ describe('operations', () => {
 
   test('one socket runs a limited number at a time; the log shows the refusal of another', async () => {
     const { url, channel, lines } = await openWorld({ limits: { operationsPerSocket: 3 } });
-    const { send, hears } = await openReady(url);
+    const { send, expectNext } = await openReady(url);
     for (const id of ['1', '2', '3', '4']) send(subscribe(id, 'subscription { follow }'));
     const refused = {
       message: 'One socket runs 3 operations at a time at most. Complete one, or open another.',
       extensions: { code: 'TOO_MANY_OPERATIONS' },
     };
-    await hears({ id: '4', type: 'error', payload: [refused] });
+    await expectNext({ id: '4', type: 'error', payload: [refused] });
     expect(lines).toContainEqual(
       expect.objectContaining({ msg: 'request', level: 40, codes: ['TOO_MANY_OPERATIONS'] }),
     );
@@ -219,16 +219,16 @@ describe('operations', () => {
     send({ type: 'complete', id: '1' });
     await vi.waitFor(() => expect(channel.open).toBe(2));
     send(subscribe('4', '{ hello }'));
-    await hears({ id: '4', type: 'next', payload: works }, { id: '4', type: 'complete' });
+    await expectNext({ id: '4', type: 'next', payload: works }, { id: '4', type: 'complete' });
   });
 
   test('have a line each in the log, without their variables', async () => {
     const { url, lines } = await openWorld();
-    const { send, heard } = await openReady(url);
+    const { send, received } = await openReady(url);
     send(subscribe('1', 'query Fine($n: String) { hello(name: $n) }', { variables: { n: 'secret' } }));
     send(subscribe('2', 'query Bad { boom }'));
     send(subscribe('3', 'query Worse {'));
-    await vi.waitFor(() => expect(heard).toHaveLength(5));
+    await vi.waitFor(() => expect(received).toHaveLength(5));
     expect(lines.filter((line) => line['msg'] === 'request')).toMatchObject([
       { level: 40, transport: 'websocket', codes: ['GRAPHQL_PARSE_FAILED'] },
       { level: 20, transport: 'websocket', operation: 'Fine', ms: expect.any(Number) as number },
@@ -241,16 +241,16 @@ describe('operations', () => {
 describe('messages', () => {
   test('ping is answered by pong, before and after init, with its payload; pong by nothing', async () => {
     const { url } = await openWorld();
-    const { send, hears, heard } = await openRaw(url);
+    const { send, expectNext, received } = await openRaw(url);
     send({ type: 'ping' });
     send({ type: 'ping', payload: { a: 1 } });
-    await hears({ type: 'pong' }, { type: 'pong', payload: { a: 1 } });
+    await expectNext({ type: 'pong' }, { type: 'pong', payload: { a: 1 } });
     send({ type: 'pong', payload: {} });
     send({ type: 'connection_init' });
-    await hears({ type: 'connection_ack' });
+    await expectNext({ type: 'connection_ack' });
     send({ type: 'ping' });
-    await hears({ type: 'pong' });
-    expect(heard).toEqual([]);
+    await expectNext({ type: 'pong' });
+    expect(received).toEqual([]);
   });
 
   test.each([
@@ -333,7 +333,7 @@ describe('close codes', () => {
     expect(await closed).toEqual({ code: 4429, reason: 'Too many initialisation requests' });
   });
 
-  test('4500: a context that throws at init; the client is told nothing of it', async () => {
+  test('4500: a context that throws at init; the client does not see the error', async () => {
     const { url, lines } = await openWorld({
       createContext: () => {
         throw new Error('the password is hunter2');
@@ -395,7 +395,7 @@ describe('the connection', () => {
     alive.socket.on('ping', pinged);
     const dead = await openRaw(url, { autoPong: false });
     dead.send({ type: 'connection_init' });
-    await dead.hears({ type: 'connection_ack' });
+    await dead.expectNext({ type: 'connection_ack' });
     dead.send(subscribe('1', 'subscription { follow }'));
     await vi.waitFor(() => expect(channel.open).toBe(1));
     expect((await dead.closed).code).toBe(1006);
