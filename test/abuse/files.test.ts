@@ -3,7 +3,6 @@
  * test/photo/inspect.test.ts tests the verdict on each picture of test/photos, test/training/dataset.test.ts that fal gets
  * neither EXIF nor GPS, and test/storage/serve.test.ts the same for renditions.
  */
-
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';

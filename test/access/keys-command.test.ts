@@ -1,5 +1,4 @@
 /** `npm run keys`, which creates the first admin key: its output, errors and exit codes. */
-
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';

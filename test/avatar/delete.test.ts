@@ -1,64 +1,26 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { purgeDeletedAvatars } from '../../src/avatar/purge.ts';
+import type { Client } from '../support/client.ts';
 import { uuidIn } from '../support/global-id.ts';
-import { subscribe, upload } from '../support/http.ts';
+import { subscribe } from '../support/http.ts';
 import { startLikeness, type TestLikeness } from '../support/likeness.ts';
-import { photoNames, photoPath } from '../support/photos.ts';
 
 let likeness: TestLikeness;
+let client: Client;
 beforeAll(async () => {
   likeness = await startLikeness();
+  client = likeness.client;
 });
 afterAll(() => likeness.close());
 
 type JobEvent = { __typename: string; job: { status: string } };
 
-async function ask<Fields>(query: string, variables: Record<string, unknown>): Promise<Fields> {
-  const { data, errors } = await likeness.gql(query, variables);
-  expect(errors).toBeUndefined();
-  return Object.values(data ?? {})[0] as Fields;
-}
-
-/** A portrait with ten photos. Words in its trigger make the simulated fal hold its training. */
-async function portrait(triggerPhrase: string): Promise<string> {
-  const { id } = await ask<{ id: string }>(
-    'mutation ($input: CreateAvatarInput!) { createAvatar(input: $input) { ... on PortraitAvatar { id } } }',
-    { input: { portrait: { name: 'Ada', triggerPhrase } } },
-  );
-  const names = photoNames('good').slice(0, 10);
-  await upload(
-    likeness.url,
-    'mutation ($input: AddPhotosInput!) { addPhotos(input: $input) { __typename } }',
-    { input: { avatarId: id, files: names.map(() => null) } },
-    names.map((name, n) => ({
-      path: `variables.input.files.${n}`,
-      name,
-      content: readFileSync(photoPath(`good/${name}`)),
-    })),
-  );
-  return id;
-}
-
-const train = async (avatarId: string) =>
-  (
-    await ask<{ id: string }>(
-      'mutation ($id: ID!) { startTraining(input: { avatarId: $id }) { ... on Training { id } } }',
-      { id: avatarId },
-    )
-  ).id;
-
-const draw = async (avatarId: string, prompt: string) =>
-  (
-    await ask<{ id: string }>(
-      'mutation ($id: ID!, $prompt: String!) { startGeneration(input: { avatarId: $id, prompt: $prompt, numImages: 4 }) { ... on Generation { id } } }',
-      { id: avatarId, prompt },
-    )
-  ).id;
+const draw = (avatarId: string, prompt: string) => client.startGeneration({ avatarId, prompt, numImages: 4 });
 
 const remove = (id: string) =>
-  ask<{ __typename: string }>('mutation ($id: ID!) { deleteAvatar(avatarId: $id) { __typename } }', { id });
+  client.field<{ __typename: string }>('mutation ($id: ID!) { deleteAvatar(avatarId: $id) { __typename } }', { id });
 
 const follow = (jobId: string) =>
   subscribe<{ jobEvents: JobEvent }>(
@@ -77,13 +39,6 @@ async function readTo(events: ReturnType<typeof follow>, type?: string): Promise
     last = value.data?.jobEvents;
     if (last?.__typename === type) return last;
   }
-}
-
-async function trained(trigger: string): Promise<string> {
-  const id = await portrait(trigger);
-  const events = follow(await train(id));
-  expect(await readTo(events)).toMatchObject({ __typename: 'JobSucceeded' });
-  return id;
 }
 
 const filesOnDisk = () =>
@@ -108,8 +63,8 @@ async function expectGone(avatarId: string): Promise<void> {
 
 describe('deleting an avatar sends the end of its job to subscribers and leaves nothing behind', () => {
   it('before its training is submitted, while its photos are being packed', async () => {
-    const id = await portrait('TOK');
-    const events = follow(await train(id));
+    const id = await client.createPortraitWithPhotos({ triggerPhrase: 'TOK' });
+    const events = follow(await client.startTraining({ avatarId: id }));
     await readTo(events, 'JobQueued');
     expect(await remove(id)).toEqual({ __typename: 'DeleteAvatarPayload' });
     expect(await readTo(events)).toEqual({ __typename: 'JobCancelled', job: { status: 'CANCELLED' } });
@@ -119,9 +74,9 @@ describe('deleting an avatar sends the end of its job to subscribers and leaves 
   it.each([
     ['in fal’s queue', 'TOK [[queued]]', 'JobQueueMoved'],
     ['in progress at fal', 'TOK [[stuck]]', 'JobStarted'],
-  ])('while its training is %s', async (_where, trigger, reached) => {
-    const id = await portrait(trigger);
-    const events = follow(await train(id));
+  ])('while its training is %s', async (_where, triggerPhrase, reached) => {
+    const id = await client.createPortraitWithPhotos({ triggerPhrase });
+    const events = follow(await client.startTraining({ avatarId: id }));
     await readTo(events, reached);
     await remove(id);
     expect(await readTo(events)).toEqual({ __typename: 'JobCancelled', job: { status: 'CANCELLED' } });
@@ -132,7 +87,7 @@ describe('deleting an avatar sends the end of its job to subscribers and leaves 
     ['in fal’s queue', '[[queued]]', 'JobQueueMoved'],
     ['in progress at fal', '[[stuck]]', 'JobStarted'],
   ])('while a generation is %s', async (_where, prompt, reached) => {
-    const id = await trained('TOK');
+    const id = await client.trainPortrait();
     const events = follow(await draw(id, prompt));
     await readTo(events, reached);
     await remove(id);
@@ -141,7 +96,7 @@ describe('deleting an avatar sends the end of its job to subscribers and leaves 
   });
 
   it('while its images are being downloaded, in which case the job succeeds', async () => {
-    const id = await trained('TOK');
+    const id = await client.trainPortrait();
     const events = follow(await draw(id, 'on a hill'));
     await readTo(events, 'JobFinalizing');
     await remove(id);
@@ -150,7 +105,7 @@ describe('deleting an avatar sends the end of its job to subscribers and leaves 
   });
 
   it('four times at once, where one call succeeds and three get NotFoundError', async () => {
-    const id = await trained('TOK');
+    const id = await client.trainPortrait();
     const events = [follow(await draw(id, '[[stuck]]')), follow(await draw(id, '[[queued]]'))];
     for (const stream of events) await readTo(stream, 'JobSubmitted');
     const answers = await Promise.all([1, 2, 3, 4].map(() => remove(id)));

@@ -1,24 +1,15 @@
 /** Servers on PostgreSQL: several on one database, an outage of the database, and a database that cannot be used. */
-
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { localViewer } from '../../src/access/session.ts';
 import { applicationName, DatabaseMisconfigured, openPostgres } from '../../src/database/postgres.ts';
 import { type Simulator, startSimulator } from '../../src/fal-simulator/server.ts';
 import { databases, onPostgres, type ServerDatabase, tellSkipped } from '../support/databases.ts';
-import { globalId } from '../support/global-id.ts';
-import { type Answer, subscribe } from '../support/http.ts';
+import type { Answer } from '../support/http.ts';
 import { newDataFolder, startLikeness, type TestLikeness } from '../support/likeness.ts';
 import { runToEnd } from '../support/process.ts';
 import { openProxy } from '../support/proxy.ts';
-import { addAvatar } from '../support/rows.ts';
 
 tellSkipped();
-
-const startDocument =
-  'mutation($input: StartGenerationInput!) { startGeneration(input: $input) { ... on Generation { id } } }';
-const eventsDocument = 'subscription($jobId: ID!) { jobEvents(jobId: $jobId) { __typename sequence } }';
-type Event = { __typename: string; sequence: number };
 
 describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
   let database: ServerDatabase;
@@ -43,17 +34,10 @@ describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
     servers.push(server);
     return server;
   };
-  const newAvatar = async ({ app }: TestLikeness) => {
-    // The simulator does not know this finetune: the job runs until fal rejects it, without drawing.
-    const unknown = { kind: 'STYLE', triggerWord: 'INK', finetuneId: 'unknown' } as const;
-    const notOfStyle = { triggerPhrase: null, diffusersLoraFileUrl: null };
-    const { id } = await addAvatar(app.prisma, localViewer.id, { ...unknown, ...notOfStyle });
-    return globalId('StyleAvatar', id);
-  };
-  const startGeneration = async (server: TestLikeness, avatarId: string) => {
-    const input = { avatarId, prompt: 'at sea', preset: 'FAST' };
-    return (await server.gql<{ startGeneration: { id: string } }>(startDocument, { input })).data?.startGeneration.id;
-  };
+  // The simulator does not know this finetune: the job runs until fal rejects it, without drawing.
+  const newAvatar = ({ client }: TestLikeness) => client.importStyle('unknown');
+  const startGeneration = ({ client }: TestLikeness, avatarId: string) =>
+    client.startGeneration({ avatarId, preset: 'FAST' });
   const ask = async ({ url }: TestLikeness, query: string) =>
     await fetch(`${url}/graphql`, {
       method: 'POST',
@@ -68,13 +52,7 @@ describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
       extensions: { code: 'SERVICE_UNAVAILABLE' },
     });
   };
-  const follow = async (server: TestLikeness, jobId: string | undefined) => {
-    const seen: Event[] = [];
-    for await (const { data } of subscribe<{ jobEvents: Event }>(server.url, eventsDocument, { jobId })) {
-      if (data) seen.push(data.jobEvents);
-    }
-    return seen;
-  };
+  const follow = ({ client }: TestLikeness, jobId: string) => client.follow(jobId).whole;
 
   test('three servers that start at once share the database, run each other’s jobs, and submit each job once', async () => {
     const [one, two, three] = await Promise.all([open(), open(), open()]);

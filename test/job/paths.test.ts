@@ -1,5 +1,4 @@
 /** A job comes to its end by any one way of hearing from fal: its stream, its status, its webhook, or a new start. */
-
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
 import { type Simulator, startSimulator } from '../../src/fal-simulator/server.ts';

@@ -1,8 +1,6 @@
 /** An embedded data folder moves to a PostgreSQL: a server that has lived there goes on as if nothing had been. */
-
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,9 +8,7 @@ import { localViewer } from '../../src/access/session.ts';
 import { openEmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { tellSkipped } from '../support/databases.ts';
 import { globalId } from '../support/global-id.ts';
-import { gql, upload } from '../support/http.ts';
 import { newDataFolder, startLikeness } from '../support/likeness.ts';
-import { photoNames, photoPath } from '../support/photos.ts';
 import { isPostgresReachable, openEmptyPostgres } from '../support/sql.ts';
 
 tellSkipped();
@@ -62,45 +58,11 @@ describe.runIf(await isPostgresReachable())('npm run migrate-to-postgres', () =>
     const old = await startLikeness({ dataDir, env: { METERING: 'on' } });
     const grant = `mutation($id: ID!) { grantCredits(input: { userId: $id, credits: 500.5, reason: "a ‘gift’" }) { __typename } }`;
     await old.gql(grant, { id: globalId('User', localViewer.id) });
-    const created = await old.gql<{ createAvatar: { id: string } }>(
-      'mutation { createAvatar(input: { portrait: { name: "Ada" } }) { ... on PortraitAvatar { id } } }',
-    );
-    const avatarId = created.data?.createAvatar.id ?? '';
-    const names = photoNames('good').slice(0, 10);
-    await upload(
-      old.url,
-      'mutation($input: AddPhotosInput!) { addPhotos(input: $input) { __typename } }',
-      { input: { avatarId, files: names.map(() => null) } },
-      names.map((name, n) => ({
-        path: `variables.input.files.${n}`,
-        name,
-        content: readFileSync(photoPath(`good/${name}`)),
-      })),
-    );
-    const start = async (document: string, variables: Record<string, unknown>) => {
-      const { data } = await old.gql<Record<string, { id: string }>>(document, variables);
-      return Object.values(data ?? {})[0]?.id ?? '';
-    };
-    const ended = async (url: string, id: string) => {
-      for (;;) {
-        const { data } = await gql<{ node: { finishedAt: string | null } }>(
-          url,
-          'query($id: ID!) { node(id: $id) { ... on Job { finishedAt } } }',
-          { id },
-        );
-        if (data?.node.finishedAt != null) return;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    };
-    const train = 'mutation($id: ID!) { startTraining(input: { avatarId: $id }) { ... on Job { id } } }';
-    await ended(old.url, await start(train, { id: avatarId }));
-    const draw = (prompt: string) =>
-      start(
-        'mutation($id: ID!, $prompt: String!) { startGeneration(input: { avatarId: $id, prompt: $prompt, numImages: 2 }) { ... on Job { id } } }',
-        { id: avatarId, prompt },
-      );
-    await ended(old.url, await draw('at sea, “quoted” \u{1F30A} \\ \'"'));
-    const under = await draw('[[stuck]]');
+    const { client } = old;
+    const avatarId = await client.trainPortrait();
+    const generate = (prompt: string) => client.startGeneration({ avatarId, prompt, numImages: 2 });
+    await client.untilSucceeded(await generate('at sea, “quoted” \u{1F30A} \\ \'"'));
+    const stuck = await generate('[[stuck]]');
     await old.close();
     const asked = await startLikeness({ dataDir, env: { METERING: 'on' }, manual: true });
     const before = await asked.gql(all);
@@ -116,8 +78,8 @@ describe.runIf(await isPostgresReachable())('npm run migrate-to-postgres', () =>
     expect(await now.gql(all)).toEqual(before);
     await now.close();
     const live = await startLikeness({ dataDir, env });
-    await live.gql('mutation($id: ID!) { cancelJob(jobId: $id) { __typename } }', { id: under });
-    await ended(live.url, under);
+    await live.client.cancelJob(stuck);
+    await live.client.follow(stuck).whole;
     // The ledger goes on where it stood: 150 and 10 were paid, and what was held is free.
     expect((await live.gql('{ viewer { balance reserved } }')).data).toEqual({
       viewer: { balance: 340.5, reserved: 0 },

@@ -1,5 +1,4 @@
 /** A thousand who follow real jobs: what they leave behind, and what one that stalls does to the others. */
-
 import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

@@ -36,6 +36,11 @@ export class Client {
     return data;
   }
 
+  /** Sends an operation with one root field and returns the value of that field. */
+  async field<Value = Record<string, unknown>>(query: string, variables: Record<string, unknown> = {}): Promise<Value> {
+    return Object.values(await this.send<Record<string, Value>>(query, variables))[0] as Value;
+  }
+
   /** The id of a new portrait without photos. */
   async createPortrait(portrait: { name?: string; triggerPhrase?: string } = {}): Promise<string> {
     return await this.#mutate('createAvatar', 'CreateAvatarInput', { portrait: { name: 'Ada', ...portrait } });
@@ -87,7 +92,7 @@ export class Client {
     const document = `query($id: ID!) { node(id: $id) { __typename
       ... on Job { status requestId error { code } events(first: 100) { edges { node { __typename sequence } } } }
       ... on Generation { prompt images { id url } } ... on Training { avatar { ... on AvatarProfile { status } } } } }`;
-    return (await this.send<{ node: JobView }>(document, { id })).node;
+    return await this.field<JobView>(document, { id });
   }
 
   /** Follows a job to its end, over every break of the connection. */
@@ -117,8 +122,8 @@ export class Client {
 
   /** Sends a mutation that answers an object with an id. Throws when it refuses. */
   async #mutate(name: string, inputType: string, input: Record<string, unknown>): Promise<string> {
-    const document = `mutation($input: ${inputType}!) { answer: ${name}(input: $input) { ... on Node { id } ${refusal} } }`;
-    const { answer } = await this.send<{ answer: { id?: string } }>(document, { input });
+    const document = `mutation($input: ${inputType}!) { ${name}(input: $input) { ... on Node { id } ${refusal} } }`;
+    const answer = await this.field<{ id?: string }>(document, { input });
     if (answer.id === undefined) throw new Error(`${name}: ${JSON.stringify(answer)}`);
     return answer.id;
   }

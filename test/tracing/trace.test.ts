@@ -1,9 +1,9 @@
 /** The trace of a job, as a collector is sent it: one tree, from the mutation to the first event that a subscriber gets. */
-
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
+import { Client } from '../support/client.ts';
 import { globalId } from '../support/global-id.ts';
-import { gql, subscribe } from '../support/http.ts';
+import { subscribe } from '../support/http.ts';
 import { liveAt, newDataFolder, startLikeness } from '../support/likeness.ts';
 import { startProcess } from '../support/process.ts';
 import { addAvatar } from '../support/rows.ts';
@@ -11,7 +11,6 @@ import { json, openScriptedFal, sse } from '../support/scripted-fal.ts';
 import { requestId, routes, says } from '../support/scripted-job.ts';
 import { openCollector, type Received } from './collector.ts';
 
-const startDocument = `mutation($input: StartGenerationInput!) { startGeneration(input: $input) { __typename ... on Generation { id } ... on Error { message } } }`;
 const eventsDocument = `subscription($jobId: ID!) { jobEvents(jobId: $jobId) { __typename sequence } }`;
 const secret = 'canary-of-a-prompt';
 
@@ -30,11 +29,11 @@ async function open(env: Record<string, string>) {
   onTestFinished(() => likeness.close());
   const { id } = await addAvatar(likeness.app.prisma, localViewer.id, { diffusersLoraFileUrl: `${fal.url}/lora` });
   fal.always(routes.status, json(202, { status: 'IN_QUEUE', request_id: requestId, queue_position: 3 }));
-  const start = async (headers: Record<string, string> = {}) => {
-    const input = { avatarId: globalId('PortraitAvatar', id), prompt: secret };
-    const { data } = await gql<{ startGeneration: { id: string } }>(likeness.url, startDocument, { input }, headers);
-    return data?.startGeneration.id ?? '';
-  };
+  const start = (headers: Record<string, string> = {}) =>
+    new Client(() => likeness.url, headers).startGeneration({
+      avatarId: globalId('PortraitAvatar', id),
+      prompt: secret,
+    });
   const unfinished = () => likeness.app.prisma.job.count({ where: { finishedAt: null } });
   const work = async () => {
     while ((await unfinished()) > 0) {
@@ -181,13 +180,9 @@ test('over kill -9: the steps of the next process are in the same trace', async 
   const env = { DATA_DIR: dataDir, FAL_SIMULATOR_SPEED: 'instant', OTEL_BSP_SCHEDULE_DELAY: '50', ...collector.env };
   const first = await startProcess(env);
   onTestFinished(async () => void (await first.end('SIGKILL')));
-  const imported = await gql<{ importAvatar: { id: string } }>(
-    first.url,
-    'mutation { importAvatar(input: { style: { name: "Ink", finetuneId: "ink", triggerWord: "INK" } }) { ... on StyleAvatar { id } } }',
-  );
-  const input = { avatarId: imported.data?.importAvatar.id, prompt: `[[stuck]] ${secret}` };
-  const started = await gql<{ startGeneration: { id: string } }>(first.url, startDocument, { input }, { traceparent });
-  const jobId = started.data?.startGeneration.id ?? '';
+  const avatarId = await new Client(() => first.url).importStyle();
+  const traced = new Client(() => first.url, { traceparent });
+  const jobId = await traced.startGeneration({ avatarId, prompt: `[[stuck]] ${secret}` });
   const ofJob = () => collector.spans().filter(({ traceId }) => traceId === caller.traceId);
   const has = (name: string, count = 1) =>
     vi.waitFor(() => expect(named(ofJob(), name).length).toBeGreaterThanOrEqual(count), {
@@ -202,7 +197,7 @@ test('over kill -9: the steps of the next process are in the same trace', async 
   onTestFinished(async () => void (await second.end('SIGKILL')));
   const events = subscribe(second.url, eventsDocument, { jobId });
   await events.next();
-  await gql(second.url, 'mutation($id: ID!) { cancelJob(jobId: $id) { __typename } }', { id: jobId });
+  await new Client(() => second.url).cancelJob(jobId);
   for await (const _event of events) continue;
   await has('deliver QUEUED');
   await has('step follow');

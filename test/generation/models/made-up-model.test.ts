@@ -3,7 +3,7 @@
  * nothing else. The real server, with its runner and the simulated fal, then plans it, draws with it and returns it.
  */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { addPortraitWithPhotos, runJob, send } from '../../support/journey.ts';
+import type { Client } from '../../support/client.ts';
 import { startLikeness, type TestLikeness } from '../../support/likeness.ts';
 
 vi.mock('../../../src/generation/models/models.ts', async (original) => {
@@ -13,11 +13,13 @@ vi.mock('../../../src/generation/models/models.ts', async (original) => {
 });
 
 let likeness: TestLikeness;
+let client: Client;
 let avatarId: string;
 beforeAll(async () => {
   likeness = await startLikeness();
-  avatarId = await addPortraitWithPhotos(likeness);
-  await runJob(likeness, 'Training', { avatarId, preset: 'FAST' });
+  client = likeness.client;
+  avatarId = await client.createPortraitWithPhotos({ triggerPhrase: 'TOK_ada' });
+  await client.untilSucceeded(await client.startTraining({ avatarId, preset: 'FAST' }));
 });
 afterAll(() => likeness.close());
 
@@ -34,7 +36,7 @@ const inputOf = (madeUp: object) => ({ avatarId, prompt: 'a knight', numImages: 
 
 test('the schema has its types, with their ranges', async () => {
   const document = '{ __type(name: "MadeUpInput") { description inputFields { name description } } }';
-  expect(await send(likeness, document)).toMatchObject({
+  expect(await client.field(document)).toMatchObject({
     description: expect.stringContaining('fal-ai/made-up/lora'),
     inputFields: expect.arrayContaining([
       { name: 'paces', description: 'The number of steps. Takes 2 to 9.' },
@@ -44,7 +46,7 @@ test('the schema has its types, with their ranges', async () => {
 });
 
 test('the server lists its endpoint', async () => {
-  expect(await send(likeness, '{ server { endpoints { name kind price { usd per } } } }')).toMatchObject({
+  expect(await client.field('{ server { endpoints { name kind price { usd per } } } }')).toMatchObject({
     endpoints: expect.arrayContaining([
       { name: 'fal-ai/made-up/lora', kind: 'GENERATION', price: { usd: 0.02, per: 'IMAGE' } },
     ]),
@@ -53,14 +55,14 @@ test('the server lists its endpoint', async () => {
 
 test('its preset shows its numbers', async () => {
   const document = `{ generationPresets { name settingsFor { __typename ... on MadeUpSettings { paces loraScale } } } }`;
-  expect(await send(likeness, document)).toContainEqual({
+  expect(await client.field(document)).toContainEqual({
     name: 'FAST',
     settingsFor: expect.arrayContaining([{ __typename: 'MadeUpSettings', paces: 3, loraScale: 0.9 }]),
   });
 });
 
 test('a plan shows its settings, price and typical duration', async () => {
-  expect(await send(likeness, planDocument, { input: inputOf({ glow: true }) })).toEqual({
+  expect(await client.field(planDocument, { input: inputOf({ glow: true }) })).toEqual({
     endpoint: 'fal-ai/made-up/lora',
     settings,
     warnings: [],
@@ -70,8 +72,9 @@ test('a plan shows its settings, price and typical duration', async () => {
 });
 
 test('a generation runs to its end and returns its settings and pictures', async () => {
-  const id = await runJob(likeness, 'Generation', inputOf({ glow: true }));
-  const generation = await send(likeness, generationDocument, { id });
+  const id = await client.startGeneration(inputOf({ glow: true }));
+  await client.untilSucceeded(id);
+  const generation = await client.field(generationDocument, { id });
   const image = { width: 512, height: 512, contentType: 'image/jpeg', url: expect.any(String) };
   expect(generation).toEqual({
     status: 'SUCCEEDED',
@@ -88,7 +91,7 @@ test('a generation runs to its end and returns its settings and pictures', async
 });
 
 test('a value out of its range is refused by its own name', async () => {
-  expect(await send(likeness, planDocument, { input: inputOf({ paces: 10 }) })).toEqual({
+  expect(await client.field(planDocument, { input: inputOf({ paces: 10 }) })).toEqual({
     issues: [{ path: 'settings.madeUp.paces', message: 'Takes 2 to 9.' }],
   });
 });

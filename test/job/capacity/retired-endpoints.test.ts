@@ -1,5 +1,4 @@
 /** An endpoint that fal has retired: its word is remembered for a while, new starts are refused, older jobs are not. */
-
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { localViewer } from '../../../src/access/session.ts';
 import { globalId } from '../../support/global-id.ts';

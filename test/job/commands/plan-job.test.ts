@@ -1,5 +1,4 @@
 /** A plan on PostgreSQL takes no lock and writes nothing: it answers while other transactions hold every row it reads. */
-
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { localViewer } from '../../../src/access/session.ts';

@@ -3,7 +3,7 @@
  * else. The real server, with its runner and the simulated fal, then plans it, trains with it and draws what it trained.
  */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { addPortraitWithPhotos, runJob, send } from '../../support/journey.ts';
+import type { Client } from '../../support/client.ts';
 import { startLikeness, type TestLikeness } from '../../support/likeness.ts';
 
 vi.mock('../../../src/training/models/models.ts', async (original) => {
@@ -13,10 +13,12 @@ vi.mock('../../../src/training/models/models.ts', async (original) => {
 });
 
 let likeness: TestLikeness;
+let client: Client;
 let avatarId: string;
 beforeAll(async () => {
   likeness = await startLikeness();
-  avatarId = await addPortraitWithPhotos(likeness);
+  client = likeness.client;
+  avatarId = await client.createPortraitWithPhotos({ triggerPhrase: 'TOK_ada' });
 });
 afterAll(() => likeness.close());
 
@@ -36,13 +38,13 @@ const training = {
 
 test('the schema has its type, with its range', async () => {
   const document = '{ __type(name: "MadeUpTrainerInput") { inputFields { name description } } }';
-  expect(await send(likeness, document)).toEqual({
+  expect(await client.field(document)).toEqual({
     inputFields: [{ name: 'laps', description: 'The number of steps. Takes 5 to 50.' }],
   });
 });
 
 test('a plan shows its settings and price', async () => {
-  expect(await send(likeness, planDocument, { input: inputOf({ laps: 7 }) })).toEqual({
+  expect(await client.field(planDocument, { input: inputOf({ laps: 7 }) })).toEqual({
     ...training,
     warnings: [],
     price: { credits: 20, estimatedUsd: 0.2 },
@@ -50,14 +52,15 @@ test('a plan shows its settings and price', async () => {
 });
 
 test('a value out of its range is refused by its own name', async () => {
-  expect(await send(likeness, planDocument, { input: inputOf({ laps: 51 }) })).toEqual({
+  expect(await client.field(planDocument, { input: inputOf({ laps: 51 }) })).toEqual({
     issues: [{ path: 'settings.madeUpTrainer.laps', message: 'Takes 5 to 50.' }],
   });
 });
 
 test('a training runs to its end, and the avatar draws with what it trained', async () => {
-  const id = await runJob(likeness, 'Training', inputOf({ laps: 7 }));
-  expect(await send(likeness, trainingDocument, { id })).toEqual({
+  const id = await client.startTraining(inputOf({ laps: 7 }));
+  await client.untilSucceeded(id);
+  expect(await client.field(trainingDocument, { id })).toEqual({
     ...training,
     status: 'SUCCEEDED',
     progress: { percent: 100, totalSteps: 7 },
@@ -65,14 +68,15 @@ test('a training runs to its end, and the avatar draws with what it trained', as
   });
   const avatarDocument =
     'query($id: ID!) { node(id: $id) { ... on PortraitAvatar { status diffusersLoraFileUrl findings { code } } } }';
-  expect(await send(likeness, avatarDocument, { id: avatarId })).toEqual({
+  expect(await client.field(avatarDocument, { id: avatarId })).toEqual({
     status: 'READY',
     diffusersLoraFileUrl: expect.any(String),
     findings: [],
   });
-  const generationId = await runJob(likeness, 'Generation', { avatarId, prompt: 'at sea', preset: 'FAST' });
+  const generationId = await client.startGeneration({ avatarId, prompt: 'at sea', preset: 'FAST' });
+  await client.untilSucceeded(generationId);
   const generationDocument = 'query($id: ID!) { node(id: $id) { ... on Generation { endpoint images { width } } } }';
-  expect(await send(likeness, generationDocument, { id: generationId })).toEqual({
+  expect(await client.field(generationDocument, { id: generationId })).toEqual({
     endpoint: 'fal-ai/flux-lora',
     images: [{ width: 512 }],
   });
