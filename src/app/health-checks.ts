@@ -4,7 +4,7 @@ import type { Checks } from '../server/http/health.ts';
 import { freeBytes, minFreeForWork } from '../storage/disk-space.ts';
 import type { App } from './app.ts';
 
-/** The worker fetches steps twice a second. Without an answer for this long, it is not ready. */
+/** The worker leases steps twice a second. After this long without a lease it is not ready. */
 const stepsQuietMs = 10_000;
 
 /** `worker` is undefined when this process runs no steps by itself. */
@@ -17,9 +17,9 @@ export function healthChecks({ prisma, files }: App, dataDir: string, worker: Wo
       ),
     async steps() {
       if (worker === undefined) return true;
-      const { idleMs } = worker;
-      if (idleMs === undefined) return 'not asked for yet';
-      return idleMs < stepsQuietMs || `not asked for in ${Math.round(idleMs / 1000)} seconds`;
+      const { sinceLeaseMs } = worker;
+      if (sinceLeaseMs === undefined) return 'not asked for yet';
+      return sinceLeaseMs < stepsQuietMs || `not asked for in ${Math.round(sinceLeaseMs / 1000)} seconds`;
     },
     /** The disk of this machine: files pass through it even when they are stored in a bucket. */
     disk: async () => (await freeBytes(dataDir)) >= minFreeForWork || 'almost full',

@@ -9,8 +9,8 @@ import { PullIterator } from './pull-iterator.ts';
 
 /** In events. */
 const bufferSize = 256;
-/** Events per read of the database. */
-const pageSize = 200;
+/** From the database. */
+const eventsPerRead = 200;
 
 /** The events after a sequence number, oldest first. */
 export type ReadLog = (after: number, limit: number) => Promise<JobEvent[]>;
@@ -63,7 +63,7 @@ export class JobTail {
           return event;
         }
         if (position < this.#head) {
-          page = await this.#readLog(position, pageSize);
+          page = await this.#readLog(position, eventsPerRead);
           hasEnded = page.length === 0; // The job was deleted together with its log.
         } else if (this.#isDeleted) hasEnded = true;
         else if (this.#isStale || this.#reading !== undefined) await this.#readOnce();
@@ -88,7 +88,7 @@ export class JobTail {
 
   /**
    * Adds committed events. Events that do not directly follow `#head` are ignored, and so is a burst that would overtake
-   * even the fastest reader: readers then read both from the database.
+   * even the fastest reader: readers then read those events from the database.
    */
   add(events: readonly JobEvent[]): void {
     const [first] = events;
@@ -121,10 +121,10 @@ export class JobTail {
   async #read(): Promise<void> {
     this.#isStale = false;
     try {
-      const events = await this.#readLog(this.#head, pageSize);
+      const events = await this.#readLog(this.#head, eventsPerRead);
       // `add` may have run meanwhile.
       this.#append(events.filter(({ sequence }) => sequence > this.#head));
-      if (events.length === pageSize) this.#isStale = true;
+      if (events.length === eventsPerRead) this.#isStale = true;
     } catch (error) {
       this.#isStale = true;
       throw error;

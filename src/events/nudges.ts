@@ -1,6 +1,7 @@
 /**
- * Nudges: "read the log again". A nudge carries no event and may be lost, repeated or late. Within one process, nudges are
- * function calls. With several processes they go through a target that also reaches the others (redis/nudge-target.ts).
+ * Nudges: hints that something changed, such as a job's log, a cancel request, a webhook or a due step. The receiver then
+ * looks in the database. A nudge carries no event and may be lost, repeated or late. Within one process, nudges are function
+ * calls. With several processes they go through a target that also reaches the others (redis/nudge-target.ts).
  */
 export type NudgeTarget = Pick<EventTarget, 'addEventListener' | 'removeEventListener' | 'dispatchEvent'>;
 

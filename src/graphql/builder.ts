@@ -1,4 +1,4 @@
-/** The Pothos builder: its plugins, their defaults, and the three root types. Every other type is built in its noun’s room. */
+/** The Pothos builder: its plugins, their defaults, and the three root types. Every other type is built in its noun’s folder. */
 import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
@@ -13,12 +13,10 @@ import type { Viewer } from '../access/session.ts';
 import type { App } from '../app/app.ts';
 import type { UploadedFile } from '../storage/uploaded-file.ts';
 import './column-plugin.ts';
+import { pageSize } from './pagination.ts';
 
 /** The context of every resolver: the authenticated viewer, their scopes, and the parts of this server. */
 export type Context = { viewer: Viewer; scopes: Scopes; app: App };
-
-/** Items on a page of a list: the default of `first`, and the most that `first` or `last` may request. */
-export const pageSize = { default: 20, max: 100 };
 
 /**
  * The extension of a subscription field whose events are executed once and shared by many subscribers. Such a field keeps

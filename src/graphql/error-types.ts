@@ -1,4 +1,4 @@
-/** GraphQL: the interface Error and the errors that several nouns share. An error of one noun is built in that noun's room. */
+/** GraphQL: the interface Error and the errors that several nouns share. An error of one noun is built in that noun's folder. */
 import { type InputIssue, InvalidInputError } from '../refusal/invalid-input.ts';
 import { LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { builder } from './builder.ts';

@@ -1,10 +1,12 @@
 /**
  * GraphQL: pages of lists. A cursor holds the sort key of an item and not its id alone, so a page can start behind an item
- * that has been deleted since. Each list has its own sort key and encodes it in its room's cursor.ts.
+ * that has been deleted since. Each list has its own sort key and encodes it in its folder's cursor.ts.
  */
 import { PothosValidationError } from '@pothos/core';
 import { type DefaultConnectionArguments, parseCursorConnectionArgs } from '@pothos/plugin-relay';
-import { pageSize } from './builder.ts';
+
+/** Items on a page of a list: the default of `first`, and the most that `first` or `last` may request. */
+export const pageSize = { default: 20, max: 100 };
 
 /** The rows to read for a page. `limit` is one more than the page shows: the extra row answers hasNextPage. */
 export type PageQuery<Cursor> = {

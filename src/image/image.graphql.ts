@@ -27,7 +27,7 @@ const GeneratedImage = builder.prismaNode('GeneratedImage', {
     url: t.field({
       type: 'URL',
       description:
-        'A signed URL of the picture in this server’s storage that is valid for one hour. Each read returns a new URL. Without arguments it serves the file that fal drew. An argument outside its range is an error with the code BAD_USER_INPUT.',
+        'A signed URL of the picture in this server’s storage that is valid for at least 55 minutes. Reads that are close together return the same URL. Without arguments it serves the file that fal drew. An argument outside its range is an error with the code BAD_USER_INPUT.',
       args: {
         width: t.arg.int({
           description:

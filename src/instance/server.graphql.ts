@@ -1,7 +1,8 @@
 /** GraphQL: the query `server` with the version, the fal mode and the limits of this server. */
 import { createRequire } from 'node:module';
 import { maxPromptLength } from '../generation/rules.ts';
-import { builder, pageSize } from '../graphql/builder.ts';
+import { builder } from '../graphql/builder.ts';
+import { pageSize } from '../graphql/pagination.ts';
 import { photoLimits } from '../photo/rules.ts';
 import type { Limits as ServerLimits } from '../runtime/limits.ts';
 import { photoLimits as trainingPhotos } from '../training/rules.ts';

@@ -48,7 +48,7 @@ builder.objectType(JobFinishedError, {
 builder.mutationField('cancelJob', (t) =>
   t.errorUnionField({
     description:
-      'Cancels a job. A job that fal has not accepted yet ends at once. For any other job the server asks fal to stop: the job then ends as CANCELLED, or as SUCCEEDED if fal finished first. Cancelling it again changes nothing.',
+      'Cancels a job. A job that was not sent to fal yet ends at once. For any other job the server asks fal to stop: the job then ends as CANCELLED, or as SUCCEEDED if fal finished first. Cancelling it again changes nothing.',
     args: { jobId: t.arg.id({ required: true, description: 'The id of the job.' }) },
     types: [Training, Generation, NotFoundError, JobFinishedError],
     union: {

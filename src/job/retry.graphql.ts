@@ -4,7 +4,7 @@ import { retryJob } from './commands/retry-job.ts';
 import { IdempotencyConflictError, JobActiveError } from './commands/start-job.ts';
 import { Generation, jobTypeName, Training } from './job.graphql.ts';
 import { jobKey } from './key.ts';
-import { startRefusals } from './start-refusals.ts';
+import { startRefusals } from './retry-error-registry.ts';
 
 builder.mutationField('retryJob', (t) => {
   // A retry has no idempotency key. It fails with JobActiveError while the job to retry runs.

@@ -51,7 +51,7 @@ const Photo = builder.prismaNode('Photo', {
     url: t.field({
       type: 'URL',
       description:
-        'A signed URL of the photo that is valid for one hour. Each read returns a new URL. Without `width` it serves the uploaded file.',
+        'A signed URL of the photo that is valid for at least 55 minutes. Reads that are close together return the same URL. Without `width` it serves the uploaded file.',
       args: {
         width: t.arg.int({
           description:

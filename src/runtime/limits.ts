@@ -40,7 +40,10 @@ export const defaultLimits = {
   uploadTimeoutMs: 600_000,
   /** A connection between requests. Longer than the 60 s of common proxies, so that the proxy closes it first. */
   keepAliveTimeoutMs: 65_000,
-  /** A client that should read or send, and does not, is cut off after this. */
+  /**
+   * A client that should read or send, and does not, is cut off after this: a WebSocket closes with 4440. It is also the
+   * timeout of an HTTP connection on which nothing moves.
+   */
   stallTimeoutMs: 15_000,
 
   /** For connection_init, after which the socket is closed with 4408. */

@@ -16,7 +16,7 @@ export interface FileStore {
    * file. Throws FileTooLarge when there are more than `maxBytes`. A file that is not recorded within an hour is removed.
    */
   write(bytes: Readable | Uint8Array, options: { maxBytes: number }): Promise<WrittenFile>;
-  /** The same, but first calls `look` with the whole file on this machine. When `look` throws, nothing is stored. */
+  /** The same, but first calls `inspect` with the whole file on this machine. When `inspect` throws, nothing is stored. */
   writeInspected<Inspection>(
     bytes: Readable | Uint8Array,
     options: { maxBytes: number; inspect: (path: string) => Promise<Inspection> },

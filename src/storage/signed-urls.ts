@@ -1,4 +1,4 @@
-/** Signed URLs of files, created at each read. Anyone with the URL may read the file until the URL expires. */
+/** Signed URLs of files. Anyone with the URL may read the file until the URL expires. */
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import type { Database } from '../database/client.ts';
 import { installationSecret } from '../database/installation-secret.ts';
@@ -15,9 +15,11 @@ export interface SignedUrls {
   verify(url: URL): 'OK' | 'EXPIRED' | 'FORGED';
 }
 
-const minuteMs = 60_000;
+const minLifetimeMs = 55 * 60_000;
+/** URLs signed within one period expire together, at the end of a period, and are equal. */
+const signaturePeriodMs = 5 * 60_000;
 
-/** Signatures of the current 5 minutes are cached: pages are read again, and a signature costs more than the rest of a picture. */
+/** Signatures of the current period are cached: pages are read again, and a signature costs more than the rest of a picture. */
 const maxCached = 10_000;
 
 export async function openSignedUrls({
@@ -50,7 +52,7 @@ export async function openSignedUrls({
     return query;
   };
   const signedHref: SignedUrls['signedHref'] = (path, parameters = {}) => {
-    const expiresAt = Math.ceil((now().getTime() + 55 * minuteMs) / (5 * minuteMs)) * 5 * minuteMs;
+    const expiresAt = Math.ceil((now().getTime() + minLifetimeMs) / signaturePeriodMs) * signaturePeriodMs;
     const request = Object.keys(parameters).length === 0 ? path : `${path}?${JSON.stringify(parameters)}`;
     const known = expiresAt === cacheExpiresAt ? cache.get(request) : undefined;
     return `${baseUrl()}${path}?${known ?? remember(request, queryOf(path, parameters, expiresAt), expiresAt)}`;

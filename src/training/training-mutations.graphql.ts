@@ -6,7 +6,7 @@ import { ErrorInterface } from '../graphql/error-types.ts';
 import { EndpointRetiredError } from '../job/capacity/retired-endpoints.ts';
 import { IdempotencyConflictError, JobActiveError } from '../job/commands/start-job.ts';
 import { Training } from '../job/job.graphql.ts';
-import { registerStartRefusals } from '../job/start-refusals.ts';
+import { registerStartRefusals } from '../job/retry-error-registry.ts';
 import { InsufficientCreditsError } from '../ledger/account.ts';
 import { InvalidInputError } from '../refusal/invalid-input.ts';
 import { LimitReachedError, NotFoundError } from '../refusal/refusal.ts';

@@ -3,18 +3,7 @@
  * nothing.
  */
 import type { FalRequest } from './request.ts';
-
-/** The durations of a request that is neither cancelled nor rejected early. */
-export type Timings = {
-  queueMs: number;
-  runMs: number;
-  /** The number of requests before it when it was accepted. */
-  queuePosition: number;
-  /** From the end of reading a bad archive to the failure. */
-  failureMs: number;
-  /** From the cancellation of a running request to its end. */
-  stopMs: number;
-};
+import type { Timings } from './timings.ts';
 
 export type Progress =
   | { status: 'IN_QUEUE'; queuePosition: number }

@@ -3,7 +3,18 @@ import { endpoints } from '../../fal/endpoints.ts';
 import { randomFrom } from '../random.ts';
 import { commandedStatus } from './prompt-commands.ts';
 import type { FalRequest } from './request.ts';
-import type { Timings } from './timeline.ts';
+
+/** The durations of a request that is neither cancelled nor rejected early. */
+export type Timings = {
+  queueMs: number;
+  runMs: number;
+  /** The number of requests before it when it was accepted. */
+  queuePosition: number;
+  /** From the end of reading a bad archive to the failure. */
+  failureMs: number;
+  /** From the cancellation of a running request to its end. */
+  stopMs: number;
+};
 
 const second = 1000;
 const day = 24 * 60 * 60 * second;

@@ -45,6 +45,9 @@ export async function cancelJob(app: Parts, viewer: Viewer, key: JobKey): Promis
 /**
  * The same within the caller's transaction. The caller has checked that the viewer owns the job, has locked the owner's
  * row, and calls `announceCancel` after the commit. Throws JobFinishedError.
+ *
+ * `deleteAvatar` also calls this, for each unfinished job of the avatar, and ignores JobFinishedError only: any other error
+ * that is added here keeps the avatar from being deleted.
  */
 export async function cancelInTransaction(app: Parts, tx: Tx, jobId: string): Promise<Job> {
   await tx.$queryRaw(Prisma.sql`SELECT 1 FROM "Job" WHERE "id" = ${jobId}::uuid FOR UPDATE`);

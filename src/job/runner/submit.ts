@@ -1,6 +1,7 @@
 /**
- * QUEUED → IN_QUEUE: submits the job to fal, at most once. fal takes no idempotency key. The step therefore commits its
- * intent before it sends the request, and fal's answer afterwards. A job with an intent but no answer is never submitted again.
+ * QUEUED → IN_QUEUE: submits the job to fal, which accepts it at most once. fal takes no idempotency key. The step therefore
+ * commits its intent before it sends the request, and fal's answer afterwards. A rejection clears the intent, and the job may
+ * be submitted again. A job with an intent but no answer is never submitted again.
  */
 import { randomUUID } from 'node:crypto';
 import { FalError, SubmitUnconfirmed } from '../../fal/errors.ts';

@@ -64,8 +64,11 @@ export class Worker {
     return count;
   }
 
-  /** The time since the worker started or last reached the step queue; undefined until then. */
-  get idleMs(): number | undefined {
+  /**
+   * The time since the worker last leased steps, or since it started. A lease counts even when no slot was free, so that none
+   * was asked of the queue. Undefined before the start.
+   */
+  get sinceLeaseMs(): number | undefined {
     return this.#leasedAtMs === undefined ? undefined : this.#deps.timers.elapsedMs() - this.#leasedAtMs;
   }
 

@@ -13,7 +13,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
-import { pageSize } from '../../graphql/builder.ts';
+import { pageSize } from '../../graphql/pagination.ts';
 
 export type CostedOperation = {
   schema: GraphQLSchema;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { logsAt, tqdm } from '../../../src/fal-simulator/queue/model-logs.ts';
 import type { Failure, FalRequest, Speed } from '../../../src/fal-simulator/queue/request.ts';
-import { nextChangeAt, type Progress, progressAt, type Timings } from '../../../src/fal-simulator/queue/timeline.ts';
-import { timingsOf } from '../../../src/fal-simulator/queue/timings.ts';
+import { nextChangeAt, type Progress, progressAt } from '../../../src/fal-simulator/queue/timeline.ts';
+import { type Timings, timingsOf } from '../../../src/fal-simulator/queue/timings.ts';
 
 const plan: Timings = { queueMs: 400, runMs: 1000, queuePosition: 3, failureMs: 50, stopMs: 100 };
 const failure: Failure = { status: 422, detail: [] };

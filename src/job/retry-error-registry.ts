@@ -1,7 +1,7 @@
 /**
- * The refusals that starting a job of any kind can throw. Each feature registers its own, so that the result union of
- * `retryJob` lists them all and job/ names no feature. GraphQL reads the list when it builds the schema, after every
- * feature has been loaded.
+ * A registry of the errors in the result union of `retryJob`: the refusals that starting a job of any kind can throw. Each
+ * feature registers the classes that its start throws, so that job/ names no feature. GraphQL reads the registry when it
+ * builds the schema, after every feature has been loaded.
  */
 import type { Refusal } from '../refusal/refusal.ts';
 
