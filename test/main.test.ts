@@ -1,23 +1,12 @@
-/** The server as a process: its first start, what it refuses to start with, and its end. */
+/** The server as a process: its first start, what it refuses to start with, and its end. main.stress.test.ts has more. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { gql, openSocket } from './support/http.ts';
-import { newDataFolder } from './support/likeness.ts';
-import { freePort, runKeys, runToEnd, startProcess } from './support/process.ts';
-
-function folder(): string {
-  const { dataDir, remove } = newDataFolder();
-  onTestFinished(remove);
-  return dataDir;
-}
-async function startOn(dataDir: string, env: Record<string, string> = {}) {
-  const server = await startProcess({ DATA_DIR: dataDir, FAL_SIMULATOR_SPEED: 'instant', ...env });
-  onTestFinished(async () => void (await server.end('SIGKILL')));
-  return server;
-}
+import { dataFolder } from './support/likeness.ts';
+import { freePort, runKeys, runToEnd, startOn } from './support/process.ts';
 
 describe('the first start', () => {
   test('makes everything, and says where GraphiQL is, which fal it is, and where the data lies', async () => {
@@ -42,14 +31,14 @@ describe('the first start', () => {
 
 describe('it does not start, and says why in a sentence', () => {
   test('with a setting that is wrong', async () => {
-    const { code, output } = await runToEnd({ DATA_DIR: folder(), PORT: 'http' });
+    const { code, output } = await runToEnd({ DATA_DIR: dataFolder(), PORT: 'http' });
     expect(code).toBe(1);
     expect(output).toMatch(/^PORT: .+/m);
     expect(output).not.toMatch(/\bat .+\.ts:\d+/);
   });
 
   test('on a data folder that another server has, which goes on', async () => {
-    const dataDir = folder();
+    const dataDir = dataFolder();
     const first = await startOn(dataDir);
     const { code, output } = await runToEnd({ DATA_DIR: dataDir });
     expect(code).toBe(1);
@@ -58,36 +47,11 @@ describe('it does not start, and says why in a sentence', () => {
     );
     expect((await gql(first.url, '{ viewer { id } }')).errors).toBeUndefined();
   });
-
-  test('on a data folder that is none, or whose database is no database', async () => {
-    const dataDir = folder();
-    const file = await runToEnd({ DATA_DIR: join(dataDir, 'database', 'PG_VERSION') });
-    expect(file.code).toBe(1);
-    expect(file.output).toMatch(
-      /^DATA_DIR: .+PG_VERSION is not a folder that this server can write to \(EEXIST: .+\)\.$/m,
-    );
-    rmSync(join(dataDir, 'database', 'global'), { recursive: true });
-    const broken = await runToEnd({ DATA_DIR: dataDir });
-    expect(broken.code).toBe(1);
-    expect(broken.output).toMatch(
-      /^The database in .+ does not open \(.+\)\. .+DATA_DIR to (another|a new) folder\.$/m,
-    );
-    expect(broken.output).not.toMatch(/\bat .+\.ts:\d+/);
-  });
-
-  test('on a port that another program has; its data folder is free again', async () => {
-    const dataDir = folder();
-    const first = await startOn(folder());
-    const { code, output } = await runToEnd({ DATA_DIR: dataDir, PORT: new URL(first.url).port });
-    expect(code).toBe(1);
-    expect(output).toMatch(/^PORT: another program listens on this port/m);
-    await startOn(dataDir);
-  });
 });
 
 describe('its end', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)('%s: it asks subscribers to reconnect, and ends with 0', async (signal) => {
-    const dataDir = folder();
+  test('SIGTERM: it asks subscribers to reconnect, and ends with 0', async () => {
+    const dataDir = dataFolder();
     const server = await startOn(dataDir);
     const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
     const closed = new Promise<number>((resolve) => socket.once('close', resolve));
@@ -98,25 +62,14 @@ describe('its end', () => {
     const stream = await fetch(`${server.url}/graphql?query=subscription{jobChanged{id}}`, {
       headers: { accept: 'text/event-stream' },
     });
-    expect(await server.end(signal)).toBe(0);
+    expect(await server.end('SIGTERM')).toBe(0);
     expect(await closed).toBe(1001);
     await stream.text().catch(() => undefined);
     await startOn(dataDir);
   });
 
-  test('a second signal ends it at once, and the next start goes on', async () => {
-    const dataDir = folder();
-    const server = await startOn(dataDir, { DRAIN_SECONDS: '60' });
-    const ended = server.end('SIGTERM');
-    await expect.poll(async () => (await fetch(`${server.url}/ready`)).status).toBe(503);
-    process.kill(server.pid, 'SIGTERM');
-    expect(await ended).toBe(1);
-    expect(server.output()).toContain('Stopped at once by a second signal.');
-    await startOn(dataDir);
-  });
-
   test('a job under way goes on at the next start', async () => {
-    const dataDir = folder();
+    const dataDir = dataFolder();
     const env = { PORT: String(await freePort()), FAL_SIMULATOR_SPEED: 'quick' };
     const server = await startOn(dataDir, env);
     const imported = await gql<{ importAvatar: { id: string } }>(
@@ -149,28 +102,8 @@ describe('its end', () => {
   });
 });
 
-test('a server that can be reached from elsewhere says how to get the first key, and who has one is let in', async () => {
-  const dataDir = folder();
-  const env = { HOST: '0.0.0.0', METERING: 'off' };
-  const first = await startOn(dataDir, env);
-  expect(first.output()).toContain('Callers need a key');
-  expect(first.output()).toMatch(/^There is no admin key yet\. .+npm run keys -- create/m);
-  expect((await runKeys({ DATA_DIR: dataDir }, 'create', '--name', 'me', '--scopes', 'admin')).stderr).toMatch(
-    /^The data folder .+ is in use by another Likeness server/,
-  );
-  expect((await fetch(`${first.url}/graphql?query={viewer{id}}`)).status).toBe(401);
-  await first.end('SIGTERM');
-  const { stdout } = await runKeys({ DATA_DIR: dataDir }, 'create', '--name', 'me', '--scopes', 'admin');
-  const second = await startOn(dataDir, env);
-  expect(second.output()).not.toContain('There is no admin key yet');
-  const headers = { authorization: `Bearer ${stdout.trim()}` };
-  expect((await gql(second.url, '{ viewer { apiKeys { edges { node { name } } } } }', {}, headers)).data).toEqual({
-    viewer: { apiKeys: { edges: [{ node: { name: 'me' } }] } },
-  });
-});
-
 test('in production every line is JSON, and holds neither the key nor a prompt', async () => {
-  const dataDir = folder();
+  const dataDir = dataFolder();
   const { stdout } = await runKeys({ DATA_DIR: dataDir }, 'create', '--name', 'first', '--scopes', 'admin');
   const key = stdout.trim();
   const server = await startOn(dataDir, {

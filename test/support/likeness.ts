@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { inject } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { localViewer } from '../../src/access/session.ts';
 import { createApiKey } from '../../src/apikey/commands.ts';
 import { readSettings } from '../../src/app/config.ts';
@@ -30,6 +30,20 @@ export function newDataFolder(): { dataDir: string; remove: () => void } {
   const dataDir = mkdtempSync(join(tmpdir(), 'likeness-data-'));
   cpSync(inject('dataFolder'), dataDir, { recursive: true });
   return { dataDir, remove: () => rmSync(dataDir, { recursive: true, force: true }) };
+}
+
+/** An empty folder, removed when the test is over. */
+export function emptyFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'likeness-data-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The same with an empty database: removed when the test is over. */
+export function dataFolder(): string {
+  const { dataDir, remove } = newDataFolder();
+  onTestFinished(remove);
+  return dataDir;
 }
 
 /**

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-
+import { onTestFinished } from 'vitest';
 import { write } from './said.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -45,6 +45,13 @@ export async function startProcess(env: Record<string, string>): Promise<ServerP
       return code;
     },
   };
+}
+
+/** A server with an instant simulator on this data folder. It is killed when the test is over. */
+export async function startOn(dataDir: string, env: Record<string, string> = {}): Promise<ServerProcess> {
+  const server = await startProcess({ DATA_DIR: dataDir, FAL_SIMULATOR_SPEED: 'instant', ...env });
+  onTestFinished(async () => void (await server.end('SIGKILL')));
+  return server;
 }
 
 /** `npm run keys -- …`, to its end. */

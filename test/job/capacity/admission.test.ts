@@ -1,65 +1,19 @@
 /** The line in which jobs wait for fal: who goes next, how many at once and a minute, and what a waiting job is told. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { User } from '../../../prisma/generated/client/client.ts';
 import type { FalLimits } from '../../../src/fal/limits.ts';
 import { pauseSubmits, SubmitsSpent, takeSubmit } from '../../../src/job/capacity/submit-budget.ts';
 import { admitIfAlone, admitWaiting, publishPositions } from '../../../src/job/capacity/waiting-line.ts';
-import { type Generations, openGenerations } from '../../support/generations.ts';
-import { addAvatar, addJob, addUser } from '../../support/rows.ts';
+import { addJob } from '../../support/rows.ts';
+import { expectFairTurns, newOwner, now, type Owner, openLine, parts, pass, serve, wait, world } from './line.ts';
+
+openLine();
 
 const minuteMs = 60_000;
-const wide: FalLimits = { submitsPerMinute: 1_000_000, jobsAtOnce: 1_000_000, statusReadsPerMinute: 3_000 };
-
-let world: Generations;
-let at: number;
-beforeAll(async () => {
-  world = await openGenerations();
-});
-afterAll(() => world.close());
-beforeEach(async () => {
-  at = Date.UTC(2026, 0, 1);
-  const { prisma, app } = world;
-  await prisma.job.deleteMany();
-  await prisma.user.updateMany({ data: { turn: 0 } });
-  await prisma.falBudget.update({
-    where: { id: 1 },
-    data: { turn: 0, submits: [], pausedUntil: null, toldAt: null },
-  });
-  await app.steps.forgetAll();
-});
-
-const parts = (limits: Partial<FalLimits>) => ({
-  ...world.app,
-  falLimits: { ...wide, ...limits },
-  now: () => new Date(at),
-});
-const newOwner = async (weight = 1) => {
-  const owner = await addUser(world.prisma);
-  await world.prisma.user.update({ where: { id: owner.id }, data: { weight } });
-  return await addAvatar(world.prisma, owner.id);
-};
-type Owner = Awaited<ReturnType<typeof newOwner>>;
-const wait = async (owner: Owner, count = 1) => {
-  const ids: string[] = [];
-  for (let n = 0; n < count; n += 1) ids.push((await addJob(world.prisma, owner)).id);
-  return ids;
-};
 const endpoint = 'fal-ai/flux-lora-portrait-trainer';
 const waitForTraining = async (owner: Owner) => {
   const training = { kind: 'TRAINING', endpoint, prompt: null, finalPrompt: null, photoCount: 10 } as const;
   return (await addJob(world.prisma, owner, training)).id;
-};
-/** Lets the next ones go, one by one, each ending at once; their ids in that order. */
-const serve = async (count: number) => {
-  const served: string[] = [];
-  for (let n = 0; n < count; n += 1) {
-    await admitWaiting(parts({ jobsAtOnce: 1 }));
-    const gone = await world.prisma.job.findMany({ where: { admittedAt: { not: null }, finishedAt: null } });
-    served.push(...gone.map(({ id }) => id));
-    const end = { status: 'CANCELLED', finishedAt: new Date(at) } as const;
-    await world.prisma.job.updateMany({ where: { id: { in: gone.map(({ id }) => id) } }, data: end });
-  }
-  return served;
 };
 const admitted = () => world.prisma.job.count({ where: { admittedAt: { not: null } } });
 const take = (limits: Partial<FalLimits>) => world.prisma.$transaction((tx) => takeSubmit(tx, parts(limits)));
@@ -106,8 +60,8 @@ describe('a job that waits alone', () => {
     expect(await alone({ submitsPerMinute: 1 })).toBeNull();
     await world.prisma.$transaction((tx) => pauseSubmits(tx, parts({}), minuteMs));
     expect(await alone()).toBeNull();
-    at += minuteMs + 1;
-    expect(await alone({ jobsAtOnce: 2, submitsPerMinute: 2 })).toEqual(new Date(at));
+    pass(minuteMs + 1);
+    expect(await alone({ jobsAtOnce: 2, submitsPerMinute: 2 })).toEqual(now());
   });
 });
 
@@ -166,47 +120,8 @@ describe('whose turn it is', () => {
     expect((await serve(6)).filter((id) => back.includes(id)).length).toBe(3);
   });
 
-  test('a thousand jobs of fifty owners: one with 500 delays nobody by more than a round', async () => {
-    const owners = await Promise.all(Array.from({ length: 50 }, () => newOwner()));
-    /** The first has half of them. */
-    const jobsOf = (n: number) => (n === 0 ? 500 : n === 49 ? 20 : 10);
-    await world.prisma.job.createMany({
-      data: owners.flatMap((owner, n) =>
-        Array.from({ length: jobsOf(n) }, () => ({
-          ownerId: owner.ownerId,
-          avatarId: owner.id,
-          kind: 'GENERATION' as const,
-          endpoint: 'fal-ai/flux-lora',
-          input: {},
-          prompt: 'at sea',
-          finalPrompt: 'TOK_ada at sea',
-        })),
-      ),
-    });
-    expect(await world.prisma.job.count()).toBe(1000);
-    /** Whose job went first, second, third … */
-    const order: string[] = [];
-    const cameAt = new Map<string, number>();
-    for (let n = 0; n < 1005; n += 1) {
-      // Now and then somebody new comes with one job.
-      if (n % 200 === 100) {
-        const { ownerId, id } = await newOwner();
-        await addJob(world.prisma, { id, ownerId });
-        cameAt.set(ownerId, order.length);
-      }
-      const [id] = await serve(1);
-      order.push((await world.prisma.job.findUniqueOrThrow({ where: { id: String(id) } })).ownerId);
-    }
-    expect([order.length, cameAt.size]).toEqual([1005, 5]);
-    const waited = [...cameAt].map(([ownerId, before]) => order.indexOf(ownerId) - before);
-    // One round: everyone else at most once.
-    expect(Math.max(...waited)).toBeLessThanOrEqual(50);
-    const greedy = String(owners[0]?.ownerId);
-    for (const { ownerId } of owners.slice(1)) {
-      const before = order.slice(0, order.lastIndexOf(ownerId));
-      const own = order.filter((id) => id === ownerId).length;
-      expect(before.filter((id) => id === greedy).length).toBeLessThanOrEqual(own);
-    }
+  test('a hundred jobs of five owners: one with half of them delays nobody by more than a round', async () => {
+    await expectFairTurns(5);
   });
 });
 
@@ -219,7 +134,7 @@ describe('how many', () => {
     const first = await world.prisma.job.findFirstOrThrow({ where: { admittedAt: { not: null } } });
     await world.prisma.job.update({
       where: { id: first.id },
-      data: { status: 'CANCELLED', finishedAt: new Date(at) },
+      data: { status: 'CANCELLED', finishedAt: now() },
     });
     await admitWaiting(parts({ jobsAtOnce: 2 }));
     expect(await admitted()).toBe(3);
@@ -237,7 +152,7 @@ describe('how many', () => {
     const [gone, ...others] = await wait(await newOwner(), 3);
     await world.prisma.job.update({
       where: { id: String(gone) },
-      data: { status: 'CANCELLED', finishedAt: new Date(at) },
+      data: { status: 'CANCELLED', finishedAt: now() },
     });
     await Promise.all([1, 2, 3].map(() => admitWaiting(parts({}))));
     expect((await world.app.steps.lease(10)).map(({ jobId }) => jobId).sort()).toEqual(others.sort());
@@ -249,17 +164,17 @@ describe('how many', () => {
     expect(await admitted()).toBe(3);
     for (let n = 0; n < 3; n += 1) {
       expect(await tryTake({ submitsPerMinute: 3 })).toBe(0);
-      at += 1_000;
+      pass(1_000);
     }
     expect(await tryTake({ submitsPerMinute: 3 })).toBe(minuteMs - 3_000);
-    at += minuteMs - 3_000;
+    pass(minuteMs - 3_000);
     expect(await tryTake({ submitsPerMinute: 3 })).toBe(0);
     expect(await tryTake({ submitsPerMinute: 3 })).toBe(1_000);
   });
 
   test('a clock that is set back stops nobody', async () => {
     expect(await tryTake({ submitsPerMinute: 1 })).toBe(0);
-    at -= 60 * minuteMs;
+    pass(-60 * minuteMs);
     expect(await tryTake({ submitsPerMinute: 1 })).toBe(0);
   });
 
@@ -269,7 +184,7 @@ describe('how many', () => {
     await world.prisma.$transaction((tx) => pauseSubmits(tx, parts({}), 1_000));
     await admitWaiting(parts({}));
     expect([await tryTake({}), await admitted()]).toEqual([5_000, 0]);
-    at += 5_000;
+    pass(5_000);
     await admitWaiting(parts({}));
     expect([await tryTake({}), await admitted()]).toEqual([0, 1]);
   });
@@ -295,7 +210,7 @@ describe('what a waiting job is told', () => {
     await publishPositions(parts({}));
     expect([await positions({ id: a.ownerId }), await positions({ id: b.ownerId })]).toEqual([[0, 2, 3], [1]]);
     expect(await serve(1)).toEqual([first]);
-    at += 1_000;
+    pass(1_000);
     await publishPositions(parts({}));
     await publishPositions(parts({}));
     expect(await told(third)).toEqual([
@@ -315,12 +230,12 @@ describe('what a waiting job is told', () => {
     const ids = await wait(await newOwner(), 70);
     await publishPositions(parts({}));
     await serve(2);
-    at += 1_000;
+    pass(1_000);
     await publishPositions(parts({}));
     expect((await told(ids[22])).length).toBe(2);
     expect(await told(ids[69])).toEqual([[1, 'QUEUE_MOVED', { position: 69 }]]);
     await serve(2);
-    at += 1_000;
+    pass(1_000);
     await publishPositions(parts({}));
     expect((await told(ids[69])).at(-1)).toEqual([2, 'QUEUE_MOVED', { position: 65 }]);
   });
