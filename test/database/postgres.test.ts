@@ -106,12 +106,13 @@ describe.runIf(databases.length > 1)('servers on PostgreSQL', () => {
     await other.query('BEGIN; LOCK TABLE "Avatar"');
     const waiting = Array.from({ length: 4 }, async () => ask(server, '{ avatars { edges { node { __typename } } } }'));
     const answers = Promise.all(waiting);
-    // The first three use all connections.
+    // The server itself uses connections too, so one, two or three of the requests get one and wait for the table.
     await expectAway(await Promise.race(waiting));
     await other.query('COMMIT');
     await other.end();
     const refused = (await answers).filter(({ status }) => status !== 200);
-    expect(refused).toHaveLength(1);
+    expect(refused.length).toBeGreaterThanOrEqual(1);
+    for (const answer of refused) expect(answer.status).toBe(503);
   });
 
   test('a server opens at most DATABASE_CONNECTIONS connections', async () => {

@@ -5,7 +5,7 @@ import type { FalLimits } from '../../../src/fal/limits.ts';
 import { pauseSubmits, SubmitsSpent, takeSubmit } from '../../../src/job/capacity/submit-budget.ts';
 import { admitIfAlone, admitWaiting, publishPositions } from '../../../src/job/capacity/waiting-line.ts';
 import { addJob } from '../../support/rows.ts';
-import { expectFairTurns, newOwner, now, type Owner, openLine, parts, pass, serve, wait, world } from './line.ts';
+import { longestWait, newOwner, now, type Owner, openLine, parts, pass, serve, wait, world } from './line.ts';
 
 openLine();
 
@@ -121,7 +121,8 @@ describe('whose turn it is', () => {
   });
 
   test('a hundred jobs of five owners: one with half of them delays nobody by more than a round', async () => {
-    await expectFairTurns(5);
+    // One round: each other owner at most once.
+    expect(await longestWait(5)).toBeLessThanOrEqual(5);
   });
 });
 
