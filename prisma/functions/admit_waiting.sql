@@ -1,8 +1,8 @@
 -- Admits as many jobs of the line as fal has room for, and returns them in the order of their turns. With `only_job`, admits
 -- that job if no other waits, and none else. `minute_start` is one minute before `at`.
 --
--- Locks, in this order and until the transaction ends: the budget's row, the owners, the jobs. Each statement sees what was
--- committed before its lock was granted: a job that was cancelled meanwhile is left out.
+-- Locks, in this order and until the transaction ends: the budget’s row, the owners, the jobs. Rows are read again after
+-- each lock, so a job that was cancelled meanwhile is left out.
 --
 -- Servers of version 0.1 call admit_alone instead, which the migration 20261122050000 created and which stays for them.
 CREATE OR REPLACE FUNCTION admit_waiting(
@@ -24,7 +24,7 @@ BEGIN
   IF budget."pausedUntil" > at THEN RETURN; END IF;
   IF only_job IS NOT NULL
     AND EXISTS (SELECT FROM "Job" WHERE "status" = 'QUEUED' AND "admittedAt" IS NULL AND "id" <> only_job) THEN RETURN; END IF;
-  -- An admitted job that is not submitted yet will take one submit of this minute.
+  -- An admitted job that is not submitted yet will take one submit of this minute. fal has finished those in FINALIZING.
   SELECT count(*), count(*) FILTER (WHERE "submittingAt" IS NULL) INTO at_fal, unsent
     FROM "Job" WHERE "admittedAt" IS NOT NULL AND "finishedAt" IS NULL AND "status" <> 'FINALIZING';
   recent := (SELECT count(*) FROM unnest(budget."submits") s WHERE s > minute_start AND s <= at);

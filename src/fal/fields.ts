@@ -42,7 +42,7 @@ export type FieldType =
   | { kind: 'TEXT'; min: number; max: number }
   | { kind: 'CHOICE'; choices: Choices };
 
-/** A range outside of which fal's advice is not to go, with what happens there. A plan warns about it. */
+/** The range that fal recommends, and what happens outside it. A plan warns about a value outside; a preset may hold one. */
 export type Advice = { min: number; max: number; below: string; above: string };
 
 export type Field<Value = unknown, Input = Value> = FieldType & {

@@ -17,7 +17,7 @@ import { InvalidInputError } from '../refusal/invalid-input.ts';
 import { LimitReachedError, NotFoundError } from '../refusal/refusal.ts';
 import { startGeneration } from './commands.ts';
 import { GenerationPreset } from './preset.graphql.ts';
-import { AvatarNotReadyError, AvatarRuleError, maxSeed } from './rules.ts';
+import { AvatarNotReadyError, AvatarRuleError, maxPromptLength, maxSeed } from './rules.ts';
 import { GenerationSettingsInput } from './settings.graphql.ts';
 
 builder.objectType(AvatarNotReadyError, {
@@ -49,8 +49,7 @@ export const StartGenerationInput = builder.inputType('StartGenerationInput', {
     avatarId: t.id({ required: true, description: 'The id of the avatar to draw. It must be READY.' }),
     prompt: t.string({
       required: true,
-      description:
-        'The description of the picture. The server puts the avatar’s trigger before it unless the prompt contains the trigger. 1 to 1000 characters, trigger included.',
+      description: `The description of the picture. The server puts the avatar’s trigger before it unless the prompt contains the trigger. 1 to ${maxPromptLength} characters, trigger included.`,
     }),
     preset: t.field({
       type: GenerationPreset,

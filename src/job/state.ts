@@ -23,7 +23,7 @@ export const unfinishedStatuses = (Object.keys(moves) as JobStatus[]).filter((st
 
 /**
  * Whether a new job with the same input may succeed. False when the error lies in the input itself or in an endpoint that fal
- * has withdrawn.
+ * has retired.
  */
 export const isRetryable: Record<JobErrorCode, boolean> = {
   INVALID_INPUT: false,

@@ -1,4 +1,7 @@
-/** Files by the SHA-256 of their content, and the rows that refer to them. */
+/**
+ * Files by the SHA-256 of their content, and the rows that refer to them. A FileStore works on a BlobStore, which holds the
+ * bytes: a folder or a bucket. open-storage.ts chooses which.
+ */
 import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';

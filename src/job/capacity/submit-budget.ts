@@ -38,9 +38,9 @@ export async function takeSubmit(
     UPDATE "FalBudget" SET "submits" = ${recent} || ${at}::timestamptz(3)
     WHERE "id" = 1 AND cardinality(${recent}) < ${limit} AND ("pausedUntil" IS NULL OR "pausedUntil" <= ${at})`);
   if (taken > 0) return;
-  const [spent] = await tx.$queryRaw<{ pausedUntil: Date | null; frees: Date | null }[]>(Prisma.sql`
-    SELECT "pausedUntil", (${recent})[cardinality(${recent}) - ${limit}::int + 1] AS frees FROM "FalBudget" WHERE "id" = 1`);
-  const freeAt = Math.max(spent?.pausedUntil?.getTime() ?? 0, (spent?.frees?.getTime() ?? 0) + windowMs);
+  const [spent] = await tx.$queryRaw<{ pausedUntil: Date | null; oldestSubmitAt: Date | null }[]>(Prisma.sql`
+    SELECT "pausedUntil", (${recent})[cardinality(${recent}) - ${limit}::int + 1] AS "oldestSubmitAt" FROM "FalBudget" WHERE "id" = 1`);
+  const freeAt = Math.max(spent?.pausedUntil?.getTime() ?? 0, (spent?.oldestSubmitAt?.getTime() ?? 0) + windowMs);
   throw new SubmitsSpent(Math.max(freeAt - at.getTime(), 1));
 }
 

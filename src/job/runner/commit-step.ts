@@ -37,7 +37,7 @@ export type Change = {
   events?: NewEvent[];
   /** Further writes in the same transaction, after the row is written and while it is locked. */
   alsoWrite?: (tx: Tx) => Promise<void>;
-  /** END finishes the step. `afterMs` also schedules the next one. CONTINUE runs the next one at once if the claim allows it, otherwise enqueues it. */
+  /** END finishes the step. `afterMs` also schedules the next one. CONTINUE runs the next one at once if the claim allows it, otherwise enqueues it. Undefined: this step goes on. */
   next?: { afterMs: number } | 'END' | 'CONTINUE';
 };
 

@@ -19,7 +19,7 @@ export const stepNames = ['submit', 'follow', 'finalize', 'none'] as const;
 export type StepName = (typeof stepNames)[number];
 
 /**
- * How a step ended. `advanced`: the job moved on or waits, without a failure. `ended`: the job is finished. `retried`: the
+ * How a step ended. `advanced`: the job moved on or waits, without a failure. `ended`: the job has ended. `retried`: the
  * step failed and will run again. `lost`: another step has claimed the job. `stopped`: the server stops. `failed`: the
  * database could not be written.
  */

@@ -24,7 +24,7 @@ export type WorkerOptions = {
   sweepMs: number;
   /** Further work of a sweep. */
   alsoSweep?: () => Promise<void>;
-  /** Called after each thing that a step has done. */
+  /** Called after each step. */
   onStep?: ((metrics: StepMetrics) => void) | undefined;
 };
 
@@ -40,7 +40,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #running: RunningSteps;
   readonly #stopping = new AbortController();
-  /** Stop the timers and the wake listener. Empty unless started. */
+  /** Functions that stop the timers and the wake listener. Empty unless started. */
   #stopTimers: (() => void)[] = [];
   #leasing: Promise<void> | undefined;
   #admitting: Promise<void> | undefined;
@@ -56,7 +56,7 @@ export class Worker {
     setMaxListeners(0, this.#stopping.signal);
   }
 
-  /** Admits waiting jobs, runs every step that is due now to its end, and returns their number. */
+  /** Admits waiting jobs, runs all due steps to completion, and returns their number. */
   async tick(): Promise<number> {
     await this.#admit();
     const count = await this.#lease();
