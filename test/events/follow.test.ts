@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Avatar, Job, JobEvent } from '../../prisma/generated/client/client.ts';
 import type { EmbeddedDatabase } from '../../src/database/embedded-database.ts';
 import { readEvents, writeJob } from '../../src/events/event-log.ts';
@@ -14,36 +14,37 @@ const log = (message: string): NewEvent => ({
 });
 const logs = (from: number, count: number) => Array.from({ length: count }, (_, n) => log(`line ${from + n}`));
 
+let database: EmbeddedDatabase;
+let statements = 0;
+let isBroken = false;
+beforeAll(async () => {
+  database = await openTestDatabase();
+  const query = database.pglite.query.bind(database.pglite);
+  database.pglite.query = ((...args: Parameters<typeof query>) => {
+    statements += 1;
+    if (isBroken) throw new Error('The database is broken by the test.');
+    return query(...args);
+  }) as typeof query;
+});
+afterAll(() => database.close());
+
 describe('subscriptions to a job', () => {
-  let database: EmbeddedDatabase;
   let events: Events;
   let avatar: Avatar;
   let job: Job;
-  let statements = 0;
-  let isBroken = false;
   let isNudgeLost = false;
   beforeEach(async () => {
-    database = await openTestDatabase();
     const nudges = new Nudges();
     const send = nudges.send.bind(nudges);
     nudges.send = (topic, detail) => (isNudgeLost ? undefined : send(topic, detail));
     events = new Events(database.prisma, nudges);
     avatar = await addAvatar(database.prisma, (await addUser(database.prisma)).id);
     job = await addJob(database.prisma, avatar);
-    const query = database.pglite.query.bind(database.pglite);
-    database.pglite.query = ((...args: Parameters<typeof query>) => {
-      statements += 1;
-      if (isBroken) throw new Error('The database is broken by the test.');
-      return query(...args);
-    }) as typeof query;
     statements = 0;
     isBroken = false;
     isNudgeLost = false;
   });
-  afterEach(async () => {
-    events.close();
-    await database.close();
-  });
+  afterEach(() => events.close());
 
   const append = async (added: NewEvent[], { nudge = true } = {}) => {
     await database.prisma.$transaction((tx) => events.append(tx, job.id, added));
@@ -214,18 +215,13 @@ describe('subscriptions to a job', () => {
 });
 
 describe('subscriptions to an owner’s jobs', () => {
-  let database: EmbeddedDatabase;
   let events: Events;
   let avatar: Avatar;
   beforeEach(async () => {
-    database = await openTestDatabase();
     events = new Events(database.prisma, new Nudges());
     avatar = await addAvatar(database.prisma, (await addUser(database.prisma)).id);
   });
-  afterEach(async () => {
-    events.close();
-    await database.close();
-  });
+  afterEach(() => events.close());
   const change = async (job: Job, { nudge = true } = {}) => {
     await database.prisma.$transaction((tx) =>
       events.append(tx, job.id, [{ type: 'QUEUE_MOVED', payload: { position: 1 } }]),
