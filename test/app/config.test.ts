@@ -44,8 +44,8 @@ describe('settings', () => {
   });
 
   test('several processes need a database that they share', () => {
-    expect(() => readSettings({ REDIS_URL: 'redis://localhost' })).toThrow(/^REDIS_URL: is for several processes/);
-    expect(() => readSettings({ ROLE: 'worker' })).toThrow(/^ROLE: is for several processes/);
+    expect(() => readSettings({ REDIS_URL: 'redis://localhost' })).toThrow(/^REDIS_URL: is only for several processes/);
+    expect(() => readSettings({ ROLE: 'worker' })).toThrow(/^ROLE: is only for several processes/);
     expect(() => readSettings({ REDIS_URL: 'http://localhost' })).toThrow(/^REDIS_URL: must be a redis/);
     const shared = { DATABASE_URL: 'postgresql://localhost/l', REDIS_URL: 'rediss://localhost', ROLE: 'web' };
     expect(readSettings(shared)).toMatchObject(shared);
