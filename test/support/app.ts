@@ -18,8 +18,6 @@ import { trainingTask } from '../../src/training/task.ts';
 import { openTestDatabase } from './database.ts';
 import { openTestFiles } from './files.ts';
 
-export type TestApp = Awaited<ReturnType<typeof openTestApp>>;
-
 /** `free` tells how many bytes are free on the disk of the files. The app's tasks reach no fal. */
 export async function openTestApp(options: {
   falMode: App['falMode'];

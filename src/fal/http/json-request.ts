@@ -22,8 +22,6 @@ const attempts = 3;
 /** A longer wait throws instead, so that a step of a job stays short; the caller schedules the next try. */
 const maxWaitMs = 5000;
 
-export type JsonRequests = ReturnType<typeof openJsonRequests>;
-
 export function openJsonRequests({
   transport,
   redact,
